@@ -1,0 +1,276 @@
+"""The port: what the engine asks of a destination and what a destination asks of the world.
+
+Types and protocols only. ``mapping`` makes the schemas, ``migration`` implements ``Journal``, each folder
+beside this file implements ``Destination``. Nothing here knows a platform.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal, Protocol
+
+import polars as pl
+
+
+class FieldType(StrEnum):
+    """The closed list of types that a mapped field can have; equality in reconciliation is by type."""
+
+    TEXT = "text"
+    LONG_TEXT = "long_text"
+    NUMBER = "number"
+    CURRENCY = "currency"
+    PERCENT = "percent"
+    CHECKBOX = "checkbox"
+    DATE = "date"
+    DATETIME = "datetime"
+    PICKLIST = "picklist"
+    MULTI_PICKLIST = "multi_picklist"
+    PHONE = "phone"
+    EMAIL = "email"
+    URL = "url"
+    LOOKUP = "lookup"
+    MASTER_DETAIL = "master_detail"
+
+    @property
+    def is_reference(self) -> bool:
+        return self in (FieldType.LOOKUP, FieldType.MASTER_DETAIL)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSchema:
+    """One field of a destination object.
+
+    ``length`` is characters (text kinds); ``precision`` and ``scale`` are digits in all and after the
+    point (number kinds). A reference names the object it points to in ``reference_to`` and, in
+    ``relationship``, the name by which a child's record reaches it (``Contact__r``, ``Account``); a
+    payload holds the parent's key in its column. ``child_relationship`` names the way back.
+    """
+
+    name: str
+    label: str
+    type: FieldType
+    custom: bool
+    length: int | None = None
+    precision: int | None = None
+    scale: int | None = None
+    required: bool = False
+    unique: bool = False
+    external_id: bool = False
+    case_sensitive: bool = False
+    values: tuple[str, ...] = ()
+    restricted: bool = True
+    reference_to: str | None = None
+    relationship: str | None = None
+    child_relationship: str | None = None
+    help_text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectSchema:
+    """One object of a destination with every field that the migration maps, the key field among them."""
+
+    name: str
+    label: str
+    plural_label: str
+    custom: bool
+    key_field: str
+    fields: tuple[FieldSchema, ...]
+
+    def field(self, name: str) -> FieldSchema:
+        for candidate in self.fields:
+            if candidate.name == name:
+                return candidate
+        raise KeyError(name)
+
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        return tuple(each.name for each in self.fields)
+
+    @property
+    def references(self) -> tuple[FieldSchema, ...]:
+        return tuple(each for each in self.fields if each.type.is_reference)
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationIdentity:
+    """Who answers: the id of the org or account, whether it says that it is a sandbox, and its name."""
+
+    organization_id: str
+    is_sandbox: bool
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectCapacity:
+    """Room for custom fields on one object: the limit, and the names of those that are there already.
+
+    An object that doesn't exist yet has ``exists`` false and no names.
+    """
+
+    object: str
+    exists: bool
+    custom_field_limit: int
+    custom_fields: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something a preflight or a comparison found; ``message`` holds no value of a record."""
+
+    code: str
+    severity: Literal["error", "warning", "note"]
+    message: str
+    object: str | None = None
+    field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaDeployment:
+    """What a deployment did; names are ``Object`` or ``Object.Field``."""
+
+    created: tuple[str, ...]
+    updated: tuple[str, ...]
+    unchanged: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
+
+
+def payload_dtype(field: FieldSchema) -> pl.DataType:
+    """The type that a field's column is read back in; a payload's numbers may be narrower.
+
+    A number has its field's own scale, so that 7.10 sent and 7.1 returned are equal.
+    """
+    match field.type:
+        case FieldType.CHECKBOX:
+            return pl.Boolean()
+        case FieldType.DATE:
+            return pl.Date()
+        case FieldType.DATETIME:
+            return pl.Datetime("ms", "UTC")
+        case FieldType.NUMBER | FieldType.CURRENCY | FieldType.PERCENT:
+            return pl.Decimal(38, field.scale) if field.scale else pl.Int64()
+        case _:
+            return pl.String()
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """What became of one record that was sent.
+
+    ``outcome`` is ``loaded`` (it is there as sent), ``failed`` (refused, with the destination's ``code``)
+    or ``not_sent`` (never processed: it may be sent again). ``message`` is the destination's sentence
+    with every value of the record taken out.
+    """
+
+    key: str
+    outcome: Literal["loaded", "failed", "not_sent"]
+    destination_id: str | None = None
+    created: bool = False
+    code: str | None = None
+    field: str | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records of one object on their way: ``rows`` has one column per field of ``schema`` (all of them).
+
+    Column types: text kinds and references String (a reference holds the parent's key), numbers Int*,
+    Float64 or Decimal, CHECKBOX Boolean, DATE Date, DATETIME Datetime("ms", "UTC"). Null means "make it
+    null there". ``id`` is the ledger's id of the batch.
+    """
+
+    id: str
+    schema: ObjectSchema
+    rows: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBatch:
+    """A batch whose end the ledger doesn't know: what was intended, and the job's id if it got that far."""
+
+    id: str
+    schema: ObjectSchema
+    keys: tuple[str, ...]
+    intended_at: datetime
+    job_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRequest:
+    """Which records to read back: those whose key starts with ``key_prefix``, these ``fields`` of them."""
+
+    schema: ObjectSchema
+    key_prefix: str
+    fields: tuple[str, ...] = field(default=())
+
+
+class Journal(Protocol):
+    """Where a destination writes down, durably before it returns, what it is about to rely on."""
+
+    def job_created(self, batch_id: str, job_id: str) -> None:
+        """The destination has made a job; called before any content is uploaded to it."""
+
+    def job_submitted(self, batch_id: str) -> None:
+        """All content is uploaded and the job is about to be closed."""
+
+    def job_ended(self, batch_id: str, state: str) -> None:
+        """The job has reached a final state of the destination's own."""
+
+
+class BlobSource(Protocol):
+    """Content of letters and radiographs by key, in pieces, straight from the source."""
+
+    def pieces(self, key: str) -> Iterator[bytes]: ...
+
+
+class Destination(Protocol):
+    """One environment of one destination. Building it makes no request; every method may."""
+
+    @property
+    def name(self) -> str: ...
+
+    def identity(self) -> DestinationIdentity: ...
+
+    def capacity(self, objects: Sequence[str]) -> dict[str, ObjectCapacity]: ...
+
+    def preflight(self, schemas: Sequence[ObjectSchema]) -> list[Finding]:
+        """Everything that would stop or spoil a load of these schemas, without changing anything."""
+
+    def deploy_schema(self, schemas: Sequence[ObjectSchema]) -> SchemaDeployment:
+        """Create or update the custom objects and fields and make them visible to the login.
+
+        Raises SchemaDeploymentFailed or DestinationWithoutRoom, and then has changed nothing.
+        """
+
+    def batches(self, schema: ObjectSchema, rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        """``rows`` in parts that ``send`` takes at once, in the order in which they are best sent.
+
+        Columns that the schema doesn't know are kept; no request is made.
+        """
+
+    def send(self, batch: Batch, journal: Journal) -> Iterator[Sequence[LoadResult]]:
+        """Bring the records of the batch to the state of its rows; every key gets exactly one result."""
+
+    def settle(self, batch: OpenBatch, journal: Journal) -> Iterator[Sequence[LoadResult]]:
+        """Find out what became of a batch after a crash, ending what is unfinished.
+
+        Every key gets exactly one result. Raises JobLost where the destination can't tell any more.
+        """
+
+    def abandon_orphans(
+        self, schema: ObjectSchema, *, since: datetime, known_jobs: Collection[str]
+    ) -> tuple[str, ...]:
+        """End jobs that this login opened for the object since then and nobody's ledger knows; their ids."""
+
+    def read(self, request: ReadRequest) -> Iterator[pl.DataFrame]:
+        """Records as they are there, in frames of bounded size.
+
+        Columns: ``_id`` String, ``_modified_at`` Datetime("ms", "UTC"), the key field, then
+        ``request.fields`` (all of the schema's where empty), typed as in ``Batch``; a reference holds
+        the parent's key (null where the parent has none).
+        """
+
+    def close(self) -> None: ...

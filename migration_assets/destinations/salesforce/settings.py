@@ -1,0 +1,113 @@
+"""What a practice's file says about its Salesforce orgs: where they are, how to log in, how to behave.
+
+Only settings: no request is made here. Secrets are names of environment variables (practice.Secret).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from migration_assets.practice import Secret, Settings, TextOrEnv
+
+MAX_UPLOAD_BYTES = 100_000_000
+"""Raw content of one Bulk API 2.0 job: 150 MB after base64 (Bulk API 2.0 guide, limits)."""
+
+
+class ClientCredentials(Settings):
+    """OAuth 2.0 client credentials flow: the connected app has a run-as user; needs the My Domain host."""
+
+    flow: Literal["client_credentials"]
+    client_id: Secret
+    client_secret: Secret
+
+
+class JwtBearer(Settings):
+    """OAuth 2.0 JWT bearer flow; ``private_key`` is the PEM text that belongs to the app's certificate.
+
+    ``audience`` is https://test.salesforce.com for a sandbox that has no My Domain audience of its own.
+    """
+
+    flow: Literal["jwt"]
+    client_id: Secret
+    username: TextOrEnv
+    private_key: Secret
+    audience: str = "https://login.salesforce.com"
+
+
+class AccessToken(Settings):
+    """A token somebody else got (sf CLI, a sandbox): it can't be renewed here."""
+
+    flow: Literal["access_token"]
+    token: Secret
+
+
+Auth = Annotated[ClientCredentials | JwtBearer | AccessToken, Field(discriminator="flow")]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class BulkSettings(Settings):
+    """How bulk jobs behave; times in seconds.
+
+    ``orphan_grace`` protects a job that another practice's run has created and not yet written down;
+    ``poll_limit`` is how long a job may take before the run gives up (the job stays, and is settled later).
+    """
+
+    max_job_bytes: Annotated[int, Field(ge=10_000, le=MAX_UPLOAD_BYTES)] = MAX_UPLOAD_BYTES
+    max_job_rows: Annotated[int, Field(ge=1)] = 100_000
+    poll_first: Seconds = 0.5
+    poll_longest: Seconds = 15.0
+    poll_limit: Seconds = 6 * 3600
+    lock_attempts: Annotated[int, Field(ge=1, le=10)] = 4
+    lock_wait: Annotated[float, Field(ge=0)] = 5.0
+    orphan_grace: Annotated[float, Field(ge=0)] = 30.0
+    clock_tolerance: Annotated[float, Field(ge=0)] = 300.0
+
+
+class EnvironmentSettings(Settings):
+    """One org. ``custom_field_limit`` replaces the edition's limit where Salesforce has raised it.
+
+    ``activity_field_limit`` is the room that Event and Task share; no official page was found for the
+    100 that administrators report, so it is a setting.
+    """
+
+    instance_url: TextOrEnv
+    auth: Auth
+    api_version: Annotated[str, Field(pattern=r"^\d{2}\.0$")] = "66.0"
+    ca_bundle: TextOrEnv | None = None
+    connect_timeout: Seconds = 10.0
+    read_timeout: Seconds = 120.0
+    retry_attempts: Annotated[int, Field(ge=1, le=10)] = 5
+    retry_wait: Annotated[float, Field(ge=0)] = 1.0
+    deploy_limit: Seconds = 1800.0
+    chart_layout: Literal["wide", "per_tooth"] = "wide"
+    fields_left_free: Annotated[int, Field(ge=0)] = 25
+    custom_field_limit: Annotated[int, Field(gt=0)] | None = None
+    activity_field_limit: Annotated[int, Field(gt=0)] = 100
+    bulk: BulkSettings = BulkSettings()
+
+    @field_validator("instance_url")
+    @classmethod
+    def _https(cls, url: TextOrEnv) -> TextOrEnv:
+        if isinstance(url, str) and not url.startswith("https://"):
+            raise ValueError("must begin with https:// (the org's My Domain address)")
+        return url
+
+    @field_validator("chart_layout")
+    @classmethod
+    def _implemented(cls, layout: str) -> str:
+        if layout == "per_tooth":
+            raise ValueError("per_tooth can't be chosen in this version: write wide, or leave the key out")
+        return layout
+
+
+class SalesforceEnvironments(Settings):
+    rehearsal: EnvironmentSettings
+    live: EnvironmentSettings | None = None
+
+
+class SalesforceSettings(Settings):
+    """The part ``destinations: salesforce:`` of a practice's file."""
+
+    environments: SalesforceEnvironments

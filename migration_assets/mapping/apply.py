@@ -1,0 +1,188 @@
+"""Staged rows become a payload: pure, and the only place where a spec's rules are carried out.
+
+Nothing is dropped and nothing is altered on the way: what the destination can't hold is named beside the
+payload, every staged row is accounted for, and sending is somebody else's decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from migration_assets.destinations.base import FieldSchema, ObjectSchema
+from migration_assets.errors import WarehouseTableMissing
+from migration_assets.mapping import chart_layout
+from migration_assets.mapping.chart_layout import SLOT_COLUMN, ChartLayout
+from migration_assets.mapping.problems import TEXT_KINDS, PayloadRefused, find_problems
+from migration_assets.mapping.spec import PRACTICE_TABLE, ChartDeclaration, ObjectSpec, Rule, SourceSpec
+
+LINEAGE_COLUMNS: dict[str, pl.DataType] = {
+    "object": pl.String(),
+    "key": pl.String(),
+    "source_table": pl.String(),
+    "source_id": pl.String(),
+    "role": pl.String(),
+}
+"""A staged row that went into a payload row: logical source table, primary key as text; role ``record``
+for the record's own row, ``chart`` for a chart row of an exam."""
+
+EXCUSED_COLUMNS: dict[str, pl.DataType] = {
+    "source_table": pl.String(),
+    "source_id": pl.String(),
+    "reason": pl.String(),
+}
+"""A staged row that went into no payload, with one of the reasons below."""
+
+EXAM_REJECTED = "exam_rejected"
+"""The chart row's exam isn't staged."""
+NO_WIDE_FIELD = "no_wide_field"
+"""A primary or supernumerary tooth: wide fields exist for the 32 permanent teeth."""
+
+_CHART_ROLE = "chart"
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """``frame``: one row a record, columns ``schema.field_names`` typed as in ``destinations.base.Batch``.
+
+    ``lineage`` LINEAGE_COLUMNS, ``excused`` EXCUSED_COLUMNS: together each staged row of the spec's tables
+    once. ``problems`` PROBLEM_COLUMNS: records that must not be sent.
+    """
+
+    schema: ObjectSchema
+    frame: pl.DataFrame
+    lineage: pl.DataFrame
+    excused: pl.DataFrame
+    problems: pl.DataFrame
+
+
+def key(practice: str, key_space: str, source_id: str) -> str:
+    """The record's identity in the destination: ``maple:patient:4711``."""
+    return f"{practice}:{key_space}:{source_id}"
+
+
+def apply(
+    spec: ObjectSpec, staged: Mapping[str, pl.DataFrame], practice: str, chart: ChartLayout | None
+) -> Payload:
+    """The payload of one object out of ``staged`` (the tables of ``spec.staged_tables``, as staged).
+
+    ``practice`` is the practice's key. ``chart`` is the resolved layout of a spec with a chart, None for
+    any other. Raises WarehouseTableMissing for an absent table, PayloadRefused where a source id or a
+    tooth of an exam stands twice.
+    """
+    for table in spec.staged_tables:
+        if table not in staged:
+            raise WarehouseTableMissing(
+                f"staged.{table} isn't there, and {spec.name} is made from it; materialise staged/{table}"
+            )
+    schema = spec.schema_with(chart)
+    parts = [_records(spec, source, staged, practice) for source in spec.sources]
+    # A field that one source doesn't map is null there and has its type from the source that does.
+    frame = pl.concat(parts, how="vertical_relaxed")
+    if frame[schema.key_field].is_duplicated().any():
+        raise PayloadRefused(
+            f"{spec.name}: a source id stands twice among the staged rows; stage the practice again"
+        )
+    lineage = [_record_lineage(spec, source, staged[source.staged], practice) for source in spec.sources]
+    excused = pl.DataFrame(schema=EXCUSED_COLUMNS)
+    if spec.chart is not None and chart is not None:
+        source = spec.sources[0]
+        exams = staged[source.staged]["source_id"].cast(pl.String)
+        teeth = staged[spec.chart.staged].with_columns(pl.col(spec.chart.exam_column).cast(pl.String))
+        frame = frame.hstack(chart_layout.gather(teeth, exams, chart, spec.chart.exam_column))
+        charted, excused = _chart_lineage(spec, spec.chart, source, teeth, exams, practice)
+        lineage.append(charted)
+    frame = frame.select(schema.field_names)
+    return Payload(schema, frame, pl.concat(lineage), excused, find_problems(frame, schema))
+
+
+def source_table(staged: str) -> str:
+    """The logical source table whose rows the staged table holds; ``practice`` stands for itself."""
+    # The registry brings Pandera with it, which a process that only reads specs doesn't need.
+    from migration_assets.objects.registry import OBJECTS
+
+    return PRACTICE_TABLE if staged == PRACTICE_TABLE else OBJECTS[staged].source_table
+
+
+def _records(
+    spec: ObjectSpec, source: SourceSpec, staged: Mapping[str, pl.DataFrame], practice: str
+) -> pl.DataFrame:
+    """One row a staged row, all declared fields; those that this source doesn't map are null."""
+    rows = staged[source.staged]
+    columns = [_keys(practice, source.key_space, "source_id").alias(spec.schema.key_field)]
+    for field in spec.schema.fields:
+        if field.name != spec.schema.key_field:
+            rule = source.rules.get(field.name)
+            value = pl.lit(None) if rule is None else _value(field, rule, staged, practice)
+            columns.append(value.alias(field.name))
+    return rows.select(columns)
+
+
+def _value(field: FieldSchema, rule: Rule, staged: Mapping[str, pl.DataFrame], practice: str) -> pl.Expr:
+    if rule.parent is not None:
+        if rule.column is None:
+            return pl.lit(key(practice, "practice", _practice_id(staged[PRACTICE_TABLE])))
+        return _keys(practice, str(rule.key_space), rule.column)
+    if rule.constant is not None:
+        return pl.lit(rule.constant)
+    value = pl.col(str(rule.column))
+    if field.type in TEXT_KINDS:
+        # The destination knows no empty text: it would come back as null and look like a difference.
+        text = value.cast(pl.String)
+        value = pl.when(text != "").then(text)
+        if rule.values:
+            value = value.replace(rule.values)
+    return value if rule.default is None else value.fill_null(rule.default)
+
+
+def _practice_id(practice_rows: pl.DataFrame) -> str:
+    if practice_rows.height != 1:
+        raise PayloadRefused(f"the table of the practice has {practice_rows.height} rows; it must have one")
+    return str(practice_rows["source_id"].item())
+
+
+def _keys(practice: str, key_space: str, column: str) -> pl.Expr:
+    """``key`` over a column of source ids; a null id gives a null key."""
+    return pl.concat_str(pl.lit(key(practice, key_space, "")), pl.col(column).cast(pl.String))
+
+
+def _record_lineage(spec: ObjectSpec, source: SourceSpec, rows: pl.DataFrame, practice: str) -> pl.DataFrame:
+    return rows.select(
+        object=pl.lit(spec.name),
+        key=_keys(practice, source.key_space, "source_id"),
+        source_table=pl.lit(source_table(source.staged)),
+        source_id=pl.col("source_id").cast(pl.String),
+        role=pl.lit(source.role),
+    )
+
+
+def _chart_lineage(
+    spec: ObjectSpec,
+    chart: ChartDeclaration,
+    source: SourceSpec,
+    teeth: pl.DataFrame,
+    exams: pl.Series,
+    practice: str,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    table = pl.lit(source_table(chart.staged))
+    reasons = teeth.select(
+        key=_keys(practice, source.key_space, chart.exam_column),
+        source_id=pl.col("source_id").cast(pl.String),
+        reason=pl.when(~pl.col(chart.exam_column).is_in(exams.implode()))
+        .then(pl.lit(EXAM_REJECTED))
+        .when(pl.col(SLOT_COLUMN).is_null())
+        .then(pl.lit(NO_WIDE_FIELD)),
+    )
+    lineage = reasons.filter(pl.col("reason").is_null()).select(
+        pl.lit(spec.name).alias("object"),
+        "key",
+        table.alias("source_table"),
+        "source_id",
+        pl.lit(_CHART_ROLE).alias("role"),
+    )
+    excused = reasons.filter(pl.col("reason").is_not_null()).select(
+        table.alias("source_table"), "source_id", "reason"
+    )
+    return lineage, excused

@@ -1,0 +1,214 @@
+"""A spec's sources: does every column exist, fit its field, and find the parent that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from migration_assets.destinations.base import FieldSchema, FieldType
+from migration_assets.documents import Document, KeyPath
+from migration_assets.errors import SpecError
+from migration_assets.mapping import chart_layout
+from migration_assets.mapping.names import complaint, unknown_name
+from migration_assets.mapping.spec import ChartDeclaration, Constant, Rule, SourceDeclaration, SourceSpec
+
+
+@dataclass(frozen=True, slots=True)
+class StagedColumn:
+    """A column of a staged table as its Pandera schema declares it."""
+
+    dtype: pl.DataType
+    nullable: bool
+
+
+StagedColumns = Mapping[str, Mapping[str, StagedColumn]]
+"""By staged table, then column."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a rule may refer to: staged columns, and the key spaces of each object of the mapping."""
+
+    staged: StagedColumns
+    key_spaces: Mapping[str, frozenset[str]]
+
+
+def read_source(
+    document: Document, at: KeyPath, fields: Mapping[str, FieldSchema], key_field: str, world: World
+) -> SourceSpec:
+    """The source at ``at`` with its rules checked; raises SpecError naming file and line."""
+    declared = document.parse(SourceDeclaration, at, SpecError)
+    columns = _columns(document, (*at, "staged"), declared.staged, world.staged)
+    if "source_id" not in columns or columns["source_id"].nullable:
+        raise complaint(
+            document,
+            (*at, "staged"),
+            f"staged.{declared.staged} has no source_id that is never null",
+            "use a table whose rows have a primary key",
+        )
+    rules: dict[str, Rule] = {}
+    for name in declared.map:
+        path: KeyPath = (*at, "map", name)
+        if name == key_field:
+            raise complaint(
+                document, path, "the key is made from key_space and source_id", "take it out of the map"
+            )
+        if name not in fields:
+            raise unknown_name(document, path, "declared field of the object", name, fields)
+        rules[name] = _rule(document, path, declared.map[name])
+        _check_rule(document, path, fields[name], rules[name], declared.staged, columns, world)
+    for name, schema in fields.items():
+        if schema.required and name not in rules:
+            raise complaint(
+                document, (*at, "map"), f"the required field {name} is not mapped", "map it to a column"
+            )
+    ordered = {name: rules[name] for name in fields if name in rules}
+    return SourceSpec(declared.staged, declared.key_space, declared.role, ordered)
+
+
+def read_chart(document: Document, staged: StagedColumns) -> ChartDeclaration:
+    """The ``chart`` part of a spec; raises SpecError naming file and line."""
+    chart = document.parse(ChartDeclaration, ("chart",), SpecError)
+    columns = _columns(document, ("chart", "staged"), chart.staged, staged)
+    for position, measure in enumerate(chart.measures):
+        at: KeyPath = ("chart", "measures", position)
+        if measure not in chart_layout.MEASURES:
+            raise unknown_name(document, at, "measure of a chart", measure, chart_layout.MEASURES)
+        if chart.measures.index(measure) != position:
+            raise complaint(document, at, "stands twice", "keep one of them")
+        for column in chart_layout.MEASURES[measure].columns:
+            if column not in columns:
+                raise unknown_name(document, at, f"column of staged.{chart.staged}", column, columns)
+    wanted = (chart.exam_column, "exam_column"), (chart_layout.SLOT_COLUMN, "staged"), ("source_id", "staged")
+    for column, key in wanted:
+        if column not in columns:
+            raise unknown_name(document, ("chart", key), f"column of staged.{chart.staged}", column, columns)
+    return chart
+
+
+def _rule(document: Document, at: KeyPath, given: Any) -> Rule:
+    if isinstance(given, str):
+        return Rule(column=given)
+    if isinstance(given, dict):
+        for key in given:
+            if key not in Rule.model_fields:
+                raise unknown_name(document, (*at, str(key)), "transform", str(key), Rule.model_fields)
+    return document.parse(Rule, at, SpecError)
+
+
+def _check_rule(
+    document: Document,
+    at: KeyPath,
+    field: FieldSchema,
+    rule: Rule,
+    staged: str,
+    columns: Mapping[str, StagedColumn],
+    world: World,
+) -> None:
+    if rule.column is not None and rule.column not in columns:
+        raise unknown_name(document, at, f"column of staged.{staged}", rule.column, columns)
+    if (rule.parent is not None) is not field.type.is_reference:
+        raise complaint(
+            document,
+            at,
+            f"{field.name} is a {field.type}",
+            "a reference, and nothing else, is mapped by {parent, key_space, column}",
+        )
+    if rule.parent is not None:
+        _check_parent(document, at, field, rule, world)
+    for key, constant in (("constant", rule.constant), ("default", rule.default)):
+        if constant is not None and not _is_a(field, constant):
+            raise complaint(
+                document, (*at, key), f"is no value of {field.name}, a {field.type}", "mend the value"
+            )
+    if rule.values is not None:
+        _check_values(document, at, field, rule.values)
+    if rule.column is not None:
+        _check_column(document, at, field, rule, columns[rule.column])
+
+
+def _check_parent(document: Document, at: KeyPath, field: FieldSchema, rule: Rule, world: World) -> None:
+    parent, key_space = rule.parent or "", rule.key_space or ""
+    if parent not in world.key_spaces:
+        raise unknown_name(document, (*at, "parent"), "object of this mapping", parent, world.key_spaces)
+    if parent != field.reference_to:
+        raise complaint(
+            document, (*at, "parent"), f"{field.name} refers to {field.reference_to}", "name that object"
+        )
+    if key_space not in world.key_spaces[parent]:
+        raise unknown_name(
+            document, (*at, "key_space"), f"key space of {parent}", key_space, world.key_spaces[parent]
+        )
+
+
+def _check_values(document: Document, at: KeyPath, field: FieldSchema, values: Mapping[str, str]) -> None:
+    if field.type is not FieldType.PICKLIST:
+        raise complaint(
+            document, (*at, "values"), "translates words of a picklist only", "make the field a picklist"
+        )
+    for source, target in values.items():
+        if target not in field.values:
+            raise unknown_name(
+                document, (*at, "values", source), f"value of {field.name}", target, field.values
+            )
+
+
+def _check_column(
+    document: Document, at: KeyPath, field: FieldSchema, rule: Rule, column: StagedColumn
+) -> None:
+    if not _fits(field.type, column.dtype):
+        raise complaint(
+            document,
+            at,
+            f"{field.name} is a {field.type} and the column is {column.dtype}",
+            "map a column of that type or declare another one",
+        )
+    never_null = field.required or field.type is FieldType.CHECKBOX
+    if never_null and column.nullable and rule.default is None:
+        raise complaint(
+            document,
+            at,
+            f"{field.name} must have a value and the column may be null",
+            "write {column: ..., default: ...} or map a column that is never null",
+        )
+
+
+def _columns(
+    document: Document, at: KeyPath, table: str, staged: StagedColumns
+) -> Mapping[str, StagedColumn]:
+    if table not in staged:
+        raise unknown_name(document, at, "staged table", table, staged)
+    return staged[table]
+
+
+def _fits(kind: FieldType, dtype: pl.DataType) -> bool:
+    match kind:
+        case FieldType.NUMBER | FieldType.CURRENCY | FieldType.PERCENT:
+            return dtype.is_numeric()
+        case FieldType.CHECKBOX:
+            return dtype == pl.Boolean
+        case FieldType.DATE:
+            return dtype == pl.Date
+        case FieldType.DATETIME:
+            return dtype == pl.Datetime("ms", "UTC")
+        case FieldType.LOOKUP | FieldType.MASTER_DETAIL:
+            return dtype == pl.String or dtype.is_integer()
+        case _:
+            return dtype in (pl.String, pl.Enum, pl.Categorical)
+
+
+def _is_a(field: FieldSchema, constant: Constant) -> bool:
+    match field.type:
+        case FieldType.CHECKBOX:
+            return isinstance(constant, bool)
+        case FieldType.NUMBER | FieldType.CURRENCY | FieldType.PERCENT:
+            return isinstance(constant, int) and not isinstance(constant, bool)
+        case FieldType.PICKLIST:
+            return constant in field.values
+        case FieldType.DATE | FieldType.DATETIME | FieldType.LOOKUP | FieldType.MASTER_DETAIL:
+            return False
+        case _:
+            return isinstance(constant, str)

@@ -1,0 +1,426 @@
+"""The ledger: what was sent to a destination, what became of it, and what was there before.
+
+Append-only; the current state of a record is derived from its events. An intent is durable before
+anything is sent, a job's id before its content is uploaded, results before the next batch. It can't be
+rebuilt, so it lives in a database of its own (data/ledger/<practice>.sqlite, or Postgres by URL).
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from sqlalchemy import Connection, Engine, and_, create_engine, event, exists, func, insert, select
+from sqlalchemy.exc import DBAPIError
+
+from migration_assets.destinations.base import DestinationIdentity, LoadResult, ObjectSchema, OpenBatch
+from migration_assets.errors import LedgerError, LedgerMismatch
+from migration_assets.migration.ledger_tables import (
+    BATCH_EVENTS,
+    BATCHES,
+    BEFORE_IMAGES,
+    BINDINGS,
+    METADATA,
+    RECORD_EVENTS,
+)
+from migration_assets.migration.practice_keys import PracticeKeys
+
+_BUSY_TIMEOUT_SECONDS = 60
+
+
+class Outcome(StrEnum):
+    """How the last sending of a record ended."""
+
+    LOADED = "loaded"
+    FAILED = "failed"
+    NOT_SENT = "not_sent"
+    HELD_BACK = "held_back"
+
+
+class Presence(StrEnum):
+    """What a read-back found out about a record that the ledger believed otherwise."""
+
+    FOUND = "found"
+    ABSENT = "absent"
+
+
+STATE_COLUMNS: dict[str, pl.DataType] = {
+    "key": pl.String(),
+    "outcome": pl.String(),
+    "payload_hash": pl.String(),
+    "present": pl.Boolean(),
+    "destination_id": pl.String(),
+    "code": pl.String(),
+    "field": pl.String(),
+    "message": pl.String(),
+    "run_id": pl.String(),
+}
+"""Current state of each record: ``outcome`` and ``payload_hash`` of its last sending, whether it is
+``present`` in the destination, and the last sending's failure or reason, if any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Whose records these are and where they went."""
+
+    practice: str
+    destination: str
+    environment: str
+
+    def columns(self) -> dict[str, str]:
+        return {"practice": self.practice, "destination": self.destination, "environment": self.environment}
+
+    def __str__(self) -> str:
+        return f"{self.practice}: {self.destination}/{self.environment}"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A record that isn't sent, and why: a code, and a sentence that names the parent."""
+
+    key: str
+    code: str
+    message: str
+
+
+def open_ledger_database(url: str) -> Engine:
+    """``sqlite:///...`` or a Postgres URL; creates what is missing, with files only the owner can read."""
+    engine = create_engine(url)
+    if engine.dialect.name == "sqlite" and engine.url.database:
+        Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        Path(engine.url.database).touch(mode=0o600)
+        event.listen(engine, "connect", _durable_sqlite)
+    with _translated(url):
+        METADATA.create_all(engine)
+    return engine
+
+
+def _durable_sqlite(connection: Any, _record: object) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")
+    # FULL: in WAL mode NORMAL may lose the last commits in a power cut, and an intent must not be lost.
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_SECONDS * 1000}")
+
+
+@contextmanager
+def _translated(where: str) -> Iterator[None]:
+    """SQLAlchemy's messages quote parameters, which are keys and messages of records."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise LedgerError(
+            f"ledger of {where}: the database refused ({type(error.orig).__name__}); "
+            "check that its disk has room and that it can be written"
+        ) from None
+
+
+class Ledger:
+    """The ledger of one target. Every method is one transaction; nothing is cached."""
+
+    def __init__(self, engine: Engine, target: Target, keys: PracticeKeys) -> None:
+        self._engine = engine
+        self._keys = keys
+        self.target = target
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with _translated(str(self.target)), self._engine.begin() as connection:
+            yield connection
+
+    def bind(self, identity: DestinationIdentity) -> None:
+        """Tie the target to the organisation that answered; raises LedgerMismatch on another one."""
+        with self._transaction() as connection:
+            bound = connection.execute(
+                select(BINDINGS.c.organization_id, BINDINGS.c.is_sandbox).where(self._is_target(BINDINGS))
+            ).one_or_none()
+            if bound is None:
+                row = {"organization_id": identity.organization_id, "is_sandbox": identity.is_sandbox}
+                connection.execute(insert(BINDINGS).values(**self.target.columns(), **row, bound_at=_now()))
+            elif (bound.organization_id, bound.is_sandbox) != (identity.organization_id, identity.is_sandbox):
+                raise LedgerMismatch(
+                    f"{self.target}: the ledger belongs to organisation {bound.organization_id} "
+                    f"(sandbox: {bound.is_sandbox}), but {identity.organization_id} (sandbox: "
+                    f"{identity.is_sandbox}) answered; mend the address or the login in the practice's file"
+                )
+
+    def intend(self, schema: ObjectSchema, payload: Iterable[tuple[str, str]], run_id: str) -> str:
+        """Write down that (key, payload hash) pairs are about to be sent; returns the batch's id."""
+        batch_id, now = str(uuid.uuid4()), _now()
+        base = {
+            **self.target.columns(),
+            "object": schema.name,
+            "run_id": run_id,
+            "batch_id": batch_id,
+            "kind": "intended",
+            "at": now,
+        }
+        rows = [{**base, "key": key, "payload_hash": payload_hash} for key, payload_hash in payload]
+        with self._transaction() as connection:
+            connection.execute(
+                insert(BATCHES).values(
+                    **self.target.columns(),
+                    batch_id=batch_id,
+                    object=schema.name,
+                    run_id=run_id,
+                    row_count=len(rows),
+                    intended_at=now,
+                )
+            )
+            connection.execute(insert(RECORD_EVENTS), rows)
+        return batch_id
+
+    def job_created(self, batch_id: str, job_id: str) -> None:
+        self._batch_event(batch_id, "job_created", job_id=job_id)
+
+    def job_submitted(self, batch_id: str) -> None:
+        self._batch_event(batch_id, "job_submitted")
+
+    def job_ended(self, batch_id: str, state: str) -> None:
+        self._batch_event(batch_id, "job_ended", state=state)
+
+    def settled(self, batch_id: str) -> None:
+        """Every key of the batch has its outcome."""
+        self._batch_event(batch_id, "settled")
+
+    def _batch_event(
+        self, batch_id: str, kind: str, job_id: str | None = None, state: str | None = None
+    ) -> None:
+        with self._transaction() as connection:
+            connection.execute(
+                insert(BATCH_EVENTS).values(batch_id=batch_id, kind=kind, job_id=job_id, state=state, at=_now())
+            )
+
+    def record(
+        self, schema: ObjectSchema, results: Sequence[LoadResult], run_id: str, batch_id: str | None = None
+    ) -> None:
+        """Outcomes as the destination told them; the hash is the one that was intended for the key."""
+        if not results:
+            return
+        with self._transaction() as connection:
+            hashes = self._intended_hashes(connection, batch_id)
+            connection.execute(
+                insert(RECORD_EVENTS),
+                [
+                    {
+                        **self._event(schema, result.key, result.outcome, run_id),
+                        "batch_id": batch_id,
+                        "payload_hash": hashes.get(result.key),
+                        "destination_id": result.destination_id,
+                        "created": result.created,
+                        "code": result.code,
+                        "field": result.field,
+                        "message": result.message,
+                    }
+                    for result in results
+                ],
+            )
+
+    def hold_back(self, schema: ObjectSchema, holds: Sequence[Hold], run_id: str) -> None:
+        if not holds:
+            return
+        rows = [
+            self._event(schema, hold.key, Outcome.HELD_BACK, run_id) | {"code": hold.code, "message": hold.message}
+            for hold in holds
+        ]
+        with self._transaction() as connection:
+            connection.execute(insert(RECORD_EVENTS), rows)
+
+    def observe(self, schema: ObjectSchema, presence: Mapping[str, Presence], run_id: str) -> None:
+        """What a read-back found, for keys whose presence the ledger had wrong."""
+        if not presence:
+            return
+        with self._transaction() as connection:
+            connection.execute(
+                insert(RECORD_EVENTS),
+                [self._event(schema, key, found, run_id) for key, found in presence.items()],
+            )
+
+    def open_batches(self, schema: ObjectSchema) -> list[OpenBatch]:
+        """Batches without an end, oldest first, with the keys that have no outcome yet."""
+        is_settled = exists().where(
+            BATCH_EVENTS.c.batch_id == BATCHES.c.batch_id, BATCH_EVENTS.c.kind == "settled"
+        )
+        query = (
+            select(BATCHES.c.batch_id, BATCHES.c.intended_at)
+            .where(self._is_target(BATCHES), BATCHES.c.object == schema.name, ~is_settled)
+            .order_by(BATCHES.c.intended_at)
+        )
+        with self._transaction() as connection:
+            return [
+                OpenBatch(
+                    id=row.batch_id,
+                    schema=schema,
+                    keys=self._unanswered_keys(connection, row.batch_id),
+                    intended_at=_aware(row.intended_at),
+                    job_id=self._latest_job(connection, row.batch_id),
+                )
+                for row in connection.execute(query).all()
+            ]
+
+    def _unanswered_keys(self, connection: Connection, batch_id: str) -> tuple[str, ...]:
+        answered = select(RECORD_EVENTS.c.key).where(
+            RECORD_EVENTS.c.batch_id == batch_id, RECORD_EVENTS.c.kind != "intended"
+        )
+        keys = select(RECORD_EVENTS.c.key).where(
+            RECORD_EVENTS.c.batch_id == batch_id,
+            RECORD_EVENTS.c.kind == "intended",
+            RECORD_EVENTS.c.key.not_in(answered),
+        )
+        return tuple(connection.execute(keys.order_by(RECORD_EVENTS.c.sequence)).scalars())
+
+    def _latest_job(self, connection: Connection, batch_id: str) -> str | None:
+        query = (
+            select(BATCH_EVENTS.c.job_id)
+            .where(BATCH_EVENTS.c.batch_id == batch_id, BATCH_EVENTS.c.kind == "job_created")
+            .order_by(BATCH_EVENTS.c.sequence.desc())
+            .limit(1)
+        )
+        return connection.execute(query).scalar_one_or_none()
+
+    def known_jobs(self) -> frozenset[str]:
+        """Ids of every job that this ledger's database has ever written down, whatever the practice."""
+        with self._transaction() as connection:
+            query = select(BATCH_EVENTS.c.job_id).where(BATCH_EVENTS.c.kind == "job_created")
+            return frozenset(job for job in connection.execute(query).scalars() if job is not None)
+
+    def state(self, schema: ObjectSchema) -> pl.DataFrame:
+        """Current state of every record of the object: STATE_COLUMNS, a row a key."""
+        events = RECORD_EVENTS.c
+        of_object = and_(self._is_target(RECORD_EVENTS), events.object == schema.name)
+        outcomes = _latest_of(of_object, tuple(Outcome), "outcomes")
+        presences = _latest_of(of_object, (Outcome.LOADED, *Presence), "presences")
+        query = (
+            select(
+                outcomes.c.key,
+                outcomes.c.kind.label("outcome"),
+                outcomes.c.payload_hash,
+                presences.c.kind.in_((Outcome.LOADED, Presence.FOUND)).label("present"),
+                presences.c.destination_id,
+                outcomes.c.code,
+                outcomes.c.field,
+                outcomes.c.message,
+                outcomes.c.run_id,
+            )
+            .select_from(outcomes.outerjoin(presences, outcomes.c.key == presences.c.key))
+            .order_by(outcomes.c.key)
+        )
+        with self._transaction() as connection:
+            rows = [tuple(row) for row in connection.execute(query)]
+        frame = pl.DataFrame(rows, schema=STATE_COLUMNS, orient="row", strict=False)
+        return frame.with_columns(pl.col("present").fill_null(value=False))
+
+    def created_in_run(self, schema: ObjectSchema, run_id: str) -> frozenset[str]:
+        """Keys whose record the destination says that this run created."""
+        events = RECORD_EVENTS.c
+        query = select(events.key.distinct()).where(
+            self._is_target(RECORD_EVENTS),
+            events.object == schema.name,
+            events.run_id == run_id,
+            events.created.is_(True),
+        )
+        with self._transaction() as connection:
+            return frozenset(connection.execute(query).scalars())
+
+    def keep_before_images(
+        self, schema: ObjectSchema, images: Iterable[tuple[str, Mapping[str, Any]]], run_id: str
+    ) -> int:
+        """Store what stood in the destination before we wrote; a key's earliest image is the one kept."""
+        with self._transaction() as connection:
+            known = set(
+                connection.execute(
+                    select(BEFORE_IMAGES.c.key).where(
+                        self._is_target(BEFORE_IMAGES), BEFORE_IMAGES.c.object == schema.name
+                    )
+                ).scalars()
+            )
+            rows = [
+                {
+                    **self.target.columns(),
+                    "object": schema.name,
+                    "key": key,
+                    "run_id": run_id,
+                    "sealed": self._keys.encrypt(json.dumps(image, default=str).encode(), key),
+                    "at": _now(),
+                }
+                for key, image in images
+                if key not in known
+            ]
+            if rows:
+                connection.execute(insert(BEFORE_IMAGES), rows)
+        return len(rows)
+
+    def before_image(self, schema: ObjectSchema, key: str) -> dict[str, Any] | None:
+        with self._transaction() as connection:
+            sealed = connection.execute(
+                select(BEFORE_IMAGES.c.sealed).where(
+                    self._is_target(BEFORE_IMAGES),
+                    BEFORE_IMAGES.c.object == schema.name,
+                    BEFORE_IMAGES.c.key == key,
+                )
+            ).scalar_one_or_none()
+        if sealed is None:
+            return None
+        image: dict[str, Any] = json.loads(self._keys.decrypt(sealed, key))
+        return image
+
+    def written_keys(self, schema: ObjectSchema) -> frozenset[str]:
+        """Keys that this ledger ever loaded: their state in the destination is ours, no before-image."""
+        events = RECORD_EVENTS.c
+        query = select(events.key.distinct()).where(
+            self._is_target(RECORD_EVENTS), events.object == schema.name, events.kind == Outcome.LOADED
+        )
+        with self._transaction() as connection:
+            return frozenset(connection.execute(query).scalars())
+
+    def _intended_hashes(self, connection: Connection, batch_id: str | None) -> dict[str, str | None]:
+        if batch_id is None:
+            return {}
+        query = select(RECORD_EVENTS.c.key, RECORD_EVENTS.c.payload_hash).where(
+            RECORD_EVENTS.c.batch_id == batch_id, RECORD_EVENTS.c.kind == "intended"
+        )
+        return {row.key: row.payload_hash for row in connection.execute(query)}
+
+    def _event(self, schema: ObjectSchema, key: str, kind: str, run_id: str) -> dict[str, Any]:
+        return {
+            **self.target.columns(),
+            "object": schema.name,
+            "key": key,
+            "kind": str(kind),
+            "run_id": run_id,
+            "at": _now(),
+        }
+
+    def _is_target(self, table: Any) -> Any:
+        return and_(
+            table.c.practice == self.target.practice,
+            table.c.destination == self.target.destination,
+            table.c.environment == self.target.environment,
+        )
+
+
+def _latest_of(where: Any, kinds: tuple[str, ...], name: str) -> Any:
+    """The last event of these kinds for each key, as a subquery."""
+    last = (
+        select(func.max(RECORD_EVENTS.c.sequence).label("sequence"))
+        .where(where, RECORD_EVENTS.c.kind.in_([str(kind) for kind in kinds]))
+        .group_by(RECORD_EVENTS.c.key)
+        .subquery()
+    )
+    return select(RECORD_EVENTS).join(last, RECORD_EVENTS.c.sequence == last.c.sequence).subquery(name)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _aware(moment: datetime) -> datetime:
+    """SQLite forgets the offset of a timestamp; all of ours are UTC."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,118 @@
+"""Tables of the ledger's database (SQLAlchemy Core): append-only, SQLite or Postgres. No behaviour."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+METADATA = MetaData()
+_SEQUENCE = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _target() -> tuple[Column[str], Column[str], Column[str]]:
+    """One ledger database may serve several practices (Postgres), each with several environments."""
+    return (
+        Column("practice", String(63), nullable=False),
+        Column("destination", String(40), nullable=False),
+        Column("environment", String(40), nullable=False),
+    )
+
+
+BINDINGS = Table(
+    "bindings",
+    METADATA,
+    *_target(),
+    Column("organization_id", String(80), nullable=False),
+    Column("is_sandbox", Boolean, nullable=False),
+    Column("bound_at", DateTime(timezone=True), nullable=False),
+    UniqueConstraint("practice", "destination", "environment"),
+)
+
+BATCHES = Table(
+    "batches",
+    METADATA,
+    Column("batch_id", String(36), primary_key=True),
+    *_target(),
+    Column("object", String(80), nullable=False),
+    Column("run_id", String(64), nullable=False),
+    Column("row_count", Integer, nullable=False),
+    Column("intended_at", DateTime(timezone=True), nullable=False),
+)
+
+BATCH_EVENTS = Table(
+    "batch_events",
+    METADATA,
+    Column("sequence", _SEQUENCE, primary_key=True, autoincrement=True),
+    Column("batch_id", String(36), nullable=False, index=True),
+    Column("kind", String(20), nullable=False),  # job_created, job_submitted, job_ended, settled
+    Column("job_id", String(80)),
+    Column("state", String(40)),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+
+RECORD_EVENTS = Table(
+    "record_events",
+    METADATA,
+    Column("sequence", _SEQUENCE, primary_key=True, autoincrement=True),
+    *_target(),
+    Column("object", String(80), nullable=False),
+    Column("key", String(255), nullable=False),
+    Column("kind", String(12), nullable=False),  # intended, or an Outcome, or a Presence
+    Column("run_id", String(64), nullable=False),
+    Column("batch_id", String(36)),
+    Column("payload_hash", String(64)),
+    Column("destination_id", String(40)),
+    Column("created", Boolean),
+    Column("code", String(80)),
+    Column("field", String(80)),
+    Column("message", Text),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Index("ix_record_events_target", "practice", "destination", "environment", "object", "key"),
+    Index("ix_record_events_batch", "batch_id"),
+)
+
+BEFORE_IMAGES = Table(
+    "before_images",
+    METADATA,
+    *_target(),
+    Column("object", String(80), nullable=False),
+    Column("key", String(255), nullable=False),
+    Column("run_id", String(64), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    # The earliest image is the one that rollback restores: a second one is refused, not stored.
+    UniqueConstraint("practice", "destination", "environment", "object", "key"),
+)
+
+PLANS = Table(
+    "plans",
+    METADATA,
+    Column("sequence", _SEQUENCE, primary_key=True, autoincrement=True),
+    Column("practice", String(63), nullable=False),
+    Column("destination", String(40), nullable=False),
+    Column("layout_basis", String(64), nullable=False),  # hash of what the layout was planned from
+    Column("layout", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+
+DECISIONS = Table(
+    "decisions",
+    METADATA,
+    Column("practice", String(63), primary_key=True),
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("kind", String(40), nullable=False),
+    Column("entry", Text, nullable=False),
+    Column("link", String(64), nullable=False),
+)

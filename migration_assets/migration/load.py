@@ -1,0 +1,205 @@
+"""Brings a destination's records to the state of the payload, within a scope; resumable at any point.
+
+One operation for rehearsal, live, delta and retry: settle what an earlier run left in flight, compare
+payload hashes with the ledger, hold back children of absent parents, keep before-images, send the rest
+and write down every answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from migration_assets.destinations.base import (
+    Batch,
+    Destination,
+    LoadResult,
+    ObjectSchema,
+    OpenBatch,
+    ReadRequest,
+)
+from migration_assets.errors import JobLost, LedgerError
+from migration_assets.migration.ledger import Hold, Ledger, Outcome
+
+PAYLOAD_HASH = "_payload_hash"
+KEY = "_key"
+
+
+@dataclass(frozen=True, slots=True)
+class UploadSummary:
+    """What one upload of one object did, in records. in_scope = unchanged + failed + held_back + loaded
+    in this run (created + updated)."""
+
+    object: str
+    in_scope: int
+    sent: int
+    created: int
+    updated: int
+    unchanged: int
+    failed: int
+    held_back: int
+
+
+@dataclass(frozen=True)
+class Shipment:
+    """What to bring there: ``payload`` has the schema's fields and PAYLOAD_HASH, a row a key in scope;
+    ``problems`` (key, field, code, message) are rows that no destination could take as they are."""
+
+    schema: ObjectSchema
+    payload: pl.DataFrame
+    problems: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Loader:
+    """Sends shipments of one target in one run."""
+
+    destination: Destination
+    ledger: Ledger
+    run_id: str
+    known_jobs: Callable[[], frozenset[str]]
+    parents: Callable[[str], ObjectSchema]
+
+    def load(self, shipment: Shipment) -> UploadSummary:
+        """Every key of the shipment has an outcome in the ledger when this returns.
+
+        Raises DestinationError where the destination fails as a whole; what was answered until then is
+        in the ledger, and the next call goes on from there.
+        """
+        schema = shipment.schema
+        self.settle(schema)
+        keyed = shipment.payload.with_columns(pl.col(schema.key_field).alias(KEY))
+        state = self.ledger.state(schema)
+        unchanged = _unchanged(keyed, state)
+        open_rows = keyed.join(unchanged, on=KEY, how="anti")
+
+        refused = self._refuse_unsendable(shipment, open_rows)
+        sendable = open_rows.filter(~pl.col(KEY).is_in(refused))
+        held = self._hold_children(schema, sendable)
+        to_send = sendable.filter(~pl.col(KEY).is_in(held))
+
+        if to_send.height:
+            self._keep_before_images(schema, to_send)
+            self._send(schema, to_send)
+        return self._summary(shipment, unchanged.height, to_send[KEY])
+
+    def settle(self, schema: ObjectSchema) -> None:
+        """Find out what became of batches that an earlier run left open; their keys get an outcome."""
+        left_open = self.ledger.open_batches(schema)
+        without_job = [batch.intended_at for batch in left_open if batch.job_id is None]
+        if without_job:
+            self.destination.abandon_orphans(schema, since=min(without_job), known_jobs=self.known_jobs())
+        for batch in left_open:
+            try:
+                self._record_all(batch.id, batch.keys, schema, self.destination.settle(batch, self.ledger))
+            except JobLost:
+                lost = [LoadResult(key, Outcome.NOT_SENT.value, code="job_lost") for key in self._unanswered(batch)]
+                self.ledger.record(schema, lost, self.run_id, batch.id)
+            self.ledger.settled(batch.id)
+
+    def _unanswered(self, batch: OpenBatch) -> tuple[str, ...]:
+        """Keys still open now: results of a part may have come before the job was found to be lost."""
+        for current in self.ledger.open_batches(batch.schema):
+            if current.id == batch.id:
+                return current.keys
+        return ()
+
+    def _refuse_unsendable(self, shipment: Shipment, open_rows: pl.DataFrame) -> list[str]:
+        problems = shipment.problems.filter(pl.col("key").is_in(open_rows[KEY].to_list()))
+        first = problems.unique(subset="key", keep="first", maintain_order=True)
+        failures = [
+            LoadResult(row["key"], "failed", code=row["code"], field=row["field"], message=row["message"])
+            for row in first.iter_rows(named=True)
+        ]
+        self.ledger.record(shipment.schema, failures, self.run_id)
+        return [failure.key for failure in failures]
+
+    def _hold_children(self, schema: ObjectSchema, rows: pl.DataFrame) -> list[str]:
+        """A record whose parent isn't in the destination would fail there; it waits, with the reason."""
+        holds: dict[str, Hold] = {}
+        for reference in schema.references:
+            if reference.reference_to is None:
+                continue
+            parents = self.ledger.state(self.parents(reference.reference_to)).filter(pl.col("present"))
+            waiting = rows.filter(pl.col(reference.name).is_not_null()).join(
+                parents, left_on=reference.name, right_on="key", how="anti"
+            )
+            for key, parent in waiting.select(KEY, reference.name).iter_rows():
+                message = f"its {reference.reference_to} {parent} is not in the destination"
+                holds.setdefault(key, Hold(key, "parent_absent", message))
+        self.ledger.hold_back(schema, list(holds.values()), self.run_id)
+        return list(holds)
+
+    def _keep_before_images(self, schema: ObjectSchema, to_send: pl.DataFrame) -> None:
+        """What stands there and isn't ours is kept before it's overwritten; ours is in the ledger."""
+        ours = self.ledger.written_keys(schema)
+        request = ReadRequest(schema, key_prefix=_practice_prefix(self.ledger))
+        sending = to_send.select(pl.col(KEY).alias(schema.key_field))
+        for page in self.destination.read(request):
+            theirs = page.join(sending, on=schema.key_field, how="semi").filter(
+                ~pl.col(schema.key_field).is_in(list(ours))
+            )
+            self.ledger.keep_before_images(
+                schema, ((row[schema.key_field], row) for row in theirs.iter_rows(named=True)), self.run_id
+            )
+
+    def _send(self, schema: ObjectSchema, rows: pl.DataFrame) -> None:
+        for part in self.destination.batches(schema, rows.drop(KEY)):
+            hashes = zip(part[schema.key_field], part[PAYLOAD_HASH], strict=True)
+            batch_id = self.ledger.intend(schema, hashes, self.run_id)
+            batch = Batch(batch_id, schema, part.drop(PAYLOAD_HASH))
+            keys = tuple(part[schema.key_field])
+            self._record_all(batch_id, keys, schema, self.destination.send(batch, self.ledger))
+            self.ledger.settled(batch_id)
+
+    def _record_all(
+        self,
+        batch_id: str,
+        keys: Sequence[str],
+        schema: ObjectSchema,
+        results: Iterator[Sequence[LoadResult]],
+    ) -> None:
+        expected = set(keys)
+        for chunk in results:
+            answered = [result for result in chunk if result.key in expected]
+            expected.difference_update(result.key for result in answered)
+            self.ledger.record(schema, answered, self.run_id, batch_id)
+        if expected:
+            raise LedgerError(
+                f"{self.ledger.target}: {len(expected)} of {len(keys)} {schema.name} records of a batch got no "
+                "answer; run the upload again, it settles them first"
+            )
+
+    def _summary(self, shipment: Shipment, unchanged: int, sent: pl.Series) -> UploadSummary:
+        schema = shipment.schema
+        keys = shipment.payload.select(pl.col(schema.key_field).alias("key"))
+        state = self.ledger.state(schema).join(keys, on="key", how="semi")
+        loaded_now = state.filter((pl.col("outcome") == Outcome.LOADED) & pl.col("key").is_in(sent.to_list()))
+        created = self.ledger.created_in_run(schema, self.run_id)
+        created_now = loaded_now.filter(pl.col("key").is_in(list(created))).height
+        return UploadSummary(
+            object=schema.name,
+            in_scope=keys.height,
+            sent=sent.len(),
+            created=created_now,
+            updated=loaded_now.height - created_now,
+            unchanged=unchanged,
+            failed=state.filter(pl.col("outcome").is_in([Outcome.FAILED, Outcome.NOT_SENT])).height,
+            held_back=state.filter(pl.col("outcome") == Outcome.HELD_BACK).height,
+        )
+
+
+def _unchanged(keyed: pl.DataFrame, state: pl.DataFrame) -> pl.DataFrame:
+    """Keys that are there with exactly this payload."""
+    loaded = state.filter((pl.col("outcome") == Outcome.LOADED) & pl.col("present"))
+    return (
+        keyed.select(KEY, PAYLOAD_HASH)
+        .join(loaded, left_on=[KEY, PAYLOAD_HASH], right_on=["key", "payload_hash"], how="semi")
+        .select(KEY)
+    )
+
+
+def _practice_prefix(ledger: Ledger) -> str:
+    return f"{ledger.target.practice}:"

@@ -1,0 +1,186 @@
+"""Builds an upload's own file: the scope's raw rows, the payload of every object, lineage, problems.
+
+panda.duckdb is open, read-only, only while this runs: an upload that lasts hours works from its own file
+and a later extraction can't race it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import polars as pl
+
+from migration_assets.errors import WarehouseTableMissing
+from migration_assets.mapping.apply import LINEAGE_COLUMNS, apply, source_table
+from migration_assets.mapping.payload_hash import hash_rows
+from migration_assets.mapping.problems import MESSAGES
+from migration_assets.mapping.spec import PRACTICE_TABLE, MappingSet, ObjectSpec
+from migration_assets.migration.load import PAYLOAD_HASH, Shipment, UploadSummary
+from migration_assets.migration.plan import Plan
+from migration_assets.migration.staging import VERDICT_COLUMNS, Verdict, read_verdicts, require_passed
+from migration_assets.migration.upload_file import (
+    BUILD_COLUMNS,
+    EXCUSED_COLUMNS,
+    SCOPE_COLUMNS,
+    SOURCE,
+    STAGED_ROW_COLUMNS,
+    UPLOAD,
+    UPLOADS_COLUMNS,
+    payload_table,
+    problems_table,
+)
+from migration_assets.objects.registry import STAGED_OBJECTS
+from migration_assets.practice import Practice
+from migration_assets.warehouse import Session, Warehouse, quoted
+
+_PANDA = "panda_file"
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadSummary:
+    """Records in the payload and records that can't be sent as they are, by object."""
+
+    records: Mapping[str, int]
+    problems: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """What the payload in an upload's file was built by."""
+
+    plan_hash: str
+    scope: str
+    run_id: str
+
+
+def staged_names(mapping: MappingSet) -> list[str]:
+    """Staged objects that any record of this mapping is made from, in staging order."""
+    used = {table for spec in mapping for table in spec.staged_tables}
+    return [each.name for each in STAGED_OBJECTS if each.name in used]
+
+
+def current_verdicts(panda: Warehouse, mapping: MappingSet) -> list[Verdict]:
+    """The latest verdicts of what the mapping uses; raises StagingRefused where one is missing."""
+    with panda.open(read_only=True) as session:
+        return read_verdicts(session, staged_names(mapping))
+
+
+def build(practice: Practice, plan: Plan, panda: Warehouse, upload: Warehouse, run_id: str, scope: str) -> PayloadSummary:
+    """Replace the file's content by the payload of the staged tables as they are now.
+
+    Raises StagingRefused where the staged batch has no passing verdict: nothing is built of it then.
+    """
+    names = staged_names(plan.mapping)
+    with upload.open() as session, session.transaction():
+        with session.attached(panda, _PANDA):
+            _copy_source(session, names)
+        verdicts = read_copied_verdicts(session, names)
+        require_passed(practice.key, verdicts)
+        staged = {name: session.read(SOURCE, f"staged_{name}") for name in names}
+        staged[PRACTICE_TABLE] = pl.DataFrame({"source_id": [practice.key], "name": [practice.name]})
+        return _write(session, practice, plan, staged, Build(plan.hash, scope, run_id))
+
+
+def read_copied_verdicts(session: Session, names: list[str]) -> list[Verdict]:
+    rows = session.read(SOURCE, "verdicts", [name for name in VERDICT_COLUMNS if name != "staged_at"])
+    by_name = {row["object"]: Verdict(**row) for row in rows.iter_rows(named=True)}
+    return [by_name[name] for name in names]
+
+
+def read_build(session: Session) -> Build:
+    """Raises WarehouseTableMissing where no payload was built yet."""
+    if not session.has_table(UPLOAD, "build"):
+        raise WarehouseTableMissing("no payload was built yet; materialise the destination's payload asset first")
+    row = session.read(UPLOAD, "build").row(0, named=True)
+    return Build(row["plan_hash"], row["scope"], row["run_id"])
+
+
+def read_shipment(session: Session, spec: ObjectSpec, plan: Plan) -> Shipment:
+    """The object's payload rows that are in scope."""
+    scope = session.read(UPLOAD, "scope").filter(pl.col("object") == spec.name)
+    payload = session.read(UPLOAD, payload_table(spec.asset))
+    in_scope = payload.join(scope.select(pl.col("key").alias(spec.schema.key_field)), on=spec.schema.key_field, how="semi")
+    problems = session.read(UPLOAD, problems_table(spec.asset)).with_columns(
+        pl.col("code").replace_strict(MESSAGES, default=None).alias("message")
+    )
+    return Shipment(plan.schemas[spec.asset], in_scope, problems)
+
+
+def store_upload(session: Session, summary: UploadSummary, run_id: str) -> None:
+    """Keep what the last upload of the object did, for reports."""
+    row = pl.DataFrame(
+        [{"run_id": run_id} | {name: getattr(summary, name) for name in UPLOADS_COLUMNS if name != "run_id"}],
+        schema=UPLOADS_COLUMNS,
+    )
+    others = read_uploads(session).filter(pl.col("object") != summary.object)
+    session.replace_table(UPLOAD, "uploads", pl.concat([others, row]))
+
+
+def read_uploads(session: Session) -> pl.DataFrame:
+    """UPLOADS_COLUMNS, a row an object that was ever uploaded from this file."""
+    if not session.has_table(UPLOAD, "uploads"):
+        return pl.DataFrame(schema=UPLOADS_COLUMNS)
+    return session.read(UPLOAD, "uploads")
+
+
+def _copy_source(session: Session, names: list[str]) -> None:
+    """Raw rows verbatim, staged rows, and what staging said of them; types stay DuckDB's own."""
+    session.execute(f"CREATE SCHEMA IF NOT EXISTS {SOURCE}")
+    objects = [each for each in STAGED_OBJECTS if each.name in names]
+    raw = dict.fromkeys(table for each in objects for table in each.reads)
+    copies = [(f"raw_{table}", f"panda.{quoted(table)}") for table in raw]
+    copies += [(f"staged_{name}", f"staged.{quoted(name)}") for name in names]
+    copies += [(name, f"panda.{name}") for name in ("extractions", "not_in_scope")]
+    copies += [(name, f"staged.{name}") for name in ("rejects", "corrections", "verdicts")]
+    for table, origin in copies:
+        session.execute(f"CREATE OR REPLACE TABLE {SOURCE}.{quoted(table)} AS SELECT * FROM {_PANDA}.{origin}")
+
+
+def _write(
+    session: Session, practice: Practice, plan: Plan, staged: Mapping[str, pl.DataFrame], build_of: Build
+) -> PayloadSummary:
+    lineage, excused, scope, staged_rows = [], [], [], []
+    records: dict[str, int] = {}
+    problems: dict[str, int] = {}
+    for spec in plan.mapping:
+        payload = apply(spec, staged, practice.key, plan.layout if spec.chart else None)
+        frame = payload.frame.with_columns(hash_rows(payload.frame).alias(PAYLOAD_HASH))
+        session.replace_table(UPLOAD, payload_table(spec.asset), frame)
+        session.replace_table(UPLOAD, problems_table(spec.asset), payload.problems)
+        keys = payload.frame[spec.schema.key_field]
+        scope.append(_scope(spec, keys, build_of.scope))
+        lineage.append(payload.lineage)
+        excused.append(payload.excused.select(pl.lit(spec.name).alias("object"), pl.all()))
+        staged_rows.extend(
+            {"object": spec.name, "source_table": source_table(name), "staged": staged[name].height}
+            for name in _accountable(spec)
+        )
+        records[spec.name] = keys.len()
+        problems[spec.name] = payload.problems["key"].n_unique()
+    session.replace_table(UPLOAD, "scope", pl.concat(scope))
+    session.replace_table(UPLOAD, "lineage", pl.concat([pl.DataFrame(schema=LINEAGE_COLUMNS), *lineage]))
+    session.replace_table(UPLOAD, "excused", pl.concat([pl.DataFrame(schema=EXCUSED_COLUMNS), *excused]))
+    session.replace_table(UPLOAD, "staged_rows", pl.DataFrame(staged_rows, schema=STAGED_ROW_COLUMNS))
+    built = [{**_as_row(build_of), "built_at": datetime.now(UTC)}]
+    session.replace_table(UPLOAD, "build", pl.DataFrame(built, schema=BUILD_COLUMNS))
+    return PayloadSummary(records, problems)
+
+
+def _accountable(spec: ObjectSpec) -> list[str]:
+    """Staged tables whose every row must be in this object's payload or be excused."""
+    tables = [source.staged for source in spec.sources]
+    return [*tables, spec.chart.staged] if spec.chart is not None else tables
+
+
+def _scope(spec: ObjectSpec, keys: pl.Series, why: str) -> pl.DataFrame:
+    return pl.DataFrame({"key": keys}).select(
+        pl.lit(spec.name).alias("object"), pl.col("key"), pl.lit(why).alias("why")
+    ).cast(SCOPE_COLUMNS)
+
+
+def _as_row(build_of: Build) -> dict[str, str]:
+    return {"plan_hash": build_of.plan_hash, "scope": build_of.scope, "run_id": build_of.run_id}
+
+

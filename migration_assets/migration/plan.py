@@ -1,0 +1,145 @@
+"""The plan of a migration: mapping, profile, settings, chart layout; and the hash that an approval names.
+
+The chart's layout is planned once from the room that the organisation has, and stored in the ledger's
+database: a later run uses it and never replans.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Engine, insert, select
+
+from migration_assets.destinations.base import Destination, ObjectSchema
+from migration_assets.errors import DestinationWithoutRoom, WarehouseTableMissing
+from migration_assets.mapping.chart_layout import ChartLayout, field_count, plan, room_for_chart
+from migration_assets.mapping.loader import load_specs
+from migration_assets.mapping.spec import MappingSet
+from migration_assets.migration.ledger import Target
+from migration_assets.migration.ledger_tables import PLANS
+from migration_assets.objects.registry import STAGED_OBJECTS
+from migration_assets.panda.profile import Profile
+from migration_assets.practice import Practice
+
+ENGINE_VERSION = 1
+"""Raised whenever the same staged rows would give another payload."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a target's records are made by; ``hash`` changes whenever they could come out differently."""
+
+    mapping: MappingSet
+    layout: ChartLayout | None
+    hash: str
+
+    @property
+    def schemas(self) -> Mapping[str, ObjectSchema]:
+        """By asset name, parents first."""
+        return {spec.asset: spec.schema_with(self.layout) for spec in self.mapping}
+
+    def schema_of_object(self, name: str) -> ObjectSchema:
+        return self.mapping.of_object(name).schema_with(self.layout)
+
+
+def load_mapping(destination: str) -> MappingSet:
+    """Raises SpecError naming file and line."""
+    return load_specs(destination, {each.name: each.model for each in STAGED_OBJECTS})
+
+
+def make_plan(
+    practice: Practice,
+    profile: Profile,
+    target: Target,
+    engine: Engine,
+    destination: Destination,
+    fields_left_free: int,
+) -> Plan:
+    """The plan with its stored layout, planned and stored now where there is none.
+
+    Raises DestinationWithoutRoom where measures of the chart don't fit.
+    """
+    mapping = load_mapping(target.destination)
+    layout = _stored_layout(engine, target, mapping)
+    if layout is None and mapping.charted is not None:
+        layout = _plan_layout(mapping, destination, fields_left_free)
+        _store_layout(engine, target, mapping, layout)
+    return Plan(mapping, layout, _hash(practice, profile, mapping, layout))
+
+
+def stored_plan(practice: Practice, profile: Profile, target: Target, engine: Engine) -> Plan:
+    """The plan without asking the destination; raises WarehouseTableMissing before the first ``make_plan``."""
+    mapping = load_mapping(target.destination)
+    layout = _stored_layout(engine, target, mapping)
+    if layout is None and mapping.charted is not None:
+        raise WarehouseTableMissing(
+            f"{target}: the chart's layout isn't planned yet; materialise the destination's schema asset first"
+        )
+    return Plan(mapping, layout, _hash(practice, profile, mapping, layout))
+
+
+def _plan_layout(mapping: MappingSet, destination: Destination, fields_left_free: int) -> ChartLayout | None:
+    charted = mapping.charted
+    if charted is None or charted.chart is None:
+        return None
+    capacity = destination.capacity([charted.name])[charted.name]
+    room = room_for_chart(capacity, charted.schema.fields, fields_left_free)
+    layout = plan(charted.chart.measures, room)
+    if layout.unplaced:
+        needed = sum(field_count(measure) for measure in charted.chart.measures)
+        raise DestinationWithoutRoom(
+            f"{charted.name}: the chart's measures {', '.join(charted.chart.measures)} need {needed} custom fields, "
+            f"but the organisation has room for {room} (limit {capacity.custom_field_limit} an object, "
+            f"{len(capacity.custom_fields)} used, {fields_left_free} left free); take measures out of the mapping, "
+            "erase deleted fields, lower fields_left_free or use an edition with a higher limit"
+        )
+    return layout
+
+
+def _basis(mapping: MappingSet) -> str:
+    """What a layout depends on besides the room: the object and the measures that go on it."""
+    charted = mapping.charted
+    described = [charted.name, charted.chart.model_dump()] if charted and charted.chart else []
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+
+
+def _stored_layout(engine: Engine, target: Target, mapping: MappingSet) -> ChartLayout | None:
+    query = (
+        select(PLANS.c.layout)
+        .where(
+            PLANS.c.practice == target.practice,
+            PLANS.c.destination == target.destination,
+            PLANS.c.layout_basis == _basis(mapping),
+        )
+        .order_by(PLANS.c.sequence.desc())
+        .limit(1)
+    )
+    with engine.connect() as connection:
+        found = connection.execute(query).scalar_one_or_none()
+    return None if found is None else ChartLayout.from_json(found)
+
+
+def _store_layout(engine: Engine, target: Target, mapping: MappingSet, layout: ChartLayout | None) -> None:
+    if layout is None:
+        return
+    row = {"practice": target.practice, "destination": target.destination, "layout_basis": _basis(mapping)}
+    with engine.begin() as connection:
+        connection.execute(insert(PLANS).values(**row, layout=layout.to_json(), at=datetime.now(UTC)))
+
+
+def _hash(practice: Practice, profile: Profile, mapping: MappingSet, layout: ChartLayout | None) -> str:
+    parts = {
+        "engine": ENGINE_VERSION,
+        "mapping": mapping.content_hash(),
+        "profile": profile.content_hash(),
+        "practice": practice.key,
+        "name": practice.name,
+        "time_zone": practice.time_zone.key,
+        "policies": practice.policies.model_dump(mode="json"),
+        "layout": layout.content_hash() if layout else None,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

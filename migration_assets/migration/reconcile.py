@@ -1,0 +1,285 @@
+"""Reads the destination back, compares twice, checks the three equations, and says what it found.
+
+Reads scopes and ledgers, writes no scope and sends nothing. What records look like on paper is for
+``reports``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal, cast
+
+import polars as pl
+
+from migration_assets.destinations.base import Destination, ObjectSchema, ReadRequest, payload_dtype
+from migration_assets.mapping.spec import ObjectSpec
+from migration_assets.migration import meaning, transport
+from migration_assets.migration.ledger import Ledger, Outcome, Presence
+from migration_assets.migration.load import PAYLOAD_HASH
+from migration_assets.migration.meaning import ObjectMeaning, RawPractice
+from migration_assets.migration.payload import (
+    read_build,
+    read_copied_verdicts,
+    read_shipment,
+    read_uploads,
+    staged_names,
+)
+from migration_assets.migration.plan import Plan
+from migration_assets.migration.reconciliation import (
+    Failure,
+    HeldBack,
+    LineageCounts,
+    NotInScope,
+    ObjectReconciliation,
+    Reconciliation,
+    Reject,
+    RunCounts,
+    SourceCounts,
+    StateCounts,
+)
+from migration_assets.migration.transport import DIFFERENCE_COLUMNS, Comparison
+from migration_assets.migration.upload_file import READBACK, SOURCE, UPLOAD
+from migration_assets.panda.profile import Profile
+from migration_assets.practice import Practice
+from migration_assets.warehouse import Session, Warehouse
+
+_RAW_PREFIX = "raw_"
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """The reconciliation and, for reports that stay under data/, every difference with its values."""
+
+    reconciliation: Reconciliation
+    differences: pl.DataFrame
+    line_breaks: int
+
+
+@dataclass(frozen=True)
+class Reconciler:
+    """Reconciles one target; everything it reads of the source stands in the upload's own file."""
+
+    practice: Practice
+    profile: Profile
+    plan: Plan
+    destination: Destination
+    ledger: Ledger
+    run_id: str
+
+    def reconcile(self, warehouse: Warehouse) -> Reconciled:
+        with warehouse.open() as session:
+            for spec in self.plan.mapping:
+                self._read_back(session, spec)
+            raw = self._raw(session)
+            meanings = meaning.load_meanings(self.ledger.target.destination)
+            parts = [self._object(session, spec, raw, meanings.get(spec.name)) for spec in self.plan.mapping]
+            differences = pl.concat([pl.DataFrame(schema=DIFFERENCE_COLUMNS), *(part.found for part in parts)])
+            session.replace_table(UPLOAD, "differences", differences)
+            reconciliation = self._assemble(session, [part.counts for part in parts])
+        return Reconciled(reconciliation, differences, sum(part.line_breaks for part in parts))
+
+    def _read_back(self, session: Session, spec: ObjectSpec) -> None:
+        """Store what the destination holds of the practice, and correct the ledger's idea of it."""
+        schema = self.plan.schemas[spec.asset]
+        request = ReadRequest(schema, key_prefix=f"{self.practice.key}:")
+        with session.transaction():
+            session.replace_table(READBACK, spec.asset, _empty_readback(schema))
+            for page in self.destination.read(request):
+                session.append(READBACK, spec.asset, page)
+        found = set(session.read(READBACK, spec.asset, [schema.key_field])[schema.key_field])
+        state = self.ledger.state(schema)
+        wrong: dict[str, Presence] = {}
+        for key, present in state.select("key", "present").iter_rows():
+            if present != (key in found):
+                wrong[key] = Presence.FOUND if key in found else Presence.ABSENT
+        self.ledger.observe(schema, wrong, self.run_id)
+
+    def _raw(self, session: Session) -> RawPractice:
+        return RawPractice(
+            practice=self.practice.key,
+            zone=self.practice.time_zone,
+            profile=self.profile,
+            tables={
+                table.removeprefix(_RAW_PREFIX): session.read(SOURCE, table)
+                for table in session.tables(SOURCE)
+                if table.startswith(_RAW_PREFIX)
+            },
+            rejects=session.read(SOURCE, "rejects"),
+            corrections=session.read(SOURCE, "corrections"),
+        )
+
+    def _object(
+        self, session: Session, spec: ObjectSpec, raw: RawPractice, declared: ObjectMeaning | None
+    ) -> _ObjectPart:
+        shipment = read_shipment(session, spec, self.plan)
+        schema = shipment.schema
+        key = schema.key_field
+        returned = session.read(READBACK, spec.asset)
+        state = self.ledger.state(schema)
+        loaded = state.filter(pl.col("outcome") == Outcome.LOADED)
+        sent = shipment.payload.join(
+            loaded, left_on=[key, PAYLOAD_HASH], right_on=["key", "payload_hash"], how="semi"
+        )
+        by_transport = transport.compare(schema, sent, returned, state["key"])
+        by_meaning = Comparison(0, transport.no_differences())
+        if declared is not None:
+            # A stale record shows an older state of the source on purpose; it is reported as stale.
+            current = returned.join(sent, on=key, how="semi")
+            by_meaning = meaning.compare(declared, spec.name, key, current, raw)
+        counts = ObjectReconciliation(
+            object=spec.name,
+            this_run=_run_counts(session, spec.name),
+            state=_state_counts(shipment.payload[key], state, returned[key]),
+            fields_compared=by_transport.compared,
+            fields_different=by_transport.different,
+            meaning_compared=by_meaning.compared,
+            meaning_different=by_meaning.different,
+            fill_rates=_fill_rates(returned, schema),
+        )
+        found = pl.concat([by_transport.differences, by_meaning.differences])
+        return _ObjectPart(counts, found, by_transport.line_breaks + by_meaning.line_breaks)
+
+    def _assemble(self, session: Session, objects: list[ObjectReconciliation]) -> Reconciliation:
+        built = read_build(session)
+        sources = _sources(session, self.plan)
+        lineage = _lineage(session)
+        balanced = (
+            all(each.balanced for each in sources)
+            and all(each.total for each in lineage)
+            and all(each.state.scope_balanced and each.state.destination_balanced for each in objects)
+        )
+        return Reconciliation(
+            practice=self.practice.key,
+            destination=self.ledger.target.destination,
+            environment=cast(Literal["rehearsal", "live"], self.ledger.target.environment),
+            scope=cast(Literal["all", "sample", "delta", "retry"], built.scope),
+            run_id=self.run_id,
+            plan_hash=self.plan.hash,
+            finished_at=datetime.now(UTC),
+            balanced=balanced,
+            sources=sources,
+            not_in_scope=[
+                NotInScope(table=row["table"], rows=row["rows"])
+                for row in session.read(SOURCE, "not_in_scope").iter_rows(named=True)
+            ],
+            lineage=lineage,
+            objects=objects,
+            rejects=_listed(session, "rejects", staged_names(self.plan.mapping)),
+            corrections=_listed(session, "corrections", staged_names(self.plan.mapping)),
+            held_back=[HeldBack(**row) for row in self._ended(session, (Outcome.HELD_BACK,))],
+            failures=[Failure(**row) for row in self._ended(session, (Outcome.FAILED, Outcome.NOT_SENT))],
+            conflicts=[],
+        )
+
+    def _ended(self, session: Session, outcomes: tuple[Outcome, ...]) -> Iterator[dict[str, str]]:
+        """Records in scope whose last sending ended so, by object."""
+        for spec in self.plan.mapping:
+            shipment = read_shipment(session, spec, self.plan)
+            in_scope = shipment.payload.select(pl.col(shipment.schema.key_field).alias("key"))
+            state = self.ledger.state(shipment.schema).filter(pl.col("outcome").is_in([str(each) for each in outcomes]))
+            for row in state.join(in_scope, on="key", how="semi").iter_rows(named=True):
+                yield {
+                    "object": spec.name,
+                    "key": row["key"],
+                    "code": row["code"] or row["outcome"],
+                    "message": row["message"] or "the destination didn't process the record; upload again",
+                }
+
+
+@dataclass(frozen=True)
+class _ObjectPart:
+    counts: ObjectReconciliation
+    found: pl.DataFrame
+    line_breaks: int
+
+
+def _empty_readback(schema: ObjectSchema) -> pl.DataFrame:
+    columns: dict[str, pl.DataType] = {"_id": pl.String(), "_modified_at": pl.Datetime("ms", "UTC")}
+    return pl.DataFrame(schema=columns | {each.name: payload_dtype(each) for each in schema.fields})
+
+
+def _run_counts(session: Session, object_name: str) -> RunCounts:
+    rows = read_uploads(session).filter(pl.col("object") == object_name)
+    if rows.is_empty():
+        return RunCounts(in_scope=0, sent=0, created=0, updated=0, unchanged=0, failed=0, held_back=0)
+    return RunCounts(**{name: rows[name].item() for name in RunCounts.model_fields})
+
+
+def _state_counts(in_scope: pl.Series, state: pl.DataFrame, found: pl.Series) -> StateCounts:
+    """Counts from the ledger's state of the object and the keys that were read back."""
+    scoped = state.join(pl.DataFrame({"key": in_scope}), on="key", how="semi")
+    outcome = pl.col("outcome")
+    not_loaded = scoped.filter(outcome != Outcome.LOADED)
+    gone = state.join(pl.DataFrame({"key": in_scope}), on="key", how="anti")
+    return StateCounts(
+        in_scope=in_scope.len(),
+        loaded=scoped.filter(outcome == Outcome.LOADED).height,
+        failed=scoped.filter(outcome.is_in([Outcome.FAILED, Outcome.NOT_SENT])).height,
+        held_back=scoped.filter(outcome == Outcome.HELD_BACK).height,
+        stale=not_loaded.filter(pl.col("present")).height,
+        retained=gone.filter(pl.col("present")).height,
+        in_destination=found.len(),
+    )
+
+
+def _fill_rates(returned: pl.DataFrame, schema: ObjectSchema) -> dict[str, float]:
+    """Share of records with a value, by field, of what the destination holds."""
+    if returned.is_empty():
+        return {}
+    return {name: round(1 - returned[name].null_count() / returned.height, 4) for name in schema.field_names}
+
+
+def _sources(session: Session, plan: Plan) -> list[SourceCounts]:
+    return [
+        SourceCounts(
+            table=verdict.source_table,
+            extracted=verdict.extracted,
+            staged=verdict.staged,
+            rejected=verdict.rejected,
+            corrected=verdict.corrected,
+        )
+        for verdict in read_copied_verdicts(session, staged_names(plan.mapping))
+    ]
+
+
+def _lineage(session: Session) -> list[LineageCounts]:
+    """Per object and source table: every staged row is in a payload or has a reason."""
+    counts = session.sql(
+        f"""
+        SELECT rows.object, rows.source_table, rows.staged,
+               (SELECT count(DISTINCT l.source_id) FROM {UPLOAD}.lineage AS l
+                WHERE l.object = rows.object AND l.source_table = rows.source_table) AS with_payload
+        FROM {UPLOAD}.staged_rows AS rows ORDER BY ALL
+        """
+    )
+    reasons = session.sql(
+        f"SELECT object, source_table, reason, count(*) AS n FROM {UPLOAD}.excused GROUP BY ALL ORDER BY ALL"
+    )
+    return [
+        LineageCounts(
+            **row,
+            excused={
+                found["reason"]: found["n"]
+                for found in reasons.iter_rows(named=True)
+                if (found["object"], found["source_table"]) == (row["object"], row["source_table"])
+            },
+        )
+        for row in counts.iter_rows(named=True)
+    ]
+
+
+def _listed(session: Session, table: str, staged: list[str]) -> list[Reject]:
+    """Rejects or corrections of the staged objects of this mapping, without values."""
+    rows = session.read(SOURCE, table).filter(pl.col("object").is_in(staged))
+    return [
+        Reject(
+            table=row["source_table"],
+            source_key=row["source_key"],
+            column=row["column"],
+            code=row["code"],
+            message=row["message"],
+        )
+        for row in rows.sort("source_table", "source_key", "column").iter_rows(named=True)
+    ]

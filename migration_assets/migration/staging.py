@@ -1,0 +1,210 @@
+"""Stages one migrated object in a practice's panda.duckdb and passes the verdict on it.
+
+The rules are the object's own (``objects/``); here is what is the same for all: read what it needs, replace
+its rows, rejects and corrections together, and store a verdict that every upload asks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from migration_assets.errors import StagingRefused
+from migration_assets.objects.base import (
+    CORRECTION_COLUMNS,
+    REJECT_COLUMNS,
+    Staged,
+    StagedObject,
+    StagingContext,
+    StagingInputs,
+)
+from migration_assets.panda.profile import Profile
+from migration_assets.practice import Practice
+from migration_assets.warehouse import Session, Warehouse
+
+VERDICT_COLUMNS: dict[str, pl.DataType] = {
+    "object": pl.String(),
+    "source_table": pl.String(),
+    "batch_id": pl.String(),
+    "extracted": pl.Int64(),
+    "staged": pl.Int64(),
+    "rejected": pl.Int64(),
+    "corrected": pl.Int64(),
+    "reject_limit": pl.Float64(),
+    "passed": pl.Boolean(),
+    "staged_at": pl.Datetime("ms", "UTC"),
+}
+"""One row a staged object. ``extracted``, ``staged`` and ``rejected`` count rows of ``source_table``,
+``corrected`` counts changed values; ``batch_id`` is the extraction that the rows came from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a staged object may be uploaded; ``balanced`` says that no row was lost on the way."""
+
+    object: str
+    source_table: str
+    batch_id: str
+    extracted: int
+    staged: int
+    rejected: int
+    corrected: int
+    reject_limit: float
+    passed: bool
+
+    @property
+    def balanced(self) -> bool:
+        return self.extracted == self.staged + self.rejected
+
+    @property
+    def reject_share(self) -> float:
+        return self.rejected / self.extracted if self.extracted else 0.0
+
+    def complaint(self) -> str:
+        """Why it didn't pass, with counts only."""
+        if not self.balanced:
+            return (
+                f"{self.object}: {self.extracted} extracted, but {self.staged} staged and "
+                f"{self.rejected} rejected"
+            )
+        return (
+            f"{self.object}: {self.rejected} of {self.extracted} rows rejected ({self.reject_share:.2%}), "
+            f"more than the practice's reject_limit of {self.reject_limit:.2%}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StagingOutcome:
+    verdict: Verdict
+    rejects_by_code: Mapping[str, int]
+    corrections_by_code: Mapping[str, int]
+    findings: Mapping[str, int]
+
+
+def stage(staged_object: StagedObject, practice: Practice, profile: Profile, warehouse: Warehouse) -> StagingOutcome:
+    """Replace the object's staged rows, rejects and corrections by those of the latest extraction.
+
+    Raises WarehouseTableMissing where a source table or a staged object that it needs isn't there.
+    """
+    with warehouse.open() as session:
+        inputs = StagingInputs(
+            raw={table: session.read("panda", table) for table in staged_object.reads},
+            staged={name: read_staged(session, name) for name in staged_object.uses},
+        )
+        batch_id, extracted_at = _latest_extraction(session, staged_object.source_table)
+        context = StagingContext(
+            practice=practice.key,
+            time_zone=practice.time_zone,
+            profile=profile,
+            today=_local(extracted_at, practice.time_zone).date(),
+        )
+        outcome = staged_object.stage(inputs, context)
+        verdict = _judge(
+            staged_object,
+            batch_id,
+            inputs.raw[staged_object.source_table].height,
+            outcome,
+            practice.policies.reject_limit,
+        )
+        with session.transaction():
+            session.replace_table("staged", staged_object.name, outcome.rows)
+            _replace_part(session, "rejects", staged_object.name, outcome.rejects, REJECT_COLUMNS)
+            _replace_part(session, "corrections", staged_object.name, outcome.corrections, CORRECTION_COLUMNS)
+            _replace_part(session, "verdicts", staged_object.name, _as_frame(verdict), VERDICT_COLUMNS)
+    return StagingOutcome(
+        verdict=verdict,
+        rejects_by_code=_by_code(outcome.rejects),
+        corrections_by_code=_by_code(outcome.corrections),
+        findings=dict(outcome.findings),
+    )
+
+
+def read_staged(session: Session, name: str) -> Staged:
+    return Staged(
+        rows=session.read("staged", name),
+        rejects=_part(session, "rejects", name, REJECT_COLUMNS),
+        corrections=_part(session, "corrections", name, CORRECTION_COLUMNS),
+        findings={},
+    )
+
+
+def read_verdicts(session: Session, staged_objects: Iterable[str]) -> list[Verdict]:
+    """Verdicts of these objects, in their order; raises StagingRefused where one has none yet."""
+    if not session.has_table("staged", "verdicts"):
+        raise StagingRefused("nothing has been staged yet; materialise staged/* first")
+    rows = {row["object"]: row for row in session.read("staged", "verdicts").iter_rows(named=True)}
+    verdicts = []
+    for name in staged_objects:
+        if name not in rows:
+            raise StagingRefused(f"staged/{name} has no verdict yet; materialise it first")
+        row = rows[name]
+        del row["staged_at"]
+        verdicts.append(Verdict(**row))
+    return verdicts
+
+
+def require_passed(practice: str, verdicts: Iterable[Verdict]) -> None:
+    """Raises StagingRefused naming every object that didn't pass."""
+    complaints = [verdict.complaint() for verdict in verdicts if not verdict.passed]
+    if complaints:
+        raise StagingRefused(
+            f"practice {practice}: the staged batch may not be uploaded: {'; '.join(complaints)}; "
+            "look at staged.rejects, mend the source or the profile, and stage again"
+        )
+
+
+def _judge(staged_object: StagedObject, batch_id: str, extracted: int, outcome: Staged, limit: float) -> Verdict:
+    of_table = outcome.rejects.filter(pl.col("source_table") == staged_object.source_table)
+    rejected = of_table["source_key"].n_unique()
+    balanced = extracted == outcome.rows.height + rejected
+    within_limit = rejected <= limit * extracted
+    return Verdict(
+        object=staged_object.name,
+        source_table=staged_object.source_table,
+        batch_id=batch_id,
+        extracted=extracted,
+        staged=outcome.rows.height,
+        rejected=rejected,
+        corrected=outcome.corrections.height,
+        reject_limit=limit,
+        passed=balanced and within_limit,
+    )
+
+
+def _as_frame(verdict: Verdict) -> pl.DataFrame:
+    row = {name: getattr(verdict, name) for name in VERDICT_COLUMNS if name != "staged_at"}
+    return pl.DataFrame([{**row, "staged_at": datetime.now(UTC)}], schema=VERDICT_COLUMNS)
+
+
+def _part(session: Session, table: str, name: str, columns: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    if not session.has_table("staged", table):
+        return pl.DataFrame(schema=dict(columns))
+    return session.read("staged", table).filter(pl.col("object") == name)
+
+
+def _replace_part(
+    session: Session, table: str, name: str, rows: pl.DataFrame, columns: Mapping[str, pl.DataType]
+) -> None:
+    """Replace one object's rows of a table that all staged objects share."""
+    others = pl.DataFrame(schema=dict(columns))
+    if session.has_table("staged", table):
+        others = session.read("staged", table).filter(pl.col("object") != name)
+    session.replace_table("staged", table, pl.concat([others, rows.select(list(columns))], how="vertical_relaxed"))
+
+
+def _by_code(rows: pl.DataFrame) -> dict[str, int]:
+    return dict(rows.group_by("code").len().sort("code").iter_rows())
+
+
+def _latest_extraction(session: Session, source_table: str) -> tuple[str, datetime]:
+    extractions = session.read("panda", "extractions").filter(pl.col("table") == source_table)
+    latest = extractions.sort("extracted_at").row(-1, named=True)
+    return latest["batch_id"], latest["extracted_at"]
+
+
+def _local(moment: datetime, zone: ZoneInfo) -> datetime:
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(zone)

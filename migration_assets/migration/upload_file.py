@@ -1,0 +1,61 @@
+"""Names and shapes of the tables in an upload's own DuckDB file, ``<destination>.<environment>.duckdb``.
+
+One writer an environment; everything in it can be made again. Rows of patients stand here and in reports,
+nowhere else.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+UPLOAD: Final = "upload"
+SOURCE: Final = "source"
+READBACK: Final = "readback"
+
+SCOPE_COLUMNS: dict[str, pl.DataType] = {"object": pl.String(), "key": pl.String(), "why": pl.String()}
+"""Which records an upload brings to the payload's state, and why: all, sample, delta, retry."""
+
+EXCUSED_COLUMNS: dict[str, pl.DataType] = {
+    "object": pl.String(),
+    "source_table": pl.String(),
+    "source_id": pl.String(),
+    "reason": pl.String(),
+}
+"""Staged rows that go into no payload, each with its stated reason."""
+
+STAGED_ROW_COLUMNS: dict[str, pl.DataType] = {
+    "object": pl.String(),
+    "source_table": pl.String(),
+    "staged": pl.Int64(),
+}
+
+BUILD_COLUMNS: dict[str, pl.DataType] = {
+    "plan_hash": pl.String(),
+    "scope": pl.String(),
+    "run_id": pl.String(),
+    "built_at": pl.Datetime("ms", "UTC"),
+}
+"""One row: what the payload in this file was built by."""
+
+UPLOADS_COLUMNS: dict[str, pl.DataType] = {
+    "object": pl.String(),
+    "run_id": pl.String(),
+    "in_scope": pl.Int64(),
+    "sent": pl.Int64(),
+    "created": pl.Int64(),
+    "updated": pl.Int64(),
+    "unchanged": pl.Int64(),
+    "failed": pl.Int64(),
+    "held_back": pl.Int64(),
+}
+"""What the last upload of each object did (``UploadSummary``)."""
+
+
+def payload_table(asset: str) -> str:
+    return f"payload_{asset}"
+
+
+def problems_table(asset: str) -> str:
+    return f"problems_{asset}"

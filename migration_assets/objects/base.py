@@ -1,0 +1,86 @@
+"""What every migrated object's file in this folder provides: types only, no rule of any object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from zoneinfo import ZoneInfo
+
+import polars as pl
+from pandera.polars import DataFrameModel
+
+from migration_assets.panda.profile import Profile
+
+UTC_MS = pl.Datetime("ms", "UTC")
+
+REJECT_COLUMNS: dict[str, pl.DataType] = {
+    "object": pl.String(),
+    "source_table": pl.String(),
+    "source_key": pl.String(),
+    "parent_key": pl.String(),
+    "column": pl.String(),
+    "code": pl.String(),
+    "message": pl.String(),
+}
+"""A row that failed its schema: staged object, logical source table, primary key as text, the key of
+the parent it hangs on (a chart row's exam; else null), the source's column, a stable code, a sentence."""
+
+CORRECTION_COLUMNS: dict[str, pl.DataType] = {
+    "object": pl.String(),
+    "source_table": pl.String(),
+    "source_key": pl.String(),
+    "column": pl.String(),
+    "code": pl.String(),
+    "message": pl.String(),
+    "original": pl.String(),
+}
+"""A value that was changed on the way in; ``original`` is the source's own, so it never leaves data/."""
+
+
+@dataclass(frozen=True)
+class StagingContext:
+    """What staging needs besides rows; ``today`` is the practice-local date of the extraction."""
+
+    practice: str
+    time_zone: ZoneInfo
+    profile: Profile
+    today: date
+
+
+@dataclass(frozen=True)
+class Staged:
+    """Outcome of staging one object: ``rows`` as its schema says; REJECT_COLUMNS; CORRECTION_COLUMNS.
+
+    ``findings`` counts what was kept but deserves a look (code -> rows). For the object's primary source
+    table: rows extracted = rows + distinct rejected source keys.
+    """
+
+    rows: pl.DataFrame
+    rejects: pl.DataFrame
+    corrections: pl.DataFrame
+    findings: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class StagingInputs:
+    """``raw``: logical table name -> frame as extracted (verbatim); ``staged``: the objects of ``uses``."""
+
+    raw: Mapping[str, pl.DataFrame]
+    staged: Mapping[str, Staged]
+
+
+@dataclass(frozen=True)
+class StagedObject:
+    """One migrated object: staged table ``name``, whose rows come from ``source_table``.
+
+    ``reads`` are all logical source tables that the staging function looks at (``source_table`` among
+    them), ``uses`` the staged objects that it needs first.
+    """
+
+    name: str
+    source_table: str
+    reads: tuple[str, ...]
+    uses: tuple[str, ...]
+    model: type[DataFrameModel]
+    stage: Callable[[StagingInputs, StagingContext], Staged]

@@ -1,0 +1,77 @@
+"""A run coordinator that knows which single-writer locks a run needs.
+
+Every run, whether from a job, the asset graph, a backfill or a sensor, gets a tag for each lock (one key
+a writer, the practice in the value) from its assets and its partition; the queue starts only one run for
+each value. So two runs never wait for one DuckDB file, and practices don't wait for each other. The
+file's own lock is the backstop.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from dagster import AssetKey, DagsterRun
+from dagster._core.run_coordinator.base import SubmitRunContext
+from dagster._core.run_coordinator.queued_run_coordinator import QueuedRunCoordinator
+from dagster._core.storage.tags import PARTITION_NAME_TAG
+from dagster._serdes import ConfigurableClassData
+
+LOCK_TAG_PREFIX = "migration/"
+CPU_TAG = "migration/cpu_bound"
+_PANDA_GROUPS = frozenset({"panda", "staged"})
+_WRITERS = ("panda", "salesforce", "salesforce_rehearsal", "freshsales", "freshsales_rehearsal")
+
+
+def locks(asset_keys: Iterable[AssetKey], practice: str) -> dict[str, str]:
+    """Tags for the files that these assets write: one a file, named by its writer, with the practice.
+
+    ``panda/*`` and ``staged/*`` share panda.duckdb, each environment of a destination has its own file.
+    """
+    tags: dict[str, str] = {}
+    for key in asset_keys:
+        group = key.path[0]
+        if group in _PANDA_GROUPS:
+            tags[LOCK_TAG_PREFIX + "panda"] = practice
+            tags[CPU_TAG] = "yes"
+        else:
+            tags[LOCK_TAG_PREFIX + group] = practice
+    return tags
+
+
+class PracticeRunCoordinator(QueuedRunCoordinator):
+    """QueuedRunCoordinator whose limits come from this file: one run a lock, CPU-bound runs a core each."""
+
+    def __init__(
+        self,
+        tag_concurrency_limits: Sequence[Mapping[str, Any]] | None = None,
+        inst_data: ConfigurableClassData | None = None,
+        **settings: Any,
+    ) -> None:
+        one_each = {"applyLimitPerUniqueValue": True}
+        limits = [{"key": LOCK_TAG_PREFIX + name, "value": one_each, "limit": 1} for name in _WRITERS]
+        limits.append({"key": CPU_TAG, "value": "yes", "limit": os.cpu_count() or 1})
+        super().__init__(
+            tag_concurrency_limits=[*limits, *(tag_concurrency_limits or ())], inst_data=inst_data, **settings
+        )
+
+    def submit_run(self, context: SubmitRunContext) -> DagsterRun:
+        run = context.dagster_run
+        practice = run.tags.get(PARTITION_NAME_TAG)
+        if practice is not None and (tags := locks(_asset_keys(context), practice)):
+            self._instance.add_run_tags(run.run_id, tags)
+        return super().submit_run(context)
+
+
+def _asset_keys(context: SubmitRunContext) -> Iterable[AssetKey]:
+    """The run's own selection, or every asset of its job where it has none."""
+    run = context.dagster_run
+    if run.asset_selection is not None:
+        return run.asset_selection
+    origin = run.remote_job_origin
+    if origin is None:
+        return ()
+    location = context.workspace.get_code_location(origin.location_name)
+    repository = location.get_repository(origin.repository_origin.repository_name)
+    return [node.asset_key for node in repository.get_asset_node_snaps(run.job_name)]

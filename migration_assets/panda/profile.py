@@ -1,0 +1,219 @@
+"""What a practice's PANDA database looks like: tables, columns and charting conventions, as configuration.
+
+PANDA's own schema isn't public, so nothing about it stands in code. All other modules speak of logical
+tables and columns (the names of ``profiles/default.yaml``) and ask the profile for the actual ones. No
+connection and no row is touched here.
+
+A profile of a practice states only where its database differs from the default: a table's ``name``, a
+column ``FirstName: FName``, a convention of the chart. Everything it doesn't name is taken from the
+default; a table that the default doesn't know needs ``name``, ``key`` and ``columns`` of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from migration_assets.documents import Document, read_document
+from migration_assets.errors import ConfigurationError
+from migration_assets.practice import Settings
+
+BUILT_IN_PROFILES = Path(__file__).parent / "profiles"
+DEFAULT_PROFILE = "default"
+_PROFILE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+
+def _named(given: Any) -> Any:
+    """``[FirstName]`` and ``{FirstName: }`` both say that the actual name is the logical one."""
+    if isinstance(given, list) and all(isinstance(name, str) for name in given):
+        return {name: name for name in given}
+    if isinstance(given, Mapping):
+        return {logical: logical if actual is None else actual for logical, actual in given.items()}
+    return given
+
+
+# 128 characters is the length of SQL Server's sysname.
+_Identifier = Annotated[str, Field(min_length=1, max_length=128)]
+_Columns = Annotated[dict[_Identifier, _Identifier], BeforeValidator(_named)]
+
+
+class TableProfile(Settings):
+    """One logical table as it stands in the database.
+
+    ``columns`` and ``blobs`` are logical -> actual names. ``key``, ``rowversion`` and ``modified_at`` are
+    logical names out of ``columns``. ``blobs`` are large objects: streamed by key, never extracted.
+    """
+
+    db_schema: Annotated[_Identifier, Field(alias="schema")] = "dbo"
+    name: _Identifier
+    key: _Identifier
+    rowversion: _Identifier | None = None
+    modified_at: _Identifier | None = None
+    columns: _Columns
+    blobs: _Columns = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> TableProfile:
+        for role in ("key", "rowversion", "modified_at"):
+            column = getattr(self, role)
+            if column is not None and column not in self.columns:
+                raise ValueError(f"'{role}' must be one of this table's columns (by its logical name)")
+        if both := sorted(self.columns.keys() & self.blobs.keys()):
+            raise ValueError(f"stand under both columns and blobs: {', '.join(both)}")
+        actual = [name.casefold() for name in (*self.columns.values(), *self.blobs.values())]
+        if twice := sorted({name for name in actual if actual.count(name) > 1}):
+            raise ValueError(f"two columns are given the same actual name: {', '.join(twice)}")
+        return self
+
+    @property
+    def logical_columns(self) -> tuple[str, ...]:
+        """Extracted columns by logical name, in the profile's order; blobs aren't among them."""
+        return tuple(self.columns)
+
+    @property
+    def source_name(self) -> str:
+        """``schema.name`` as people write it; for messages and metadata, not for SQL."""
+        return f"{self.db_schema}.{self.name}"
+
+    def actual(self, logical_column: str) -> str:
+        """Actual name of a column or blob; raises ConfigurationError where the profile declares none."""
+        for declared in (self.columns, self.blobs):
+            if logical_column in declared:
+                return declared[logical_column]
+        raise ConfigurationError(
+            f"the profile declares no column '{logical_column}' for {self.source_name}; "
+            "add it under the table's 'columns' in the profile"
+        )
+
+    def has(self, logical_column: str) -> bool:
+        return logical_column in self.columns or logical_column in self.blobs
+
+
+class ChartConventions(Settings):
+    """How PeriodontalCharting writes what the periodontist saw; each line differs between real systems.
+
+    ``recession_positive``: where the gingival margin lies when Recession is above 0 (``apical`` of the CEJ
+    is recession; NHANES counts the other way, ``coronal``). ``not_charted``: the number that stands for
+    "not charted" (Open Dental: -1), null where the database uses NULL; 0 is always a charted 0.
+    ``overgrowth_offset``: 100 where 105 means 5 mm of overgrowth (Open Dental). ``furcation_scale``:
+    Glickman 0-4 or Hamp 0-3.
+    """
+
+    shape: Literal["tooth_row", "measure_row"] = "tooth_row"
+    recession_positive: Literal["apical", "coronal"] = "apical"
+    not_charted: int | float | None = None
+    overgrowth_offset: Literal[100] | None = None
+    furcation_scale: Literal["glickman", "hamp"] = "glickman"
+
+    @field_validator("shape")
+    @classmethod
+    def _supported(cls, shape: str) -> str:
+        if shape == "measure_row":
+            raise ValueError(
+                "measure_row (a row for each exam, measure and tooth) can't be read yet: "
+                "give a view that has a row for each tooth and name it as PeriodontalCharting"
+            )
+        return shape
+
+
+class Bridge(Settings):
+    """Logical columns that the Open Dental bridge fills; only these are cleansed of its ``NA`` and ``_``."""
+
+    patient: tuple[str, ...] = ()
+
+
+class Profile(Settings):
+    """A whole profile, complete and consistent in itself."""
+
+    name: str
+    tables: dict[_Identifier, TableProfile]
+    chart: ChartConventions = ChartConventions()
+    bridge: Bridge = Bridge()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Profile:
+        if "Patient" in self.tables:
+            known = self.tables["Patient"].columns
+            if unknown := [column for column in self.bridge.patient if column not in known]:
+                raise ValueError(
+                    f"bridge.patient names columns that Patient doesn't have: {', '.join(unknown)}"
+                )
+        places = [table.source_name.casefold() for table in self.tables.values()]
+        if twice := sorted({place for place in places if places.count(place) > 1}):
+            raise ValueError(
+                f"two logical tables are given the same table of the database: {', '.join(twice)}"
+            )
+        return self
+
+    def table(self, logical: str) -> TableProfile:
+        """Raises ConfigurationError where the profile declares no such table."""
+        try:
+            return self.tables[logical]
+        except KeyError:
+            raise ConfigurationError(
+                f"the profile '{self.name}' declares no table '{logical}'; add it under 'tables'"
+            ) from None
+
+    def content_hash(self) -> str:
+        """SHA-256 over everything but the profile's name; part of the plan hash."""
+        content = self.model_dump(mode="json", exclude={"name"}, by_alias=True)
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+class _TableOverlay(Settings):
+    db_schema: Annotated[_Identifier | None, Field(alias="schema")] = None
+    name: _Identifier | None = None
+    key: _Identifier | None = None
+    rowversion: _Identifier | None = None
+    modified_at: _Identifier | None = None
+    columns: _Columns = Field(default_factory=dict)
+    blobs: _Columns = Field(default_factory=dict)
+
+
+class _Overlay(Settings):
+    """What a profile's file may say; whether the whole is complete shows after laying it over the default."""
+
+    tables: dict[_Identifier, _TableOverlay] = Field(default_factory=dict)
+    chart: ChartConventions = ChartConventions()
+    bridge: Bridge = Bridge()
+
+
+def load_profile(name: str, directory: Path | None = None) -> Profile:
+    """The profile ``<name>.yaml`` in ``directory``, else among those shipped with this package.
+
+    Raises ConfigurationError naming file, line and key.
+    """
+    if not _PROFILE_NAME.fullmatch(name):
+        raise ConfigurationError(
+            "a profile's name is 1 to 63 of a-z, 0-9, '_' and '-'; mend 'source.profile'"
+        )
+    path = BUILT_IN_PROFILES / f"{name}.yaml"
+    if directory is not None and (own := directory / f"{name}.yaml").exists():
+        path = own
+    document = read_document(path)
+    document.parse(_Overlay)
+    content: dict[str, Any] = dict(document.data)
+    if path != BUILT_IN_PROFILES / f"{DEFAULT_PROFILE}.yaml":
+        content = _lay_over(read_document(BUILT_IN_PROFILES / f"{DEFAULT_PROFILE}.yaml").data, content)
+    return Document(path, {"name": name, **content}, document.lines).parse(Profile)
+
+
+def _lay_over(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    merged: dict[str, Any] = {**base, **own}
+    merged["chart"] = {**base.get("chart", {}), **own.get("chart", {})}
+    merged["tables"] = dict(base["tables"])
+    for logical, table in own.get("tables", {}).items():
+        below = base["tables"].get(logical, {})
+        merged["tables"][logical] = {
+            **below,
+            **table,
+            "columns": {**_named(below.get("columns", {})), **_named(table.get("columns", {}))},
+            "blobs": {**_named(below.get("blobs", {})), **_named(table.get("blobs", {}))},
+        }
+    return merged

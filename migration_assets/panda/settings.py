@@ -1,0 +1,41 @@
+"""The ``source:`` part of a practice's file: how to reach its SQL Server and which profile describes it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from migration_assets.errors import ConfigurationError
+from migration_assets.practice import NumberOrEnv, Secret, Settings, TextOrEnv, resolve
+
+MAX_PORT = 65535
+
+
+class SourceSettings(Settings):
+    """A read-only SQL login. The connection is always encrypted.
+
+    ``trust_server_certificate`` accepts any certificate and is meant for a practice's own network only;
+    ``server_certificate`` is the path of a PEM or DER file which the server's certificate must equal.
+    ``driver`` overrides the discovery of the ODBC driver: its installed name, or a path to its library.
+    ``query_timeout_seconds`` bounds the wait for a statement's first row (0: no bound).
+    """
+
+    server: TextOrEnv
+    port: NumberOrEnv = 1433
+    database: TextOrEnv
+    username: TextOrEnv
+    password: Secret
+    trust_server_certificate: bool = False
+    server_certificate: TextOrEnv | None = None
+    profile: str = "default"
+    login_timeout_seconds: Annotated[int, Field(ge=1, le=600)] = 15
+    query_timeout_seconds: Annotated[int, Field(ge=0, le=86_400)] = 600
+    driver: str | None = None
+
+    def resolved_port(self) -> int:
+        """Raises ConfigurationError where the variable or the file holds no port number."""
+        text = resolve(self.port)
+        if not text.isascii() or not text.isdigit() or not 0 < int(text) <= MAX_PORT:
+            raise ConfigurationError(f"'source.port' is no number from 1 to {MAX_PORT}; mend the value")
+        return int(text)

@@ -1,0 +1,164 @@
+"""A practice: the general part of its configuration, and the registry in data/practices/*.yaml.
+
+The source's part and each destination's part are parsed with the settings models that those packages
+bring; this module knows none of them. A secret never stands in a file: the file names the environment
+variable that holds it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+
+from migration_assets.documents import Document, read_document
+from migration_assets.errors import ConfigurationError
+
+PRACTICE_KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+
+class Settings(BaseModel):
+    """Base of every settings model: unknown keys are errors, values don't change after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class EnvReference(Settings):
+    """``{env: NAME}``: the value stands in the environment variable NAME."""
+
+    env: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
+
+    def value(self) -> str:
+        found = os.environ.get(self.env)
+        if not found:
+            raise ConfigurationError(
+                f"environment variable {self.env} is not set; a practice's file refers to it, so set it "
+                "where Dagster and migration-assets are started"
+            )
+        return found
+
+
+def _only_a_reference(given: Any) -> Any:
+    if isinstance(given, str):
+        raise ValueError("a secret doesn't stand in a file: write {env: NAME} and set that variable")
+    return given
+
+
+Secret = Annotated[EnvReference, BeforeValidator(_only_a_reference)]
+"""A value that may only be given as ``{env: NAME}``."""
+
+TextOrEnv = str | EnvReference
+NumberOrEnv = int | EnvReference
+
+
+def resolve(setting: str | int | EnvReference) -> str:
+    return setting.value() if isinstance(setting, EnvReference) else str(setting)
+
+
+class Policies(Settings):
+    """The practice's choices that shape staging and payloads."""
+
+    reject_limit: Annotated[float, Field(ge=0, le=1)] = 0.02
+    on_bad_tooth: Literal["load_flagged", "hold_exam"] = "load_flagged"
+
+
+class _GeneralPart(Settings):
+    practice: str
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    time_zone: str
+    encryption_key: Secret
+    policies: Policies = Policies()
+    source: dict[str, Any]
+    destinations: dict[str, dict[str, Any]]
+
+    @field_validator("practice")
+    @classmethod
+    def _usable_as_partition(cls, key: str) -> str:
+        if not PRACTICE_KEY.fullmatch(key):
+            raise ValueError("must be 1 to 63 of a-z, 0-9, '_' and '-', beginning with a letter or digit")
+        return key
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        if zone not in available_timezones():
+            raise ValueError("is no IANA time zone such as America/New_York")
+        return zone
+
+
+@dataclass(frozen=True)
+class Practice:
+    """A practice as configured. ``source`` and ``destinations`` hold the models the registry was given."""
+
+    key: str
+    name: str
+    time_zone: ZoneInfo
+    policies: Policies
+    encryption_key: EnvReference
+    source: Settings
+    destinations: Mapping[str, Settings]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What stands in the folder: the practices that can be used, and why the other files can't."""
+
+    practices: Mapping[str, Practice]
+    problems: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class PracticeRegistry:
+    """The practice files of one folder; reading is cheap and always sees the files as they are now."""
+
+    directory: Path
+    source_settings: type[Settings]
+    destination_settings: Mapping[str, type[Settings]]
+
+    def load(self, key: str) -> Practice:
+        """Raises ConfigurationError naming file, line, key and remedy."""
+        if not PRACTICE_KEY.fullmatch(key):
+            raise ConfigurationError("a practice's key is 1 to 63 of a-z, 0-9, '_' and '-'; mend the key")
+        return self._read(self.directory / f"{key}.yaml")
+
+    def scan(self) -> Scan:
+        practices: dict[str, Practice] = {}
+        problems: dict[str, str] = {}
+        for path in sorted(self.directory.glob("*.y*ml")):
+            try:
+                practice = self._read(path)
+            except ConfigurationError as error:
+                problems[path.name] = str(error)
+            else:
+                practices[practice.key] = practice
+        return Scan(practices, problems)
+
+    def _read(self, path: Path) -> Practice:
+        document = read_document(path)
+        general = document.parse(_GeneralPart)
+        if general.practice != path.stem or path.suffix != ".yaml":
+            raise document.error(
+                ("practice",), "differs from the file's name", f"name the file {general.practice}.yaml"
+            )
+        return Practice(
+            key=general.practice,
+            name=general.name,
+            time_zone=ZoneInfo(general.time_zone),
+            policies=general.policies,
+            encryption_key=general.encryption_key,
+            source=document.parse(self.source_settings, ("source",)),
+            destinations={name: self._destination(document, name) for name in general.destinations},
+        )
+
+    def _destination(self, document: Document, name: str) -> Settings:
+        model = self.destination_settings.get(name)
+        if model is None:
+            known = ", ".join(sorted(self.destination_settings))
+            raise document.error(("destinations", name), "is not a known destination", f"known: {known}")
+        return document.parse(model, ("destinations", name))

@@ -1,0 +1,145 @@
+"""Sessions: the OAuth token endpoint, and what an Authorization header is worth.
+
+Client credentials, a JWT bearer assertion signed by a key that the org knows, or one fixed access token from the
+environment. Errors are OAuth's (`{"error", "error_description"}`) with Salesforce's descriptions. SOAP login and
+the username-password grant are refused, as orgs now do.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import secrets
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import jwt
+
+from migration_sandbox.salesforce.errors import invalid_session
+from migration_sandbox.salesforce.ids import expand
+from migration_sandbox.salesforce.org import Org
+
+JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+SCOPE = "api id"
+
+
+class OAuthError(Exception):
+    """A refused token request."""
+
+    def __init__(self, error: str, description: str) -> None:
+        super().__init__(error)
+        self.error = error
+        self.description = description
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What this process accepts; taken from the environment, never stored with the org."""
+
+    client_id: str
+    client_secret: str
+    access_token: str | None = None
+    public_key: str | None = None
+
+    @classmethod
+    def from_environment(cls) -> "Credentials":
+        key_file = os.environ.get("SALESFORCE_SANDBOX_JWT_PUBLIC_KEY_FILE")
+        return cls(
+            os.environ.get("SALESFORCE_SANDBOX_CLIENT_ID", ""),
+            os.environ.get("SALESFORCE_SANDBOX_CLIENT_SECRET", ""),
+            os.environ.get("SALESFORCE_SANDBOX_ACCESS_TOKEN") or None,
+            Path(key_file).read_text() if key_file else None,
+        )
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+class Sessions:
+    """Tokens of one org. Only their digests are stored."""
+
+    def __init__(self, org: Org, credentials: Credentials) -> None:
+        self.org = org
+        self.credentials = credentials
+        self.fixed_token_alive = True
+        self._issued: dict[str, float] = dict(org.db.execute("SELECT token, issued FROM tokens").fetchall())
+
+    def issue(self) -> str:
+        token = f"{self.org.org_id[:15]}!{secrets.token_urlsafe(72)}"
+        now = time.time()
+        self.org.transaction([("INSERT INTO tokens VALUES (?, ?)", (_digest(token), now))])
+        self._issued[_digest(token)] = now
+        return token
+
+    def check(self, authorization: str | None) -> None:
+        """Raises INVALID_SESSION_ID unless the header carries a living token."""
+        scheme, _, token = (authorization or "").partition(" ")
+        if scheme.lower() not in ("bearer", "oauth"):
+            raise invalid_session()
+        self.check_token(token.strip())
+
+    def check_token(self, token: str) -> None:
+        fixed = self.credentials.access_token
+        if fixed is not None and self.fixed_token_alive and hmac.compare_digest(fixed.encode(), token.encode()):
+            return
+        issued = self._issued.get(_digest(token))
+        if issued is None or time.time() - issued > self.org.settings.token_lifetime_seconds:
+            raise invalid_session()
+
+    def expire_all(self) -> None:
+        self.org.transaction([("DELETE FROM tokens", ())])
+        self._issued.clear()
+        self.fixed_token_alive = False
+
+    def grant(self, form: dict[str, str], authorization: str | None) -> str:
+        """A token for a token request's form. Raises OAuthError."""
+        kind = form.get("grant_type")
+        if kind == "client_credentials":
+            self._client(form, authorization)
+        elif kind == JWT_GRANT:
+            self._assertion(form.get("assertion", ""))
+        elif kind == "password":
+            raise OAuthError("invalid_grant", "authentication failure")
+        else:
+            raise OAuthError("unsupported_grant_type", "grant type not supported")
+        return self.issue()
+
+    def _client(self, form: dict[str, str], authorization: str | None) -> None:
+        client, secret = form.get("client_id", ""), form.get("client_secret", "")
+        if authorization and authorization.lower().startswith("basic "):
+            try:
+                client, _, secret = base64.b64decode(authorization[6:], validate=True).decode().partition(":")
+            except (binascii.Error, UnicodeDecodeError):
+                raise OAuthError("invalid_client", "invalid client credentials") from None
+        known = self.credentials
+        if not known.client_id or not hmac.compare_digest(client.encode(), known.client_id.encode()):
+            raise OAuthError("invalid_client_id", "client identifier invalid")
+        if not known.client_secret or not hmac.compare_digest(secret.encode(), known.client_secret.encode()):
+            raise OAuthError("invalid_client", "invalid client credentials")
+
+    def _assertion(self, assertion: str) -> None:
+        key = self.credentials.public_key
+        if key is None:
+            raise OAuthError("invalid_grant", "no key is registered for this app")
+        try:
+            claims = jwt.decode(
+                assertion, key, algorithms=["RS256"], issuer=self.credentials.client_id,
+                options={"verify_aud": False, "require": ["exp", "sub", "aud"]},
+            )  # fmt: skip
+        except jwt.ExpiredSignatureError:
+            raise OAuthError("invalid_grant", "expired authorization code") from None
+        except jwt.InvalidTokenError:
+            raise OAuthError("invalid_grant", "invalid assertion") from None
+        if claims["sub"] != "migration@sandbox.example":
+            raise OAuthError("invalid_grant", "user hasn't approved this consumer")
+
+    def signature(self, identity: str, issued_at: str) -> str:
+        made = hmac.new(self.credentials.client_secret.encode(), (identity + issued_at).encode(), hashlib.sha256)
+        return base64.b64encode(made.digest()).decode()
+
+
+def identity_url(base: str, org: Org) -> str:
+    return f"{base}/id/{expand(org.org_id[:15])}/{org.user_id}"

@@ -1,0 +1,85 @@
+"""What an org is set to: its edition, its quotas, and the behaviours that no public source confirms.
+
+Every field marked (U) stands for a fact that was not confirmed; tests and demos set it both ways through the
+control client instead of trusting the default. Limits of editions come from Salesforce's own tables
+(custom fields an object: Professional 100, Developer and Enterprise 500, Unlimited 800, hard cap 900).
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Edition = Literal["professional", "enterprise", "developer", "unlimited"]
+
+CUSTOM_FIELDS: dict[str, int] = {"professional": 100, "developer": 500, "enterprise": 500, "unlimited": 800}
+CUSTOM_OBJECTS: dict[str, int] = {"professional": 50, "developer": 400, "enterprise": 200, "unlimited": 2000}
+ORGANIZATION_TYPE: dict[str, str] = {
+    "professional": "Professional Edition",
+    "developer": "Developer Edition",
+    "enterprise": "Enterprise Edition",
+    "unlimited": "Unlimited Edition",
+}
+HARD_FIELD_CAP = 900
+
+
+class Settings(BaseModel):
+    """Settings of one org; kept with the org, changed through POST /sandbox/settings."""
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+    edition: Edition = "enterprise"
+    sandbox_org: bool = False
+    organization_name: str = "Sandbox Periodontics"
+
+    token_lifetime_seconds: float = 7200
+    daily_api_requests: int = 100_000
+    daily_bulk_query_jobs: int = 10_000
+    data_storage_mb: int = 10_240
+    file_storage_mb: int = 10_240
+    enforce_data_storage: bool = True
+    activity_custom_fields: int = 100
+    """(U) Custom fields that Activity may hold."""
+
+    trim_text: bool = False
+    """(U) Whether saving strips white space around text. The documentation of CSV files says that values are
+    not trimmed; administrators report that saving a record trims them. Try both."""
+    numbers_with_excess_decimals: Literal["round", "refuse"] = "round"
+    """(U) 3.14159 in a field of scale 2: rounded half up, or NUMBER_OUTSIDE_VALID_RANGE."""
+    duplicate_keys_in_batch: Literal["later", "all"] = "later"
+    """(U) Which rows of one upsert batch with the same external id are refused."""
+    master_detail_unchanged: Literal["accept", "refuse"] = "accept"
+    """(U) Updating a record with the master it already has. Another master is always refused."""
+    set_audit_fields: bool = False
+    """The permission "Set Audit Fields upon Record Creation": CreatedDate and friends on INSERT only."""
+    activity_upsert: bool = True
+    """(U) Whether Event and Task can be upserted by a custom external id of Activity."""
+    archive_after_days: int = 365
+    """Events that ended earlier are left out of `query` and found by `queryAll`."""
+    fls_from_profile: bool = False
+    """(U) Whether new custom fields are visible to the user's profile at once; deploying fields alone grants
+    nothing on a real org."""
+    bulk_number_style: Literal["decimal", "scientific"] = "decimal"
+    """(U) 12345678.0 or 1.2345678E7 in the CSV of a Bulk query."""
+    bulk_query_empty_header: bool = True
+    """(U) Whether a Bulk query that finds nothing answers its header row or an empty body."""
+    bulk_query_page_rows: int = 50_000
+    bulk_result_days: float = 7
+    bulk_batch_rows: int = 10_000
+    bulk_batch_pause_seconds: float = 0
+    """Slows batches down, so that a test can kill or abort between two of them."""
+    bulk_upload_bytes: int = 100_000_000
+    bulk_header_characters: int = 32_000
+    deploy_pause_seconds: float = 0
+    query_page_rows: int = 2_000
+
+    @property
+    def custom_field_limit(self) -> int:
+        return CUSTOM_FIELDS[self.edition]
+
+    @property
+    def custom_object_limit(self) -> int:
+        return CUSTOM_OBJECTS[self.edition]
+
+    @property
+    def organization_type(self) -> str:
+        return ORGANIZATION_TYPE[self.edition]

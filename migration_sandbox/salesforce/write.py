@@ -1,0 +1,443 @@
+"""Saving records: one engine for REST, collections and Bulk, over columns.
+
+A batch is a frame of what the client sent plus a Target for each column. Every rule that refuses a record lives
+here or in values.py; a refused row never stops the others. What passes is written in one commit together with
+the statements that the caller makes from the outcome, so a batch is processed exactly once even if the process
+dies.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from migration_sandbox.salesforce import ids
+from migration_sandbox.salesforce.errors import RowError
+from migration_sandbox.salesforce.org import RECORD_BYTES, Org, Statement, utc_now
+from migration_sandbox.salesforce.records import before_update, complete, created_defaults
+from migration_sandbox.salesforce.schema import Field, SObject
+from migration_sandbox.salesforce.table import BINNED, GONE, LIVE, ROW, STATE, index_key
+from migration_sandbox.salesforce.targets import Target
+from migration_sandbox.salesforce.values import Column, Errors, Mask, convert
+
+CSV_NULL = "#N/A"
+JSON_NULL = "\x00null"
+
+AUDIT_FIELDS = frozenset({"CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById"})
+
+
+@dataclass
+class Outcome:
+    """A row for each row of the batch: its id (null where refused), whether it was made, why it was refused."""
+
+    ids: pl.Series
+    created: pl.Series
+    errors: Errors
+
+
+Also = Callable[[Outcome], Iterable[Statement]]
+
+
+@dataclass
+class Batch:
+    """What to save: `operation` is insert, update or upsert; `key` names upsert's field (Id or an external id);
+    `given` has a column for each target, in their order."""
+
+    sobject: SObject
+    operation: str
+    targets: Sequence[Target]
+    given: pl.DataFrame
+    key: Field | None = None
+    null_token: str = CSV_NULL
+    locked: frozenset[int] = frozenset()
+    refused: Errors = field(default_factory=dict)
+
+
+class _Save:
+    def __init__(self, org: Org, batch: Batch) -> None:
+        self.org = org
+        self.batch = batch
+        self.sobject = batch.sobject
+        self.table = org.tables[batch.sobject.name]
+        self.size = batch.given.height
+        self.errors: Errors = {
+            row: RowError("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record")
+            for row in batch.locked
+        } | batch.refused
+        self.rows: ids.Rows = np.full(self.size, -1, dtype=np.int64)
+        self.columns: dict[str, Column] = {}
+
+    def refuse(self, errors: Errors) -> None:
+        for row, error in errors.items():
+            self.errors.setdefault(row, error)
+
+    def refuse_rows(self, rows: Iterable[int], error: RowError) -> None:
+        for row in rows:
+            self.errors.setdefault(row, error)
+
+    def run(self, also: Also) -> Outcome:
+        self._identify()
+        self._convert()
+        new = self.rows < 0
+        self._permissions(new)
+        self._required(new)
+        self._unique()
+        self._storage(new)
+        good = np.ones(self.size, dtype=np.bool_)
+        good[list(self.errors)] = False
+        frame, order = self._frame(good, new)
+        late = complete(self.sobject, frame)
+        if late:
+            self.refuse({int(order[row]): error for row, error in late.items()})
+            keep = np.ones(len(order), dtype=np.bool_)
+            keep[list(late)] = False
+            frame, order = frame.filter(pl.Series(keep)), order[keep]
+        outcome = self._outcome(frame, order, new)
+        self.org.commit([(self.sobject.name, frame)], also(outcome))
+        return outcome
+
+    def _identify(self) -> None:
+        """Find the existing record of each row; -1 stays for a new one."""
+        batch = self.batch
+        if batch.operation == "insert":
+            return
+        name = "Id" if batch.key is None else batch.key.name
+        place = next((i for i, target in enumerate(batch.targets) if target.field.name == name and not target.parent), None)
+        missing = RowError("MISSING_ARGUMENT", f"{name} not specified" + ("" if batch.key else " in an update call"), (name,))
+        if place is None:
+            self.refuse_rows(range(self.size), missing)
+            return
+        given = batch.given.to_series(place)
+        text = given if given.dtype == pl.String else given.cast(pl.String)
+        blank = ((text == "") | (text == batch.null_token)).fill_null(True)
+        if name == "Id":
+            self._identify_by_id(text.zip_with(~blank, pl.Series([None], dtype=pl.String)))
+            if batch.key is None:
+                self.refuse_rows(np.flatnonzero(blank.to_numpy()).tolist(), missing)
+            return
+        self.refuse_rows(np.flatnonzero(blank.to_numpy()).tolist(), missing)
+        item = self.sobject.fields[name]
+        if self.org.settings.trim_text:
+            text = text.str.strip_chars()
+        keys = index_key(item, text).to_list()
+        index = self.table.index(name)
+        self.rows = index.lookup(keys)
+        for key, found in index.doubled.items() if index.doubled else ():
+            message = f"{name}: more than one record found for external id field: {[self._id(row) for row in found]}"
+            self.refuse_rows(
+                (row for row, value in enumerate(keys) if value == key), RowError("INVALID_FIELD", message, (name,))
+            )
+        self._repeated(keys, blank.to_list(), name)
+
+    def _repeated(self, keys: list[str | None], blank: list[bool], name: str) -> None:
+        distinct = len(set(keys))
+        if distinct == len(keys):
+            return
+        first: dict[str, int] = {}
+        for row, key in enumerate(keys):
+            if key is None or blank[row]:
+                continue
+            seen = first.setdefault(key, row)
+            if seen != row:
+                error = RowError("DUPLICATE_VALUE", f"Duplicate external id specified: {key}", (name,))
+                self.errors.setdefault(row, error)
+                if self.org.settings.duplicate_keys_in_batch == "all":
+                    self.errors.setdefault(seen, error)
+
+    def _identify_by_id(self, given: pl.Series) -> None:
+        rows, fine = ids.decode(given, self.sobject.key_prefix)
+        present = given.is_not_null().to_numpy()
+        states = self.table.states(rows)
+        for row in np.flatnonzero(present & ((states != LIVE) | ~fine)).tolist():
+            if not fine[row] or rows[row] < 0:
+                label = f"{self.sobject.label} ID"
+                error = RowError("MALFORMED_ID", f"{label}: id value of incorrect type: {given[row]}", ("Id",))
+            elif states[row] == BINNED:
+                error = RowError("ENTITY_IS_DELETED", "entity is deleted")
+            else:
+                error = RowError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
+            self.errors.setdefault(row, error)
+        self.rows = np.where(states == LIVE, rows, -1)
+        known = self.rows[self.rows >= 0]
+        if len(np.unique(known)) != len(known):
+            self._repeated([str(row) if row >= 0 else None for row in self.rows.tolist()], [False] * self.size, "Id")
+
+    def _id(self, row: int) -> str:
+        return ids.make_id(self.sobject.key_prefix, row)
+
+    def _convert(self) -> None:
+        batch = self.batch
+        for place, target in enumerate(batch.targets):
+            item = target.field
+            if item.type == "id":
+                continue
+            given = batch.given.to_series(place)
+            if target.parent is not None:
+                column = self._parent_by_key(target, given)
+            elif item.type == "reference":
+                column = self._parent_by_id(item, given)
+            else:
+                column = convert(item, given, batch.null_token, self.org.settings)
+            self.refuse(column.errors)
+            self.columns[item.name] = column
+
+    def _blank(self, given: pl.Series) -> tuple[pl.Series, pl.Series | None]:
+        nulls = (given == self.batch.null_token).fill_null(False)
+        blank = (given == "").fill_null(True) | nulls
+        return given.zip_with(~blank, pl.Series([None], dtype=pl.String)), nulls if nulls.any() else None
+
+    def _parent_by_key(self, target: Target, given: pl.Series) -> Column:
+        parent, key = target.parent, target.key
+        assert parent is not None and key is not None
+        if given.dtype != pl.String:
+            given = given.cast(pl.String)
+        body, nulls = self._blank(given)
+        table = self.org.tables[parent.name]
+        if key.type == "id":
+            return self._parent_by_id(target.field, given)
+        index = table.index(key.name)
+        rows = index.lookup(index_key(key, body).to_list())
+        column = Column(ids.encode(parent.key_prefix, rows), nulls)
+        for row in np.flatnonzero((rows < 0) & body.is_not_null().to_numpy()).tolist():
+            message = f"Foreign key external ID: {body[row].lower()} not found for field {key.name} in entity {parent.name}"
+            column.errors[row] = RowError("INVALID_FIELD", message)
+        return column
+
+    def _parent_by_id(self, item: Field, given: pl.Series) -> Column:
+        body, nulls = self._blank(given if given.dtype == pl.String else given.cast(pl.String))
+        column = Column(body, nulls)
+        resolved = pl.Series([None] * self.size, dtype=pl.String)
+        open_rows = body.is_not_null().to_numpy().copy()
+        malformed = np.zeros(self.size, dtype=np.bool_)
+        foreign = np.zeros(self.size, dtype=np.bool_)
+        for name in item.references:
+            parent = self.org.objects[name]
+            rows, fine = ids.decode(body, parent.key_prefix)
+            malformed |= ~fine
+            hit = (rows >= 0) & open_rows
+            alive = self.org.tables[name].states(rows) == LIVE
+            foreign |= hit & ~alive
+            found = hit & alive
+            if found.any():
+                made = ids.encode(parent.key_prefix, np.where(found, rows, -1))
+                resolved = made.zip_with(pl.Series(found), resolved)
+            open_rows &= ~hit
+        for row in np.flatnonzero(malformed | open_rows).tolist():
+            message = f"{item.label}: id value of incorrect type: {body[row]}"
+            column.errors[row] = RowError("MALFORMED_ID", message, (item.name,))
+        for row in np.flatnonzero(foreign).tolist():
+            column.errors.setdefault(row, RowError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", ()))
+        column.values = resolved
+        return column
+
+    def _permissions(self, new: Mask) -> None:
+        for name, column in self.columns.items():
+            item = self.sobject.fields[name]
+            insertable = item.createable or (name in AUDIT_FIELDS and self.org.settings.set_audit_fields)
+            editable = self.org.can_edit(self.sobject, name)
+            error = RowError(
+                "INVALID_FIELD_FOR_INSERT_UPDATE",
+                f"Unable to create/update fields: {name}. Please check the security settings of this field and verify "
+                "that it is read/write for your profile or permission set.",
+                (name,),
+            )
+            if not (insertable and editable):
+                given = new & self._given(column)
+                self.refuse_rows(np.flatnonzero(given).tolist(), error)
+            if item.master_detail and not item.updateable and self.org.settings.master_detail_unchanged == "accept":
+                self.refuse_rows(self._moved(item, column), error)
+            elif not (item.updateable and editable):
+                given = ~new & self._given(column)
+                self.refuse_rows(np.flatnonzero(given).tolist(), error)
+
+    @staticmethod
+    def _given(column: Column) -> Mask:
+        given: Mask = column.values.is_not_null().to_numpy()
+        return given if column.nulls is None else given | column.nulls.to_numpy()
+
+    def _moved(self, item: Field, column: Column) -> list[int]:
+        """Rows of existing records that name another master."""
+        places = np.flatnonzero((self.rows >= 0) & self._given(column))
+        if not len(places):
+            return []
+        old = self.table.gather(self.rows[places], [item.name])[item.name]
+        changed = (old != column.values.gather(places)).fill_null(True).to_numpy()
+        return [int(row) for row in places[changed]]
+
+    def _required(self, new: Mask) -> None:
+        missing: dict[int, list[str]] = {}
+        for name, item in self.sobject.fields.items():
+            if not item.required or item.type == "boolean":
+                continue
+            column = self.columns.get(name)
+            if column is None:
+                bad = new if item.default is None else np.zeros(self.size, dtype=np.bool_)
+            else:
+                absent = column.values.is_null().to_numpy()
+                bad = new & absent
+                if column.nulls is not None:
+                    bad = bad | column.nulls.to_numpy()
+            for row in np.flatnonzero(bad).tolist():
+                missing.setdefault(row, []).append(name)
+        for row, names in missing.items():
+            text = f"Required fields are missing: [{', '.join(names)}]"
+            self.errors.setdefault(row, RowError("REQUIRED_FIELD_MISSING", text, tuple(names)))
+
+    def _unique(self) -> None:
+        for name, column in self.columns.items():
+            item = self.sobject.fields[name]
+            if not item.unique:
+                continue
+            keys = index_key(item, column.values).to_list()
+            index = self.table.index(name)
+            found = index.lookup(keys)
+            clash = (found >= 0) & (found != self.rows)
+            for row in np.flatnonzero(clash).tolist():
+                self._duplicate(row, item, self._id(int(found[row])))
+            if len(set(keys)) == len(keys):
+                continue
+            seen: dict[str, int] = {}
+            for row, key in enumerate(keys):
+                if key is not None and row not in self.errors and seen.setdefault(key, row) != row:
+                    self._duplicate(row, item, "in this batch")
+
+    def _duplicate(self, row: int, item: Field, other: str) -> None:
+        message = f"duplicate value found: {item.name} duplicates value on record with id: {other}"
+        self.errors.setdefault(row, RowError("DUPLICATE_VALUE", message))
+
+    def _storage(self, new: Mask) -> None:
+        settings = self.org.settings
+        if not settings.enforce_data_storage:
+            return
+        room = settings.data_storage_mb * 1_048_576 - self.org.used_data_bytes()
+        fits = max(room // RECORD_BYTES, 0)
+        rows = [row for row in np.flatnonzero(new).tolist() if row not in self.errors] if fits < self.size else []
+        self.refuse_rows(rows[fits:], RowError("STORAGE_LIMIT_EXCEEDED", "storage limit exceeded"))
+
+    def _frame(self, good: Mask, new: Mask) -> tuple[pl.DataFrame, ids.Rows]:
+        """Full rows of what passed, and which row of the batch each is; existing records come first."""
+        updates = np.flatnonzero(good & ~new)
+        inserts = np.flatnonzero(good & new)
+        parts = []
+        if len(updates):
+            parts.append(self._updated(updates))
+        if len(inserts) or not parts:
+            parts.append(self._inserted(inserts))
+        frame = parts[0] if len(parts) == 1 else pl.concat(parts)
+        return frame, np.concatenate([updates, inserts])
+
+    def _picked(self, column: Column, places: npt.NDArray[np.intp], item: Field) -> pl.Series:
+        values = column.values if len(places) == self.size else column.values.gather(places)
+        return values if values.dtype == item.dtype else values.cast(item.dtype)
+
+    def _stamp(self) -> dict[str, object]:
+        now = utc_now()
+        return {"LastModifiedDate": now, "LastModifiedById": self.org.user_id, "SystemModstamp": now}
+
+    def _updated(self, places: npt.NDArray[np.intp]) -> pl.DataFrame:
+        rows = self.rows[places]
+        old = before_update(self.sobject, self.table.gather(rows, list(self.sobject.fields)), self.columns)
+        stamp = self._stamp()
+        changed: list[pl.Series] = []
+        for name, column in self.columns.items():
+            item = self.sobject.fields[name]
+            value = self._picked(column, places, item)
+            if value.null_count():
+                kept = old[name]
+                if column.nulls is not None:
+                    cleared = column.nulls.gather(places)
+                    kept = kept.zip_with(~cleared, pl.Series([None], dtype=item.dtype))
+                value = value.zip_with(value.is_not_null(), kept)
+            changed.append(value.alias(name))
+        old = old.with_columns(changed)
+        stamps = [pl.lit(value, dtype=self.sobject.fields[name].dtype).alias(name) for name, value in stamp.items()]
+        return old.with_columns(stamps)
+
+    def _inserted(self, places: npt.NDArray[np.intp]) -> pl.DataFrame:
+        count = len(places)
+        rows = np.arange(self.table.next_row, self.table.next_row + count, dtype=np.int64)
+        stamp = self._stamp() | {"IsDeleted": False, "CreatedById": self.org.user_id}
+        stamp["CreatedDate"] = stamp["SystemModstamp"]
+        defaults = stamp | created_defaults(self.sobject, self.org.user_id)
+        made: list[pl.Series] = []
+        for name, item in self.sobject.fields.items():
+            column = self.columns.get(name)
+            default = defaults.get(name)
+            if name == "Id":
+                made.append(ids.encode(self.sobject.key_prefix, rows).alias("Id"))
+            elif column is not None:
+                value = self._picked(column, places, item)
+                if default is not None and value.null_count():
+                    value = value.fill_null(default)
+                made.append(value.alias(name))
+            else:
+                made.append(pl.Series(name, [default], dtype=item.dtype).new_from_index(0, count))
+        made.append(pl.Series(ROW, rows))
+        made.append(pl.Series(STATE, [LIVE], dtype=pl.Int8).new_from_index(0, count))
+        return pl.DataFrame(made)
+
+    def _outcome(self, frame: pl.DataFrame, order: ids.Rows, new: Mask) -> Outcome:
+        saved = np.full(self.size, -1, dtype=np.int64)
+        saved[order] = frame[ROW].to_numpy()
+        return Outcome(ids.encode(self.sobject.key_prefix, saved), pl.Series(new & (saved >= 0)), self.errors)
+
+
+def save(org: Org, batch: Batch, also: Also = lambda outcome: ()) -> Outcome:
+    """Insert, update or upsert a batch; commits what passes together with `also(outcome)`."""
+    with org.lock:
+        return _Save(org, batch).run(also)
+
+
+def delete(org: Org, sobject: SObject, given: pl.Series, hard: bool, also: Also = lambda outcome: ()) -> Outcome:
+    """Delete by Id: into the recycle bin, or for good. Details go with their master, lookups are cleared."""
+    with org.lock:
+        table = org.tables[sobject.name]
+        rows, fine = ids.decode(given.cast(pl.String), sobject.key_prefix)
+        states = table.states(rows)
+        errors: Errors = {}
+        for row in np.flatnonzero(states != LIVE).tolist():
+            if not given[row]:
+                errors[row] = RowError("MISSING_ARGUMENT", "Id not specified in a delete call")
+            elif not fine[row] or rows[row] < 0:
+                errors[row] = RowError("MALFORMED_ID", f"bad id {given[row]}", ("Id",))
+            elif states[row] == BINNED:
+                errors[row] = RowError("ENTITY_IS_DELETED", "entity is deleted")
+            else:
+                errors[row] = RowError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
+        good = np.unique(rows[states == LIVE])
+        outcome = Outcome(
+            ids.encode(sobject.key_prefix, np.where(states == LIVE, rows, -1)),
+            pl.Series([False]).new_from_index(0, len(rows)),
+            errors,
+        )
+        org.commit(_removals(org, sobject, good, GONE if hard else BINNED), also(outcome))
+        return outcome
+
+
+def _removals(org: Org, sobject: SObject, rows: ids.Rows, state: int) -> list[tuple[str, pl.DataFrame]]:
+    table = org.tables[sobject.name]
+    frame = table.gather(rows, list(sobject.fields)).with_columns(
+        pl.lit(True).alias("IsDeleted"),
+        pl.lit(state, dtype=pl.Int8).alias(STATE),
+        pl.lit(utc_now(), dtype=pl.Datetime("ms")).alias("SystemModstamp"),
+    )
+    writes = [(sobject.name, frame)]
+    gone = frame["Id"]
+    for other in org.objects.values():
+        if other.virtual or not other.createable:
+            continue
+        for item in other.fields.values():
+            if item.type != "reference" or sobject.name not in item.references:
+                continue
+            children = org.tables[other.name].scan([item.name])
+            hit = children.filter(pl.col(item.name).is_in(gone.implode()))[ROW].to_numpy()
+            if not len(hit):
+                continue
+            if item.master_detail or (sobject.name, item.name) == ("Account", "AccountId"):
+                writes += _removals(org, other, hit, state)
+            else:
+                cleared = org.tables[other.name].gather(hit, list(other.fields))
+                writes.append((other.name, cleared.with_columns(pl.lit(None, dtype=pl.String).alias(item.name))))
+    return writes

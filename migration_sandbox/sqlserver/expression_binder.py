@@ -1,0 +1,467 @@
+"""The meaning of expressions and predicates: T-SQL's types and three-valued logic as DuckDB SQL.
+
+Each construct either has an exact translation here or is refused. Queries inside expressions are bound by the
+subclass in query_binder.py.
+"""
+
+from __future__ import annotations
+
+import abc
+import re
+from collections.abc import Sequence
+
+from . import functions, session_functions, syntax
+from .conversions import convert, failure
+from .environment import Environment
+from .errors import SqlServerError, refused
+from .scope import Bound, OutputColumn, Scope
+from .sqltypes import (
+    BIGINT, DATETIME, INT, MAX, PRECEDENCE, SqlType, decimal, nvarchar, varbinary, varchar,
+)  # fmt: skip
+from .storage_rules import comparison_key
+from .syntax import Expression, Predicate
+
+AGGREGATES = ("COUNT", "COUNT_BIG", "SUM", "MIN", "MAX", "AVG")
+
+
+class ExpressionBinder(abc.ABC):
+    """One statement's binding; `arguments` and `suggested` fill up while it goes on."""
+
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
+        self.arguments: dict[str, object] = {}  # DuckDB's parameters, by name
+        self.suggested: dict[str, SqlType] = {}  # for parameters that nobody declared
+
+    @abc.abstractmethod
+    def bind_subquery(self, query: syntax.Query, outer: Scope) -> tuple[str, list[OutputColumn]]:
+        """A query in parentheses as DuckDB SQL, and its columns."""
+
+    @abc.abstractmethod
+    def bind_aggregate(self, call: syntax.Call, scope: Scope) -> Bound:
+        """COUNT, SUM and their kin, where the query allows them."""
+
+    @abc.abstractmethod
+    def grouped(self, bound: Bound, scope: Scope) -> Bound | None:
+        """What stands for an expression that the query groups by; None for any other."""
+
+    @abc.abstractmethod
+    def check_ungrouped(self, name: syntax.Name, scope: Scope) -> None:
+        """Raises 8120 for a column outside of the aggregates of a grouping query."""
+
+    def bind(self, expression: Expression, scope: Scope) -> Bound:
+        bound = self._bind(expression, scope)
+        return self.grouped(bound, scope) or bound
+
+    def _bind(self, expression: Expression, scope: Scope) -> Bound:
+        match expression:
+            case syntax.Literal():
+                return literal(expression)
+            case syntax.Name():
+                return self._name(expression, scope)
+            case syntax.Parameter(name):
+                return self._parameter(name)
+            case syntax.GlobalVariable(name):
+                variable = session_functions.VARIABLES.get(name)
+                if variable is None:
+                    raise refused(f"the variable {name}")
+                return variable(self.environment)
+            case syntax.Call():
+                return self._call(expression, scope)
+            case syntax.Arithmetic(operator, left, right):
+                return self._arithmetic(operator, self.bind(left, scope), self.bind(right, scope))
+            case syntax.Negation(operand):
+                return self._negation(self.bind(operand, scope))
+            case syntax.Case():
+                return self._case(expression, scope)
+            case syntax.Cast(operand, target, style):
+                source = self.bind(operand, scope)
+                if source.type is None:
+                    source = self.as_type(source, target)
+                assert source.type is not None
+                return Bound(convert(source.sql, source.type, target, style=style, explicit=True), target, source.nullable)
+            case syntax.DatePart():
+                raise refused("a date part outside a date function")
+            case syntax.ScalarQuery(query):
+                sql, columns = self.bind_subquery(query, scope)
+                if len(columns) != 1:
+                    raise SqlServerError(
+                        116, "Only one expression can be specified in the select list when the subquery is not "
+                        "introduced with EXISTS.",
+                    )  # fmt: skip
+                return Bound(f"({sql})", columns[0].type, nullable=True)
+
+    def _name(self, name: syntax.Name, scope: Scope) -> Bound:
+        column = scope.resolve(name.parts)
+        bound = Bound(column.sql, column.type, column.nullable)
+        if self.grouped(bound, scope) is None:
+            self.check_ungrouped(name, scope)
+        return bound
+
+    def _parameter(self, name: str) -> Bound:
+        declared = self.environment.parameters.get(name.casefold())
+        if declared is None:
+            if not self.environment.describing:
+                raise SqlServerError(137, f'Must declare the scalar variable "{name}".', severity=15, state=2)
+            return Bound("NULL", None, parameter=name)
+        key = "p_" + re.sub(r"\W", "_", name[1:].casefold())
+        self.arguments[key] = declared.value
+        return Bound(f"CAST(${key} AS {declared.type.duckdb})", declared.type, nullable=True)
+
+    # Types meeting each other
+
+    def as_type(self, bound: Bound, target: SqlType) -> Bound:
+        """The expression converted implicitly; an undeclared parameter takes the type as its own."""
+        if bound.type is None:
+            if bound.parameter is not None:
+                self.suggested.setdefault(bound.parameter.casefold(), target)
+            return Bound(f"CAST(NULL AS {target.duckdb})", target, nullable=True)
+        return Bound(convert(bound.sql, bound.type, target), target, bound.nullable, digits=bound.digits)
+
+    def common(self, operands: Sequence[Bound]) -> list[Bound]:
+        """The operands in the one type that CASE, COALESCE, UNION or a comparison gives them."""
+        target = common_type(operands)
+        return [self.as_type(operand, target) for operand in operands]
+
+    # Operators
+
+    def _negation(self, bound: Bound) -> Bound:
+        operand = self.as_type(bound, INT) if bound.type is None else bound
+        kind = operand.result_type
+        if kind.name == "bit" or not kind.is_numeric:
+            raise SqlServerError(8117, f"Operand data type {kind.name} is invalid for minus operator.")
+        if kind.name == "tinyint":  # the only unsigned one turns into a smallint
+            return Bound(f"(-CAST({operand.sql} AS SMALLINT))", SqlType("smallint"), operand.nullable)
+        return Bound(f"(-{operand.sql})", kind, operand.nullable, digits=operand.digits)
+
+    def _arithmetic(self, operator: str, left: Bound, right: Bound) -> Bound:
+        kinds = [bound.type for bound in (left, right) if bound.type is not None]
+        nullable = left.nullable or right.nullable
+        if operator == "+" and kinds and all(kind.is_string for kind in kinds):
+            return self._concatenation(left, right)
+        if operator == "+" and kinds and all(kind.is_binary for kind in kinds):
+            raise refused("the concatenation of binaries")
+        target = common_type([left, right])
+        if target.is_temporal or not target.is_numeric or target.name in ("bit", "money", "smallmoney"):
+            raise refused(f"{operator} of {' and '.join(kind.name for kind in kinds)}")
+        if target.is_exact:
+            return self._decimal(operator, left, right)
+        a, b = self.as_type(left, target).sql, self.as_type(right, target).sql
+        if operator in ("/", "%"):
+            if operator == "%" and target.is_approximate:
+                raise SqlServerError(402, f"The data types {kinds[0].name} and {kinds[-1].name} are incompatible in the modulo operator.")
+            symbol = "//" if operator == "/" and target.is_integer else operator
+            result = f"CASE WHEN {b} = 0 THEN {failure(8134)} ELSE {a} {symbol} {b} END"
+            return Bound(f"CAST({result} AS {target.duckdb})", target, nullable)
+        return Bound(f"CAST({a} {operator} {b} AS {target.duckdb})", target, nullable)
+
+    def _decimal(self, operator: str, left: Bound, right: Bound) -> Bound:
+        if operator in ("/", "%"):
+            raise refused("the division of decimals")
+        a, b = _as_decimal(left), _as_decimal(right)
+        if operator == "*":
+            precision, scale = a.precision + b.precision + 1, a.scale + b.scale
+        else:
+            scale = max(a.scale, b.scale)
+            precision = scale + max(a.precision - a.scale, b.precision - b.scale) + 1
+        if precision > 38:
+            raise refused("arithmetic on decimals of more than 38 digits")
+        target = decimal(precision, scale)
+        x, y = self.as_type(left, a).sql, self.as_type(right, b).sql
+        if operator != "*":
+            x, y = f"CAST({x} AS {target.duckdb})", f"CAST({y} AS {target.duckdb})"
+        return Bound(f"CAST({x} {operator} {y} AS {target.duckdb})", target, left.nullable or right.nullable)
+
+    def _concatenation(self, left: Bound, right: Bound) -> Bound:
+        known = left.type or right.type
+        assert known is not None
+        a, b = self.as_type(left, left.type or known), self.as_type(right, right.type or known)
+        first, second = a.result_type, b.result_type
+        unicode = first.is_unicode or second.is_unicode
+        limit = 4000 if unicode else 8000
+        if first.is_max or second.is_max:
+            length = MAX
+        else:
+            length = first.length + second.length
+            if length > limit:
+                raise refused("a concatenation that may pass 8000 bytes")
+        return Bound(f"({a.sql} || {b.sql})", SqlType("nvarchar" if unicode else "varchar", length), a.nullable or b.nullable)
+
+    def _case(self, case: syntax.Case, scope: Scope) -> Bound:
+        results = [self.bind(result, scope) for _, result in case.branches]
+        otherwise = literal(syntax.Literal("null", "")) if case.otherwise is None else self.bind(case.otherwise, scope)
+        converted = self.common([*results, otherwise])
+        whens = " ".join(
+            f"WHEN {self.predicate(condition, scope)} THEN {result.sql}"
+            for (condition, _), result in zip(case.branches, converted[:-1], strict=True)
+        )
+        return Bound(f"CASE {whens} ELSE {converted[-1].sql} END", converted[0].type, nullable=True)
+
+    # Calls
+
+    def _call(self, call: syntax.Call, scope: Scope) -> Bound:
+        if call.name in AGGREGATES:
+            return self.bind_aggregate(call, scope)
+        if call.star or call.distinct:
+            raise refused(f"{call.name} of * or DISTINCT")
+        session = session_functions.FUNCTIONS.get(call.name)
+        if session is not None:
+            return session(self.environment, [self.constant(argument) for argument in call.arguments])
+        if call.arguments and isinstance(call.arguments[0], syntax.DatePart):
+            return self._date_call(call, call.arguments[0].part, scope)
+        if call.name == "HASHBYTES" and len(call.arguments) == 2:
+            data = self.bind(call.arguments[1], scope)
+            return functions.hashbytes(str(self.constant(call.arguments[0])), data)
+        arguments = [self.bind(argument, scope) for argument in call.arguments]
+        if call.name in ("COALESCE", "ISNULL", "NULLIF"):
+            return self._null_function(call.name, arguments)
+        if call.name == "SUBSTRING" and len(arguments) == 3:
+            arguments = [arguments[0], *(self.as_type(a, INT) if a.type is None else a for a in arguments[1:])]
+        scalar = functions.SCALARS.get(call.name)
+        if scalar is None:
+            raise refused(f"the function {call.name}")
+        return scalar(call.name, arguments)
+
+    def _date_call(self, call: syntax.Call, part: str, scope: Scope) -> Bound:
+        arguments = [self.bind(argument, scope) for argument in call.arguments[1:]]
+        if call.name == "DATEPART" and len(arguments) == 1:
+            return functions.datepart(part, arguments[0])
+        if len(arguments) != 2:
+            raise SqlServerError(174, f"The {call.name.lower()} function requires 3 argument(s).", severity=15)
+        return functions.datediff(part, arguments) if call.name == "DATEDIFF" else functions.dateadd(part, arguments)
+
+    def _null_function(self, name: str, arguments: Sequence[Bound]) -> Bound:
+        if name == "COALESCE":
+            converted = self.common(arguments)
+            nullable = all(argument.nullable for argument in arguments)
+            return Bound(f"coalesce({', '.join(item.sql for item in converted)})", converted[0].type, nullable)
+        if len(arguments) != 2:
+            raise SqlServerError(174, f"The {name.lower()} function requires 2 argument(s).", severity=15)
+        first, second = arguments
+        if name == "NULLIF":
+            equal = self.compare("=", first, second)
+            return Bound(f"CASE WHEN {equal} THEN NULL ELSE {first.sql} END", first.type, nullable=True)
+        target = first.type or second.type or INT
+        pair = [self.as_type(argument, target) for argument in arguments]  # ISNULL keeps the first one's type
+        return Bound(f"coalesce({pair[0].sql}, {pair[1].sql})", target, first.nullable and second.nullable)
+
+    def constant(self, expression: Expression) -> session_functions.Constant:
+        """The value of an argument that has to be known before the statement runs."""
+        match expression:
+            case syntax.Literal("null", _):
+                return None
+            case syntax.Literal("string" | "unicode", text):
+                return text
+            case syntax.Literal("integer", text):
+                return int(text)
+            case syntax.Parameter(name):
+                declared = self.environment.parameters.get(name.casefold())
+                if declared is not None and isinstance(declared.value, str | int | None):
+                    return declared.value
+            case syntax.Call(name, arguments) if name in ("DB_NAME", "OBJECT_ID", "USER_NAME", "SUSER_SNAME"):
+                if name == "DB_NAME" and not arguments:
+                    return self.environment.database.name
+                if name != "OBJECT_ID" and not arguments:
+                    return self.environment.login.name
+        raise refused("an argument that isn't a constant here")
+
+    # Predicates
+
+    def predicate(self, predicate: Predicate, scope: Scope) -> str:
+        match predicate:
+            case syntax.Comparison(operator, left, right):
+                return self.compare(operator, self.bind(left, scope), self.bind(right, scope))
+            case syntax.Logical(operator, left, right):
+                return f"({self.predicate(left, scope)} {operator} {self.predicate(right, scope)})"
+            case syntax.Not(operand):
+                return f"(NOT {self.predicate(operand, scope)})"
+            case syntax.IsNull(operand, negated):
+                return f"({self.bind(operand, scope).sql} IS {'NOT ' if negated else ''}NULL)"
+            case syntax.In():
+                return self._in(predicate, scope)
+            case syntax.Like():
+                return self._like(predicate, scope)
+            case syntax.Exists(query):
+                return f"EXISTS ({self.bind_subquery(query, scope)[0]})"
+
+    def compare(self, operator: str, left: Bound, right: Bound) -> str:
+        target = common_type([left, right])
+        if target.name == "uniqueidentifier" and operator not in ("=", "<>"):
+            raise refused("the order of uniqueidentifiers")
+        if target.is_binary:
+            return self._compare_binaries(operator, left, right)
+        a, b = self.as_type(left, target).sql, self.as_type(right, target).sql
+        if target.is_string:
+            key = comparison_key if operator in ("=", "<>") else order_key
+            a, b = key(a, target), key(b, target)
+        return f"({a} {operator} {b})"
+
+    def _compare_binaries(self, operator: str, left: Bound, right: Bound) -> str:
+        # Trailing zeros don't count: 0x01 = 0x0100. Without a common length the shorter one is filled up.
+        long = varbinary(MAX)
+        a, b = self.as_type(left, left.type or long), self.as_type(right, right.type or left.type or long)
+        if a.result_type.max_length == b.result_type.max_length and "varbinary" not in (a.result_type.name, b.result_type.name):
+            return f"({a.sql} {operator} {b.sql})"
+        width = f"greatest(octet_length({a.sql}), octet_length({b.sql}))"
+
+        def filled(sql: str) -> str:
+            return f"({sql} || from_hex(repeat('00', CAST({width} - octet_length({sql}) AS INTEGER))))"
+
+        return f"({filled(a.sql)} {operator} {filled(b.sql)})"
+
+    def _in(self, predicate: syntax.In, scope: Scope) -> str:
+        operand = self.bind(predicate.operand, scope)
+        negation = "NOT " if predicate.negated else ""
+        if predicate.query is None:
+            tests = [self.compare("=", operand, self.bind(item, scope)) for item in predicate.items]
+            return f"({negation}({' OR '.join(tests)}))"
+        sql, columns = self.bind_subquery(predicate.query, scope)
+        if len(columns) != 1:
+            raise SqlServerError(116, "Only one expression can be specified in the select list when the subquery is "
+                                 "not introduced with EXISTS.")  # fmt: skip
+        column = Bound("s.c0", columns[0].type)
+        target = common_type([operand, column])
+        if target.is_binary:
+            raise refused("IN of binaries")
+        mine, theirs = self.as_type(operand, target).sql, self.as_type(column, target).sql
+        values = f"SELECT {comparison_key(theirs, target)} FROM ({sql}) s"
+        return f"({comparison_key(mine, target)} {negation}IN ({values}))"
+
+    def _like(self, predicate: syntax.Like, scope: Scope) -> str:
+        operand = self.bind(predicate.operand, scope)
+        kind = operand.type or nvarchar(4000)
+        if not kind.is_string:
+            raise refused(f"LIKE on {kind.name}")
+        if self.environment.describing and isinstance(predicate.pattern, syntax.Parameter):
+            self.as_type(self.bind(predicate.pattern, scope), kind)
+            return "(NULL)"
+        pattern = self.constant(predicate.pattern)
+        escape = None if predicate.escape is None else self.constant(predicate.escape)
+        if pattern is None or (predicate.escape is not None and escape is None):
+            return "(NULL)"
+        regex = like_regex(str(pattern), None if escape is None else str(escape))
+        if not kind.is_unicode:
+            if str(pattern).endswith(" "):
+                raise refused("LIKE on varchar with a pattern that ends in a blank")
+            regex += " *"
+        sql = self.as_type(operand, kind).sql
+        quoted = regex.replace("'", "''")
+        return f"({'NOT ' if predicate.negated else ''}regexp_full_match({sql}, '{quoted}', 'is'))"
+
+
+def literal(item: syntax.Literal) -> Bound:
+    text = item.text
+    quoted = "'" + text.replace("'", "''") + "'"
+    if item.kind == "null":
+        return Bound("NULL", None)
+    if item.kind == "string":
+        return Bound(quoted, varchar(max(1, len(text))) if len(text) <= 8000 else varchar(MAX), nullable=False)
+    if item.kind == "unicode":
+        units = len(text.encode("utf-16-le")) // 2
+        return Bound(quoted, nvarchar(max(1, units)) if units <= 4000 else nvarchar(MAX), nullable=False)
+    if item.kind == "binary":
+        digits = text if len(text) % 2 == 0 else "0" + text
+        return Bound(f"from_hex('{digits}')", varbinary(max(1, len(digits) // 2)), nullable=False)
+    if item.kind == "float":
+        return Bound(f"CAST('{text}' AS DOUBLE)", SqlType("float"), nullable=False)
+    if item.kind == "integer" and int(text) < 2**31:
+        return Bound(f"CAST({int(text)} AS INTEGER)", INT, nullable=False, digits=len(str(int(text))))
+    whole, _, fraction = text.partition(".")
+    precision = max(1, len(whole.lstrip("0")) + len(fraction))
+    if precision > 38:
+        raise SqlServerError(1007, "The number is out of the range for numeric representation (maximum precision 38).")
+    kind = SqlType("numeric", precision=precision, scale=len(fraction))
+    return Bound(f"CAST('{text}' AS {kind.duckdb})", kind, nullable=False)
+
+
+def common_type(operands: Sequence[Bound]) -> SqlType:
+    """By data type precedence; lengths, precision and scale widen to hold every operand."""
+    known = [operand for operand in operands if operand.type is not None]
+    if not known:
+        return INT
+    kinds = [operand.result_type for operand in known]
+    highest = max(kinds, key=lambda kind: PRECEDENCE[kind.name])
+    if highest.name in ("decimal", "numeric"):
+        shapes = [_as_decimal(operand) for operand in known if operand.result_type.is_numeric]
+        scale = max(shape.scale for shape in shapes)
+        whole = max(shape.precision - shape.scale for shape in shapes)
+        if whole + scale > 38:
+            raise refused("decimals that have no common type of 38 digits")
+        return SqlType(highest.name, precision=whole + scale, scale=scale)
+    if highest.is_string or highest.name in ("binary", "varbinary"):
+        alike = [kind for kind in kinds if kind.is_string == highest.is_string]
+        length = MAX if any(kind.is_max for kind in alike) else max(kind.length for kind in alike)
+        limit = 4000 if highest.is_unicode else 8000
+        return SqlType(highest.name, MAX if length == MAX and "var" in highest.name else min(length, limit))
+    if highest.name in ("time", "datetime2"):
+        scales = [kind.scale for kind in kinds if kind.name == highest.name]
+        scales += [3 for kind in kinds if kind.name == "datetime"] + [7 for kind in kinds if kind.is_string]
+        return SqlType(highest.name, scale=max(scales))
+    return highest
+
+
+def _as_decimal(bound: Bound) -> SqlType:
+    kind = bound.result_type
+    if kind.name in ("decimal", "numeric"):
+        return decimal(kind.precision, kind.scale)
+    if kind.is_integer:
+        digits = {"tinyint": 3, "smallint": 5, "int": 10, "bigint": 19}[kind.name]
+        return decimal(bound.digits or digits, 0)
+    if kind.name == "bit":
+        return decimal(1, 0)
+    if kind.is_string:
+        raise refused("a string among decimals")
+    return decimal(kind.catalog_precision, 4)
+
+
+def order_key(sql: str, kind: SqlType) -> str:
+    """What strings sort by: letters without case, trailing blanks ignored, by ICU's root order.
+
+    For nvarchar hyphen and apostrophe count only between strings that are equal without them ("word sort").
+    """
+    if not kind.is_string:
+        return sql
+    plain = comparison_key(sql, kind)
+    if not kind.is_unicode:
+        return f"icu_sort_key({plain}, 'en')"
+    return f"(icu_sort_key(regexp_replace({plain}, '[-'']', '', 'g'), 'en') || ' ' || icu_sort_key({plain}, 'en'))"
+
+
+def like_regex(pattern: str, escape: str | None) -> str:
+    """A LIKE pattern as RE2: %, _, [a-f], [^a-f] and an escape character."""
+    out: list[str] = []
+    position = 0
+    while position < len(pattern):
+        character = pattern[position]
+        position += 1
+        if escape and character == escape:
+            if position >= len(pattern):
+                return "[^\\x{0}-\\x{10FFFF}]"  # a pattern that ends in its escape character matches nothing
+            out.append(re.escape(pattern[position]))
+            position += 1
+        elif character == "%":
+            out.append(".*")
+        elif character == "_":
+            out.append(".")
+        elif character == "[":
+            end = pattern.find("]", position + 1)
+            if end < 0:
+                return "[^\\x{0}-\\x{10FFFF}]"
+            body = pattern[position:end]
+            if "-" in body.strip("^-") or escape:
+                _check_range(body)
+            negated = "^" if body.startswith("^") else ""
+            members = "".join(c if c == "-" else re.escape(c) for c in body.removeprefix("^"))
+            out.append(f"[{negated}{members}]")
+            position = end + 1
+        else:
+            out.append(re.escape(character))
+    return "".join(out)
+
+
+def _check_range(body: str) -> None:
+    # A range follows the collation's order, which is known here for digits and for ASCII letters without case.
+    if not re.fullmatch(r"\^?(?:0-9|[0-9]-[0-9]|a-z|A-Z|[A-Za-z0-9])+", body):
+        raise refused("this range in a LIKE pattern")
+
+
+__all__ = ["AGGREGATES", "BIGINT", "DATETIME", "ExpressionBinder", "common_type", "like_regex", "literal", "order_key"]
