@@ -35,7 +35,11 @@ class Document:
         return self.lines.get(key_path, 1)
 
     def error(
-        self, key_path: KeyPath, problem: str, remedy: str, kind: type[ConfigurationError] = ConfigurationError
+        self,
+        key_path: KeyPath,
+        problem: str,
+        remedy: str,
+        kind: type[ConfigurationError] = ConfigurationError,
     ) -> ConfigurationError:
         key = ".".join(str(part) for part in key_path)
         place = f"{self.path.name}, line {self.line(key_path)}"
@@ -120,7 +124,10 @@ def _problem(details: Mapping[str, Any], model: type[BaseModel]) -> tuple[str, s
         case "missing":
             return "is missing", "add it"
         case "extra_forbidden":
-            return "is not a known key", f"known keys of {model.__name__}: {', '.join(sorted(_known(model, details)))}"
+            return (
+                "is not a known key",
+                f"known keys of {model.__name__}: {', '.join(sorted(_known(model, details)))}",
+            )
         case _:
             return str(details["msg"]).removeprefix("Value error, "), "mend the value"
 
@@ -129,6 +136,10 @@ def _known(model: type[BaseModel], details: Mapping[str, Any]) -> list[str]:
     current: type[BaseModel] = model
     for step in details["loc"][:-1]:
         inner = current.model_fields.get(str(step))
-        if inner is not None and isinstance(inner.annotation, type) and issubclass(inner.annotation, BaseModel):
+        if (
+            inner is not None
+            and isinstance(inner.annotation, type)
+            and issubclass(inner.annotation, BaseModel)
+        ):
             current = inner.annotation
     return [field.alias or name for name, field in current.model_fields.items()]

@@ -185,10 +185,15 @@ class Session:
             return int(found[0]) if found else 0
 
     def read(self, schema: str, table: str, columns: Sequence[str] | None = None) -> pl.DataFrame:
-        """The table's rows; raises WarehouseTableMissing, which says what to materialise."""
+        """The table's rows; raises WarehouseTableMissing, which says what to materialise.
+
+        Moments with an offset come back in milliseconds, the unit of every frame that went in with them;
+        DuckDB itself has only microseconds for those.
+        """
         self._require(schema, table)
         selected = "*" if columns is None else ", ".join(quoted(column) for column in columns)
-        return self.sql(f"SELECT {selected} FROM {_place(schema, table)}")
+        rows = self.sql(f"SELECT {selected} FROM {_place(schema, table)}")
+        return rows.with_columns(pl.col(pl.Datetime("us", "UTC")).cast(pl.Datetime("ms", "UTC")))
 
     def count(self, schema: str, table: str) -> int:
         self._require(schema, table)

@@ -70,13 +70,15 @@ def apply(
 
     ``practice`` is the practice's key. ``chart`` is the resolved layout of a spec with a chart, None for
     any other. Raises WarehouseTableMissing for an absent table, PayloadRefused where a source id or a
-    tooth of an exam stands twice.
+    tooth of an exam stands twice or the layout is missing.
     """
     for table in spec.staged_tables:
         if table not in staged:
             raise WarehouseTableMissing(
                 f"staged.{table} isn't there, and {spec.name} is made from it; materialise staged/{table}"
             )
+    if spec.chart is not None and chart is None:
+        raise PayloadRefused(f"{spec.name} carries a chart and no chart layout is resolved; plan one first")
     schema = spec.schema_with(chart)
     parts = [_records(spec, source, staged, practice) for source in spec.sources]
     # A field that one source doesn't map is null there and has its type from the source that does.
@@ -92,7 +94,9 @@ def apply(
         exams = staged[source.staged]["source_id"].cast(pl.String)
         teeth = staged[spec.chart.staged].with_columns(pl.col(spec.chart.exam_column).cast(pl.String))
         frame = frame.hstack(chart_layout.gather(teeth, exams, chart, spec.chart.exam_column))
-        charted, excused = _chart_lineage(spec, spec.chart, source, teeth, exams, practice)
+        charted, excused = _chart_lineage(
+            spec, spec.chart, source, teeth=teeth, exams=exams, practice=practice
+        )
         lineage.append(charted)
     frame = frame.select(schema.field_names)
     return Payload(schema, frame, pl.concat(lineage), excused, find_problems(frame, schema))
@@ -101,9 +105,10 @@ def apply(
 def source_table(staged: str) -> str:
     """The logical source table whose rows the staged table holds; ``practice`` stands for itself."""
     # The registry brings Pandera with it, which a process that only reads specs doesn't need.
-    from migration_assets.objects.registry import OBJECTS
+    from migration_assets.objects.registry import STAGED_OBJECTS  # noqa: PLC0415
 
-    return PRACTICE_TABLE if staged == PRACTICE_TABLE else OBJECTS[staged].source_table
+    tables = {each.name: each.source_table for each in STAGED_OBJECTS} | {PRACTICE_TABLE: PRACTICE_TABLE}
+    return tables[staged]
 
 
 def _records(
@@ -162,6 +167,7 @@ def _chart_lineage(
     spec: ObjectSpec,
     chart: ChartDeclaration,
     source: SourceSpec,
+    *,
     teeth: pl.DataFrame,
     exams: pl.Series,
     practice: str,

@@ -1,6 +1,7 @@
 """What a destination demands of names, labels and lengths before anything of a spec makes sense.
 
-Limits of fields only; which fields there are stands in the specs and in ``<destination>_standard_fields.yaml``.
+Limits of fields only; which fields there are stands in the specs and in
+``<destination>_standard_fields.yaml``.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ class Conventions:
 
     custom_name: re.Pattern[str]
     custom_name_rule: str
-    standard_name: re.Pattern[str]
     relationship_name: re.Pattern[str]
     label_length: int
     help_length: int
@@ -38,8 +38,7 @@ class Conventions:
 # the limits of its custom field types.
 SALESFORCE = Conventions(
     custom_name=re.compile(r"(?=.{1,43}$)[A-Za-z](?:_?[A-Za-z0-9])*__c"),
-    custom_name_rule="begin with a letter, hold letters, digits and single '_', at most 40 of them, and end with __c",
-    standard_name=re.compile(r"[A-Z][A-Za-z0-9]*"),
+    custom_name_rule="begin with a letter, hold at most 40 letters, digits and single '_', and end with __c",
     relationship_name=re.compile(r"(?=.{1,40}$)[A-Za-z](?:_?[A-Za-z0-9])*"),
     label_length=40,
     help_length=510,

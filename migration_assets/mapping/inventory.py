@@ -5,7 +5,7 @@ One row a field and source, as a frame; how people get to see it is the reports'
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import polars as pl
@@ -26,23 +26,32 @@ INVENTORY_COLUMNS: dict[str, pl.DataType] = {
     "required": pl.Boolean(),
     "custom": pl.Boolean(),
     "source_table": pl.String(),
-    "staged_table": pl.String(),
     "source_column": pl.String(),
+    "staged_table": pl.String(),
+    "staged_column": pl.String(),
     "transform": pl.String(),
     "mission_name": pl.String(),
     "help_text": pl.String(),
 }
-"""``length`` in characters, ``precision`` and ``scale`` in digits; ``source_column`` is the staged column
-(null for a constant); ``mission_name`` the field's name in the mission's own list, where it has one."""
+"""``length`` in characters, ``precision`` and ``scale`` in digits. ``source_table`` and ``source_column`` are
+the source's logical names, ``staged_column`` the column that was mapped; both columns are null where no
+column is. ``mission_name`` is the field's name in the mission's own list, where it has one."""
+
+SourceColumns = Mapping[str, Mapping[str, str]]
+"""Staged table -> staged column -> logical source column."""
 
 
-def inventory(mapping: MappingSet, layout: ChartLayout | None) -> pl.DataFrame:
+def inventory(mapping: MappingSet, layout: ChartLayout | None, source_columns: SourceColumns) -> pl.DataFrame:
     """INVENTORY_COLUMNS of all objects in loading order, fields in the payload's order.
 
-    ``layout`` adds the wide fields to the object that carries the chart.
+    ``layout`` adds the wide fields to the object that carries the chart. ``source_columns`` are the objects'
+    own lists; a column that they don't know (those of the practice itself) keeps its staged name.
     """
     rows = [row for spec in mapping for row in (*_declared(spec), *_charted(spec, layout))]
-    return pl.DataFrame(rows, schema=INVENTORY_COLUMNS, orient="row")
+    for row in rows:
+        column = row["staged_column"]
+        row["source_column"] = source_columns.get(row["staged_table"], {}).get(column, column)
+    return pl.DataFrame(rows, schema=INVENTORY_COLUMNS)
 
 
 def _declared(spec: ObjectSpec) -> Iterator[dict[str, Any]]:
@@ -56,7 +65,14 @@ def _declared(spec: ObjectSpec) -> Iterator[dict[str, Any]]:
                 column, transform = rule.column, rule.transform
             else:
                 continue
-            yield _row(spec, field, source.staged, column, transform, spec.mission_names.get(field.name))
+            yield _row(
+                spec,
+                field,
+                staged=source.staged,
+                column=column,
+                transform=transform,
+                mission_name=spec.mission_names.get(field.name),
+            )
 
 
 def _charted(spec: ObjectSpec, layout: ChartLayout | None) -> Iterator[dict[str, Any]]:
@@ -64,12 +80,20 @@ def _charted(spec: ObjectSpec, layout: ChartLayout | None) -> Iterator[dict[str,
         return
     for field, wide in zip(fields(layout), layout.columns, strict=True):
         # The mission names chart fields by this very pattern: PocketDepth_MB_UR6__c.
-        yield _row(spec, field, spec.chart.staged, wide.column, f"tooth {wide.slot}", field.name)
+        yield _row(
+            spec,
+            field,
+            staged=spec.chart.staged,
+            column=wide.column,
+            transform=f"tooth {wide.slot}",
+            mission_name=field.name,
+        )
 
 
 def _row(
     spec: ObjectSpec,
     field: FieldSchema,
+    *,
     staged: str,
     column: str | None,
     transform: str,
@@ -87,7 +111,7 @@ def _row(
         "custom": field.custom,
         "source_table": source_table(staged),
         "staged_table": staged,
-        "source_column": column,
+        "staged_column": column,
         "transform": transform,
         "mission_name": mission_name,
         "help_text": field.help_text,

@@ -74,4 +74,7 @@ def _plain(value: Decimal | float) -> str:
     exact = value if isinstance(value, Decimal) else Decimal(repr(value))
     if not exact.is_finite():
         return str(exact).lower()
-    return format(exact.normalize() + 0, "f")
+    if exact == 0:
+        return "0"
+    text = format(exact, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

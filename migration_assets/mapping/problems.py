@@ -26,7 +26,7 @@ REQUIRED_MISSING = "required_missing"
 MESSAGES = {
     TEXT_TOO_LONG: "the text is longer than the field; shorten it in PANDA or map it to a longer field",
     UNREPRESENTABLE: "the text holds a control character that the destination refuses; remove it in PANDA",
-    NOT_IN_PICKLIST: "the value is none of the picklist's; add it to the spec's values or correct it in PANDA",
+    NOT_IN_PICKLIST: "the value is none of the picklist's; add it to the spec or correct it in PANDA",
     OUT_OF_RANGE: "the number has more digits than the field; correct it in PANDA or widen the field",
     REQUIRED_MISSING: "the field is required and the source has no value; fill it in PANDA",
 }

@@ -59,7 +59,9 @@ def read_source(
         if name not in fields:
             raise unknown_name(document, path, "declared field of the object", name, fields)
         rules[name] = _rule(document, path, declared.map[name])
-        _check_rule(document, path, fields[name], rules[name], declared.staged, columns, world)
+        _check_rule(
+            document, path, fields[name], rules[name], staged=declared.staged, columns=columns, world=world
+        )
     for name, schema in fields.items():
         if schema.required and name not in rules:
             raise complaint(
@@ -104,6 +106,7 @@ def _check_rule(
     at: KeyPath,
     field: FieldSchema,
     rule: Rule,
+    *,
     staged: str,
     columns: Mapping[str, StagedColumn],
     world: World,

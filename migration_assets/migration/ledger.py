@@ -122,6 +122,13 @@ def _translated(where: str) -> Iterator[None]:
         ) from None
 
 
+def read_known_jobs(engine: Engine) -> frozenset[str]:
+    """Ids of every job that this database has ever written down, whatever the practice."""
+    query = select(BATCH_EVENTS.c.job_id).where(BATCH_EVENTS.c.kind == "job_created")
+    with _translated("this installation"), engine.connect() as connection:
+        return frozenset(job for job in connection.execute(query).scalars() if job is not None)
+
+
 class Ledger:
     """The ledger of one target. Every method is one transaction; nothing is cached."""
 
@@ -195,7 +202,9 @@ class Ledger:
     ) -> None:
         with self._transaction() as connection:
             connection.execute(
-                insert(BATCH_EVENTS).values(batch_id=batch_id, kind=kind, job_id=job_id, state=state, at=_now())
+                insert(BATCH_EVENTS).values(
+                    batch_id=batch_id, kind=kind, job_id=job_id, state=state, at=_now()
+                )
             )
 
     def record(
@@ -227,7 +236,8 @@ class Ledger:
         if not holds:
             return
         rows = [
-            self._event(schema, hold.key, Outcome.HELD_BACK, run_id) | {"code": hold.code, "message": hold.message}
+            self._event(schema, hold.key, Outcome.HELD_BACK, run_id)
+            | {"code": hold.code, "message": hold.message}
             for hold in holds
         ]
         with self._transaction() as connection:
@@ -284,12 +294,6 @@ class Ledger:
             .limit(1)
         )
         return connection.execute(query).scalar_one_or_none()
-
-    def known_jobs(self) -> frozenset[str]:
-        """Ids of every job that this ledger's database has ever written down, whatever the practice."""
-        with self._transaction() as connection:
-            query = select(BATCH_EVENTS.c.job_id).where(BATCH_EVENTS.c.kind == "job_created")
-            return frozenset(job for job in connection.execute(query).scalars() if job is not None)
 
     def state(self, schema: ObjectSchema) -> pl.DataFrame:
         """Current state of every record of the object: STATE_COLUMNS, a row a key."""

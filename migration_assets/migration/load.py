@@ -95,7 +95,10 @@ class Loader:
             try:
                 self._record_all(batch.id, batch.keys, schema, self.destination.settle(batch, self.ledger))
             except JobLost:
-                lost = [LoadResult(key, Outcome.NOT_SENT.value, code="job_lost") for key in self._unanswered(batch)]
+                lost = [
+                    LoadResult(key, Outcome.NOT_SENT.value, code="job_lost")
+                    for key in self._unanswered(batch)
+                ]
                 self.ledger.record(schema, lost, self.run_id, batch.id)
             self.ledger.settled(batch.id)
 

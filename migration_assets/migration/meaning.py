@@ -82,7 +82,9 @@ class RawPractice:
         return self.column(table, logical_key).cast(pl.String)
 
 
-def compare(meaning: ObjectMeaning, object_name: str, key_field: str, returned: pl.DataFrame, raw: RawPractice) -> Comparison:
+def compare(
+    meaning: ObjectMeaning, object_name: str, key_field: str, returned: pl.DataFrame, raw: RawPractice
+) -> Comparison:
     """Each record there against its raw row. ``returned`` is typed as ``Batch`` says."""
     prefix = f"{raw.practice}:{meaning.key_space}:"
     records = returned.filter(pl.col(key_field).str.starts_with(prefix)).with_columns(
@@ -122,7 +124,9 @@ def _expected(table: str, declared: _FieldMeaning, raw: RawPractice) -> pl.Serie
 def _corrected_column(table: str, column: str, raw: RawPractice) -> pl.Series:
     """A text column after its corrections, in the raw rows' order."""
     key = raw.profile.table(table).key
-    cells = pl.DataFrame({_RAW: raw.keys(table, key), _EXPECTED: read(raw.column(table, column), "text", raw.zone)})
+    cells = pl.DataFrame(
+        {_RAW: raw.keys(table, key), _EXPECTED: read(raw.column(table, column), "text", raw.zone)}
+    )
     declared = _FieldMeaning.model_validate({"column": column, "as": "text"})
     return _corrected(cells, table, declared, raw)[_EXPECTED]
 
@@ -190,7 +194,9 @@ def _compare_chart(
         expected = tooth_rows.select(
             pl.col("_exam").alias(_RAW),
             chart_number(
-                tooth_rows[raw.profile.table(chart.table).actual(f"{measure}_{site}")], measure, raw.profile.chart
+                tooth_rows[raw.profile.table(chart.table).actual(f"{measure}_{site}")],
+                measure,
+                raw.profile.chart,
             ).alias(_EXPECTED),
         )
         cells = here.join(expected, on=_RAW, how="left")

@@ -67,20 +67,26 @@ def current_verdicts(panda: Warehouse, mapping: MappingSet) -> list[Verdict]:
         return read_verdicts(session, staged_names(mapping))
 
 
-def build(practice: Practice, plan: Plan, panda: Warehouse, upload: Warehouse, run_id: str, scope: str) -> PayloadSummary:
+def build(
+    practice: Practice, plan: Plan, panda: Warehouse, upload: Warehouse, run_id: str, scope: str
+) -> PayloadSummary:
     """Replace the file's content by the payload of the staged tables as they are now.
 
     Raises StagingRefused where the staged batch has no passing verdict: nothing is built of it then.
     """
     names = staged_names(plan.mapping)
-    with upload.open() as session, session.transaction():
-        with session.attached(panda, _PANDA):
+    with upload.open() as session:
+        with session.attached(panda, _PANDA), session.transaction():
+            # A crash before the payload is whole leaves a file that no upload takes.
+            session.execute(f"CREATE SCHEMA IF NOT EXISTS {UPLOAD}")
+            session.execute(f"DROP TABLE IF EXISTS {UPLOAD}.build")
             _copy_source(session, names)
         verdicts = read_copied_verdicts(session, names)
         require_passed(practice.key, verdicts)
         staged = {name: session.read(SOURCE, f"staged_{name}") for name in names}
         staged[PRACTICE_TABLE] = pl.DataFrame({"source_id": [practice.key], "name": [practice.name]})
-        return _write(session, practice, plan, staged, Build(plan.hash, scope, run_id))
+        with session.transaction():
+            return _write(session, practice, plan, staged, Build(plan.hash, scope, run_id))
 
 
 def read_copied_verdicts(session: Session, names: list[str]) -> list[Verdict]:
@@ -92,7 +98,9 @@ def read_copied_verdicts(session: Session, names: list[str]) -> list[Verdict]:
 def read_build(session: Session) -> Build:
     """Raises WarehouseTableMissing where no payload was built yet."""
     if not session.has_table(UPLOAD, "build"):
-        raise WarehouseTableMissing("no payload was built yet; materialise the destination's payload asset first")
+        raise WarehouseTableMissing(
+            "no payload was built yet; materialise the destination's payload asset first"
+        )
     row = session.read(UPLOAD, "build").row(0, named=True)
     return Build(row["plan_hash"], row["scope"], row["run_id"])
 
@@ -101,7 +109,9 @@ def read_shipment(session: Session, spec: ObjectSpec, plan: Plan) -> Shipment:
     """The object's payload rows that are in scope."""
     scope = session.read(UPLOAD, "scope").filter(pl.col("object") == spec.name)
     payload = session.read(UPLOAD, payload_table(spec.asset))
-    in_scope = payload.join(scope.select(pl.col("key").alias(spec.schema.key_field)), on=spec.schema.key_field, how="semi")
+    in_scope = payload.join(
+        scope.select(pl.col("key").alias(spec.schema.key_field)), on=spec.schema.key_field, how="semi"
+    )
     problems = session.read(UPLOAD, problems_table(spec.asset)).with_columns(
         pl.col("code").replace_strict(MESSAGES, default=None).alias("message")
     )
@@ -135,7 +145,9 @@ def _copy_source(session: Session, names: list[str]) -> None:
     copies += [(name, f"panda.{name}") for name in ("extractions", "not_in_scope")]
     copies += [(name, f"staged.{name}") for name in ("rejects", "corrections", "verdicts")]
     for table, origin in copies:
-        session.execute(f"CREATE OR REPLACE TABLE {SOURCE}.{quoted(table)} AS SELECT * FROM {_PANDA}.{origin}")
+        session.execute(
+            f"CREATE OR REPLACE TABLE {SOURCE}.{quoted(table)} AS SELECT * FROM {_PANDA}.{origin}"
+        )
 
 
 def _write(
@@ -175,12 +187,12 @@ def _accountable(spec: ObjectSpec) -> list[str]:
 
 
 def _scope(spec: ObjectSpec, keys: pl.Series, why: str) -> pl.DataFrame:
-    return pl.DataFrame({"key": keys}).select(
-        pl.lit(spec.name).alias("object"), pl.col("key"), pl.lit(why).alias("why")
-    ).cast(SCOPE_COLUMNS)
+    return (
+        pl.DataFrame({"key": keys})
+        .select(pl.lit(spec.name).alias("object"), pl.col("key"), pl.lit(why).alias("why"))
+        .cast(SCOPE_COLUMNS)
+    )
 
 
 def _as_row(build_of: Build) -> dict[str, str]:
     return {"plan_hash": build_of.plan_hash, "scope": build_of.scope, "run_id": build_of.run_id}
-
-

@@ -11,14 +11,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import Engine
 
 from migration_assets.destinations.base import Destination
 from migration_assets.errors import ConfigurationError
 from migration_assets.migration.decisions import DecisionLog
-from migration_assets.migration.ledger import Ledger, Target, open_ledger_database
+from migration_assets.migration.ledger import Ledger, Target, open_ledger_database, read_known_jobs
 from migration_assets.migration.practice_keys import PracticeKeys
 from migration_assets.panda.profile import Profile, load_profile
 from migration_assets.panda.settings import SourceSettings
@@ -26,30 +26,40 @@ from migration_assets.practice import Practice, PracticeRegistry, Settings
 from migration_assets.warehouse import DuckDBSettings, Warehouse, WarehouseLayout
 
 
-class EnvironmentSettings(Protocol):
-    """What the engine reads of an environment's settings, whatever the destination."""
-
-    @property
-    def fields_left_free(self) -> int: ...
-
-
 @dataclass(frozen=True)
 class DestinationKind:
-    """How to configure and reach one kind of destination; ``connect`` makes no request."""
+    """How to configure and reach one kind of destination.
+
+    ``environment`` picks an environment's settings (raises ConfigurationError where the practice has none),
+    ``connect`` makes no request, ``fields_left_free`` is the room that the practice keeps for itself.
+    """
 
     name: str
     settings: type[Settings]
-    connect: Callable[[Any, str], Destination]
+    environment: Callable[[Any, str], Any]
+    connect: Callable[[Any], Destination]
+    fields_left_free: Callable[[Any], int]
 
 
 def salesforce_kind() -> DestinationKind:
     from migration_assets.destinations.salesforce.destination import connect
-    from migration_assets.destinations.salesforce.settings import SalesforceSettings
+    from migration_assets.destinations.salesforce.settings import EnvironmentSettings, SalesforceSettings
 
-    def connect_environment(settings: SalesforceSettings, environment: str) -> Destination:
-        return connect(settings.environment(environment))
+    def environment(settings: SalesforceSettings, name: str) -> EnvironmentSettings:
+        found: EnvironmentSettings | None = getattr(settings.environments, name, None)
+        if found is None:
+            raise ConfigurationError(
+                f"destinations.salesforce.environments.{name} isn't in the practice's file; add it"
+            )
+        return found
 
-    return DestinationKind("salesforce", SalesforceSettings, connect_environment)
+    return DestinationKind(
+        "salesforce",
+        SalesforceSettings,
+        environment,
+        connect,
+        lambda settings: int(settings.fields_left_free),
+    )
 
 
 @dataclass(frozen=True)
@@ -96,19 +106,25 @@ class Platform:
         return Warehouse(path, self.duckdb)
 
     def destination(self, practice: Practice, target: Target) -> Destination:
-        """Raises ConfigurationError where the practice's file doesn't configure the destination."""
+        """Raises ConfigurationError where the practice's file doesn't configure the environment."""
+        return self.destinations[target.destination].connect(self._environment(practice, target))
+
+    def fields_left_free(self, practice: Practice, target: Target) -> int:
+        return self.destinations[target.destination].fields_left_free(self._environment(practice, target))
+
+    def _environment(self, practice: Practice, target: Target) -> Any:
         settings = practice.destinations.get(target.destination)
         if settings is None:
             raise ConfigurationError(
                 f"practice {practice.key}: its file has no destinations.{target.destination}; add that part"
             )
-        return self.destinations[target.destination].connect(settings, target.environment)
+        return self.destinations[target.destination].environment(settings, target.environment)
 
     def ledger(self, practice: Practice, target: Target) -> Ledger:
-        return Ledger(self._ledger_engine(practice.key), target, self.keys(practice))
+        return Ledger(self.ledger_engine(practice.key), target, self.keys(practice))
 
     def decisions(self, practice: Practice) -> DecisionLog:
-        return DecisionLog(self._ledger_engine(practice.key), practice.key, self.keys(practice))
+        return DecisionLog(self.ledger_engine(practice.key), practice.key, self.keys(practice))
 
     def ledger_path(self, practice: str) -> Path:
         return self.data / "ledger" / f"{practice}.sqlite"
@@ -119,21 +135,35 @@ class Platform:
     def report_directory(self, target: Target) -> Path:
         return self.data / "reports" / target.practice / target.destination / target.environment
 
-    def _ledger_engine(self, practice: str) -> Engine:
+    def ledger_engine(self, practice: str) -> Engine:
+        """The database of the practice's ledger, made where there is none."""
         return open_ledger_database(self.ledger_url or f"sqlite:///{self.ledger_path(practice)}")
 
+    def known_jobs(self) -> frozenset[str]:
+        """Ids of all bulk jobs that any practice's ledger of this installation has written down."""
+        if self.ledger_url is not None:
+            return read_known_jobs(open_ledger_database(self.ledger_url))
+        files = (self.data / "ledger").glob("*.sqlite")
+        return frozenset().union(
+            *(read_known_jobs(open_ledger_database(f"sqlite:///{path}")) for path in files)
+        )
 
-def default_platform() -> Platform:
-    """The installation that the environment describes.
+
+def default_platform(
+    data: Path | None = None, practices: Path | None = None, duckdb: DuckDBSettings | None = None
+) -> Platform:
+    """The installation over ``data``; what isn't given comes from the environment.
 
     MIGRATION_DATA (default ./data) holds everything; MIGRATION_PRACTICES (default its ``practices``) the
     practice files; MIGRATION_LEDGER_URL a shared ledger's database.
     """
-    data = Path(os.environ.get("MIGRATION_DATA", "data")).resolve()
+    data = (data or Path(os.environ.get("MIGRATION_DATA", "data"))).resolve()
+    practices = practices or Path(os.environ.get("MIGRATION_PRACTICES", data / "practices"))
     return Platform(
         data=data,
-        practices=Path(os.environ.get("MIGRATION_PRACTICES", data / "practices")),
+        practices=practices.resolve(),
         destinations={"salesforce": salesforce_kind()},
+        duckdb=duckdb or DuckDBSettings(),
         ledger_url=os.environ.get("MIGRATION_LEDGER_URL"),
         profiles=data / "profiles",
     )

@@ -39,7 +39,7 @@ def read(raw: pl.Series, kind: ReadAs, zone: ZoneInfo) -> pl.Series:
         case "number":
             return raw.cast(pl.Float64)
         case "flag":
-            return raw.cast(pl.Boolean)
+            return raw.cast(pl.Boolean).fill_null(value=False)  # a checkbox has no third state
         case "reference":
             return raw.cast(pl.String)
         case "numbering_system":

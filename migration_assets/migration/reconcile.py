@@ -75,7 +75,9 @@ class Reconciler:
             raw = self._raw(session)
             meanings = meaning.load_meanings(self.ledger.target.destination)
             parts = [self._object(session, spec, raw, meanings.get(spec.name)) for spec in self.plan.mapping]
-            differences = pl.concat([pl.DataFrame(schema=DIFFERENCE_COLUMNS), *(part.found for part in parts)])
+            differences = pl.concat(
+                [pl.DataFrame(schema=DIFFERENCE_COLUMNS), *(part.found for part in parts)]
+            )
             session.replace_table(UPLOAD, "differences", differences)
             reconciliation = self._assemble(session, [part.counts for part in parts])
         return Reconciled(reconciliation, differences, sum(part.line_breaks for part in parts))
@@ -178,7 +180,9 @@ class Reconciler:
         for spec in self.plan.mapping:
             shipment = read_shipment(session, spec, self.plan)
             in_scope = shipment.payload.select(pl.col(shipment.schema.key_field).alias("key"))
-            state = self.ledger.state(shipment.schema).filter(pl.col("outcome").is_in([str(each) for each in outcomes]))
+            state = self.ledger.state(shipment.schema).filter(
+                pl.col("outcome").is_in([str(each) for each in outcomes])
+            )
             for row in state.join(in_scope, on="key", how="semi").iter_rows(named=True):
                 yield {
                     "object": spec.name,

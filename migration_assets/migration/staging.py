@@ -22,6 +22,7 @@ from migration_assets.objects.base import (
     StagingContext,
     StagingInputs,
 )
+from migration_assets.objects.registry import STAGED_OBJECTS
 from migration_assets.panda.profile import Profile
 from migration_assets.practice import Practice
 from migration_assets.warehouse import Session, Warehouse
@@ -85,7 +86,14 @@ class StagingOutcome:
     findings: Mapping[str, int]
 
 
-def stage(staged_object: StagedObject, practice: Practice, profile: Profile, warehouse: Warehouse) -> StagingOutcome:
+def source_tables() -> tuple[str, ...]:
+    """Logical tables that any migrated object reads, in a fixed order; all others aren't in scope."""
+    return tuple(dict.fromkeys(table for each in STAGED_OBJECTS for table in each.reads))
+
+
+def stage(
+    staged_object: StagedObject, practice: Practice, profile: Profile, warehouse: Warehouse
+) -> StagingOutcome:
     """Replace the object's staged rows, rejects and corrections by those of the latest extraction.
 
     Raises WarehouseTableMissing where a source table or a staged object that it needs isn't there.
@@ -157,7 +165,9 @@ def require_passed(practice: str, verdicts: Iterable[Verdict]) -> None:
         )
 
 
-def _judge(staged_object: StagedObject, batch_id: str, extracted: int, outcome: Staged, limit: float) -> Verdict:
+def _judge(
+    staged_object: StagedObject, batch_id: str, extracted: int, outcome: Staged, limit: float
+) -> Verdict:
     of_table = outcome.rejects.filter(pl.col("source_table") == staged_object.source_table)
     rejected = of_table["source_key"].n_unique()
     balanced = extracted == outcome.rows.height + rejected
@@ -193,7 +203,9 @@ def _replace_part(
     others = pl.DataFrame(schema=dict(columns))
     if session.has_table("staged", table):
         others = session.read("staged", table).filter(pl.col("object") != name)
-    session.replace_table("staged", table, pl.concat([others, rows.select(list(columns))], how="vertical_relaxed"))
+    session.replace_table(
+        "staged", table, pl.concat([others, rows.select(list(columns))], how="vertical_relaxed")
+    )
 
 
 def _by_code(rows: pl.DataFrame) -> dict[str, int]:
@@ -201,7 +213,7 @@ def _by_code(rows: pl.DataFrame) -> dict[str, int]:
 
 
 def _latest_extraction(session: Session, source_table: str) -> tuple[str, datetime]:
-    extractions = session.read("panda", "extractions").filter(pl.col("table") == source_table)
+    extractions = session.read("panda", "extractions").filter(pl.col("logical_table") == source_table)
     latest = extractions.sort("extracted_at").row(-1, named=True)
     return latest["batch_id"], latest["extracted_at"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import pandera.polars as pa
 import polars as pl
@@ -73,7 +73,7 @@ _KINDS: Mapping[str, Kind] = {
     "ModifiedAt": Kind.TIME,
 }
 _SENTENCES: Mapping[str, str] = {
-    "no_numbering_system": "the exam doesn't say its tooth numbering system; a tooth's code alone is ambiguous",
+    "no_numbering_system": "the exam doesn't state a tooth numbering system; a code alone is ambiguous",
     "unknown_numbering_system": "the exam's tooth numbering system is none of Universal, Palmer and FDI",
     "invalid_tooth": "the tooth is none in the exam's numbering system",
     "duplicate_tooth": "the exam charts this tooth more than once; none of the rows can be preferred",
@@ -144,31 +144,37 @@ class Chart(pa.DataFrameModel):
     class Config:
         strict = True
         ordered = True
-        unique = ["exam_id", "universal"]  # noqa: RUF012 - Pandera reads it as a list
+        unique: ClassVar[list[str]] = ["exam_id", "universal"]
 
     @pa.check("universal", name="invalid_tooth")
+    @classmethod
     def _a_tooth(cls, data: PolarsData) -> pl.LazyFrame:
         return data.lazyframe.select(
             pl.col("universal").is_in(tooth_lookup()["universal"].unique().implode())
         )
 
     @pa.check("status", name="unknown_tooth_status")
+    @classmethod
     def _known_status(cls, data: PolarsData) -> pl.LazyFrame:
         return data.lazyframe.select(pl.col("status").is_in(TOOTH_STATUSES))
 
     @pa.check("^pocket_depth_", regex=True, name="pocket_depth_out_of_range")
+    @classmethod
     def _depth(cls, data: PolarsData) -> pl.LazyFrame:
         return _within(data, perio.POCKET_DEPTH)
 
     @pa.check("^recession_", regex=True, name="recession_out_of_range")
+    @classmethod
     def _recession(cls, data: PolarsData) -> pl.LazyFrame:
         return _within(data, perio.RECESSION)
 
     @pa.check("mobility", name="mobility_out_of_range")
+    @classmethod
     def _mobility(cls, data: PolarsData) -> pl.LazyFrame:
         return _within(data, perio.MOBILITY)
 
     @pa.check("^furcation_", regex=True, name="furcation_out_of_range")
+    @classmethod
     def _furcation(cls, data: PolarsData) -> pl.LazyFrame:
         return _within(data, perio.FURCATION)
 
@@ -266,7 +272,7 @@ def _tooth_refusals(rows: pl.DataFrame, teeth: pl.DataFrame) -> Iterator[Refusal
     exists, stated, known = teeth["exam"], teeth["stated"].is_not_null(), teeth["system"].is_not_null()
     a_tooth = teeth["universal"].is_not_null()
     read_as = ("tooth", "universal", "slot")
-    yield Refusal("orphan_chart_row", "ExamID", ~exists, read_as)
+    yield Refusal("orphan_chart_row", "ExamID", ~exists, ("exam_id", *read_as))
     yield Refusal("no_numbering_system", "Tooth", exists & ~stated, read_as)
     yield Refusal("unknown_numbering_system", "Tooth", stated & ~known, read_as)
     yield Refusal("invalid_tooth", "Tooth", known & ~a_tooth, read_as)

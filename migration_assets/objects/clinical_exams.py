@@ -81,16 +81,19 @@ class ClinicalExam(pa.DataFrameModel):
         ordered = True
 
     @pa.check("examined_on", name="exam_date_implausible")
+    @classmethod
     def _plausible_date(cls, data: PolarsData) -> pl.LazyFrame:
         return data.lazyframe.select(pl.col("examined_on") >= EARLIEST_DATE)
 
     @pa.check("numbering_system", name="unknown_numbering_system")
+    @classmethod
     def _known_system(cls, data: PolarsData) -> pl.LazyFrame:
         return data.lazyframe.select(
             pl.col("numbering_system").is_in([str(each) for each in NumberingSystem])
         )
 
     @pa.check("_index$", regex=True, name="index_out_of_range")
+    @classmethod
     def _percentage(cls, data: PolarsData) -> pl.LazyFrame:
         return data.lazyframe.select(pl.col(data.key).is_between(0, 100))
 

@@ -102,10 +102,12 @@ class Patient(pa.DataFrameModel):
         ordered = True
 
     @pa.check("sex", name="unknown_sex")
+    @classmethod
     def _known_sex(cls, data: PolarsData) -> pl.LazyFrame:
         return data.lazyframe.select(pl.col("sex").is_in(sorted(set(SEXES.values()))))
 
     @pa.check("date_of_birth", name="birth_date_implausible")
+    @classmethod
     def _plausible_birth(cls, data: PolarsData) -> pl.LazyFrame:
         return data.lazyframe.select(pl.col("date_of_birth") >= EARLIEST_DATE)
 

@@ -30,8 +30,8 @@ class Kind(Enum):
     """How a column is read, and as which type.
 
     KEY and TEXT become String without surrounding white space, blank is null; WHOLE Int64, or Int16
-    where the source's own type fits in it, DECIMAL Decimal(18, 4), FLAG Boolean, DATE Date, TIME Datetime("ms") without
-    a zone.
+    where the source's own type fits in it; DECIMAL Decimal(18, 4); FLAG Boolean; DATE Date; TIME
+    Datetime("ms") without a zone.
     """
 
     KEY = auto()
@@ -58,7 +58,8 @@ _TYPES: Mapping[Kind, pl.DataType] = {
 class SourceRows:
     """One source table as read: ``frame`` has the logical columns asked for, a row for each raw row.
 
-    ``verbatim`` is the raw frame in the same order, by logical name; ``unreadable`` logical column -> which
+    ``verbatim`` is the raw frame in the same order, by logical name, only a chart's number for "not charted"
+    being null already; ``unreadable`` logical column -> which
     rows hold a value that isn't of the column's kind (null in ``frame``).
     """
 
@@ -124,7 +125,7 @@ def _by_logical_name(
     columns = []
     for logical, kind in kinds.items():
         if not profile.has(logical) and kind is not Kind.KEY:
-            columns.append(pl.lit(None, _TYPES[kind]).alias(logical))
+            columns.append(pl.repeat(None, pl.len(), dtype=_TYPES[kind]).alias(logical))
             continue
         actual = profile.actual(logical)
         if actual.casefold() not in present:
@@ -182,26 +183,28 @@ def _has_value(column: str, dtype: pl.DataType) -> pl.Expr:
 def _readable(column: str, kind: Kind, rows: pl.DataFrame) -> pl.Expr:
     dtype = rows.schema[column]
     value = pl.col(column)
-    if dtype == pl.String and kind not in (Kind.KEY, Kind.TEXT):
-        return _from_text(value.str.strip_chars(), kind).alias(column)
-    match kind:
-        case Kind.KEY | Kind.TEXT:
-            text = value.cast(pl.String).str.strip_chars()
-            return pl.when(text != "").then(text).alias(column)
-        case Kind.WHOLE:
-            if dtype.is_integer():
-                return value.cast(pl.Int16 if dtype in _NARROW else pl.Int64, strict=False)
-            number = value.cast(pl.Float64, strict=False)
-            return pl.when(number == number.floor()).then(number).cast(pl.Int64, strict=False).alias(column)
-        case Kind.FLAG:
-            if dtype == pl.Boolean:
-                return value
-            return _from_text(value.cast(pl.Int64, strict=False).cast(pl.String), kind).alias(column)
-        case Kind.DATE | Kind.TIME if not isinstance(dtype, pl.Date | pl.Datetime):
-            # polars would take any number for days or milliseconds since 1970.
-            return pl.lit(None, _TYPES[kind]).alias(column)
-        case _:
-            return value.cast(_TYPES[kind], strict=False).alias(column)
+    if kind in (Kind.KEY, Kind.TEXT):
+        text = value.cast(pl.String).str.strip_chars()
+        read: pl.Expr = pl.when(text != "").then(text)
+    elif dtype == pl.String:
+        read = _from_text(value.str.strip_chars(), kind)
+    elif kind is Kind.WHOLE:
+        read = _whole(value, dtype)
+    elif kind is Kind.FLAG and dtype != pl.Boolean:
+        read = _from_text(_whole(value, dtype).cast(pl.String), kind)
+    elif kind in (Kind.DATE, Kind.TIME) and not isinstance(dtype, pl.Date | pl.Datetime):
+        # polars would take any number for days or milliseconds since 1970.
+        read = pl.repeat(None, pl.len(), dtype=_TYPES[kind])
+    else:
+        read = value.cast(_TYPES[kind], strict=False)
+    return read.alias(column)
+
+
+def _whole(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    if dtype.is_integer():
+        return value.cast(pl.Int16 if dtype in _NARROW else pl.Int64, strict=False)
+    number = value.cast(pl.Float64, strict=False)
+    return pl.when(number == number.floor()).then(number).cast(pl.Int64, strict=False)
 
 
 def _from_text(text: pl.Expr, kind: Kind) -> pl.Expr:

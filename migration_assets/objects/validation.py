@@ -119,7 +119,7 @@ def judge(candidates: Candidates, model: type[DataFrameModel]) -> Verdict:
             message=pl.col("code").replace_strict(sentences, return_dtype=pl.String),
         )
         .sort("row", "column", "code")
-        .select(REJECT_COLUMNS)
+        .select(*REJECT_COLUMNS)
     )
     return Verdict(rows.filter(~bad), ~bad, rejects)
 
@@ -182,7 +182,7 @@ def _judged(candidates: Candidates, model: type[DataFrameModel]) -> pl.DataFrame
         staged = pl.when(repeated).then(pl.lit(said_of)).otherwise(staged)
     frames = [
         _failures(batch, model).with_columns(pl.col("row") + start)
-        for start, batch in _batches(candidates.rows, candidates.parent)
+        for start, batch in batches(candidates.rows, candidates.parent)
     ]
     found = pl.concat(frames).select("row", staged.alias("staged"), code.alias("code"))
     return found.with_columns(
@@ -190,13 +190,13 @@ def _judged(candidates: Candidates, model: type[DataFrameModel]) -> pl.DataFrame
     )
 
 
-def _batches(rows: pl.DataFrame, parent: str | None) -> Iterator[tuple[int, pl.DataFrame]]:
+def batches(rows: pl.DataFrame, parent: str | None) -> Iterator[tuple[int, pl.DataFrame]]:
     """Slices of at most BATCH_ROWS, cut between two parents only; an empty frame is a batch too."""
     if parent is None:
         ends = pl.int_range(1, rows.height + 1, eager=True)
     else:
-        same = rows[parent].eq_missing(rows[parent].shift(-1))
-        ends = (~same).arg_true() + 1
+        number = rows[parent].rle_id()
+        ends = (number != number.shift(-1)).fill_null(True).arg_true() + 1
     start = 0
     while start < rows.height or start == 0:
         place = ends.search_sorted(start + BATCH_ROWS, side="right")

@@ -29,7 +29,9 @@ class SupervisedRunLauncher(DefaultRunLauncher):
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
         for record in self._instance.all_logs(run.run_id, of_type=DagsterEventType.ENGINE_EVENT):
             event = record.dagster_event
-            pid = event.event_specific_data.metadata.get("pid") if event and event.event_specific_data else None
+            pid = (
+                event.event_specific_data.metadata.get("pid") if event and event.event_specific_data else None
+            )
             if pid is None:
                 continue
             if _is_alive(int(str(pid.value)), record.timestamp):

@@ -112,7 +112,9 @@ class Catalog:
         """
         wanted = {name: profile.table(name) for name in logical}
         found = {name: self.find(table) for name, table in wanted.items()}
-        absent = [f"{wanted[name].source_name} (tables.{name}.name)" for name, t in found.items() if t is None]
+        absent = [
+            f"{wanted[name].source_name} (tables.{name}.name)" for name, t in found.items() if t is None
+        ]
         if absent:
             raise SourceTableMissing(
                 f"the login sees no table {'; '.join(absent)}: mend these keys of the profile "

@@ -108,7 +108,7 @@ class BulkConnection:
 
     def rows(self, query: str, doing: str = "reading the catalog") -> list[tuple[Any, ...]]:
         batches = self.batches(query, doing=doing, max_text_size=4000)
-        return [tuple(row.values()) for batch in batches for row in batch.to_pylist()]
+        return [row for batch in batches for row in zip(*(c.to_pylist() for c in batch.columns), strict=True)]
 
     def batches(
         self,
@@ -136,6 +136,8 @@ class BulkConnection:
                 max_binary_size=max_binary_size,
                 map_schema=_in_microseconds,
                 query_timeout_sec=self._query_timeout_seconds,
+                # A failed allocation would end the process; checking costs time, so only for giant rows.
+                falliable_allocations=max_bytes_per_batch > BATCH_BYTES,
                 # The narrow encoding depends on the process's locale, under which odd characters turn to '?'.
                 payload_text_encoding=arrow_odbc.TextEncoding.UTF16,
             )

@@ -22,7 +22,7 @@ from migration_assets.errors import (
     WarehouseError,
 )
 from migration_assets.panda.catalog import Catalog, NotInScope, count_outside, read_catalog
-from migration_assets.panda.connection import Batches, BulkConnection, Source
+from migration_assets.panda.connection import Batches, BulkConnection, Query, Source
 from migration_assets.panda.profile import Profile
 from migration_assets.panda.reading import Reading, measure, plan_reading
 from migration_assets.warehouse import Session, Warehouse
@@ -97,20 +97,131 @@ def extract(
     ``panda.not_in_scope``. A deadlock or a lost connection is answered by starting again from the first
     table, ``attempts`` times in all. Raises SourceError, WarehouseError and their kin.
     """
-    scope = [profile.table(name) for name in (profile.tables if in_scope is None else in_scope)]
+    scope = profile.tables if in_scope is None else in_scope
     with warehouse.open() as session:
         for attempt in range(1, attempts + 1):
             try:
                 with session.transaction(), source.bulk() as connection:
-                    catalog = read_catalog(connection.rows)
-                    extraction = _extract_once(connection, catalog, profile, session, tables)
-                    outside = count_outside(connection.rows, catalog.outside(scope))
-                    connection.execute("COMMIT TRANSACTION", "ending the extraction")
-                    extraction = _completed(extraction, outside)
-                    _record(session, extraction)
-                return extraction
+                    return _extract_once(connection, profile, session, tables, scope)
             except (SourceDeadlock, SourceConnectionLost, _SourceChanged):
                 if attempt == attempts:
                     raise
                 time.sleep(pause_seconds * attempt)
     raise SourceError("the extraction was allowed no attempt; give 'attempts' of 1 or more")
+
+
+def _extract_once(
+    connection: BulkConnection,
+    profile: Profile,
+    session: Session,
+    tables: Sequence[str],
+    in_scope: Collection[str],
+) -> Extraction:
+    query = connection.rows
+    catalog = read_catalog(query)
+    found = catalog.fitting(profile, tables)
+    watermark = _watermark(query, catalog)
+    isolation = "SNAPSHOT" if catalog.snapshot_allowed else "READ COMMITTED"
+    connection.execute(f"SET TRANSACTION ISOLATION LEVEL {isolation}")
+    connection.execute("BEGIN TRANSACTION")
+    extracted_at = datetime.now(UTC)
+    extraction = Extraction(
+        batch_id=f"{extracted_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
+        extracted_at=extracted_at,
+        isolation=isolation,
+        min_active_rowversion=watermark.rowversion,
+        change_tracking_version=watermark.change_tracking_version,
+        tables=tuple(
+            _read_table(connection, session, logical, plan_reading(table, profile.table(logical)))
+            for logical, table in found.items()
+        ),
+        not_in_scope=count_outside(query, catalog.outside(profile.table(name) for name in in_scope)),
+    )
+    connection.execute("COMMIT TRANSACTION", "ending the extraction")
+    _record(session, extraction)
+    return extraction
+
+
+@dataclass(frozen=True)
+class _Watermark:
+    rowversion: str
+    change_tracking_version: int | None
+
+
+def _watermark(query: Query, catalog: Catalog) -> _Watermark:
+    """Read before the snapshot begins: both ignore isolation and could pass rows that it doesn't show."""
+    rowversion = query("SELECT MIN_ACTIVE_ROWVERSION() AS v")[0][0]
+    version = None
+    if catalog.change_tracking_on:
+        version = query("SELECT CHANGE_TRACKING_CURRENT_VERSION() AS v")[0][0]
+    return _Watermark(bytes(rowversion).hex(), version)
+
+
+def _read_table(
+    connection: BulkConnection, session: Session, logical: str, reading: Reading
+) -> ExtractedTable:
+    doing = f"reading {reading.table.source_name}"
+    measures = measure(connection.rows, reading)
+    batches = connection.batches(
+        reading.query,
+        doing=doing,
+        max_text_size=measures.max_text_size,
+        max_binary_size=measures.max_binary_size,
+        max_bytes_per_batch=measures.max_bytes_per_batch,
+    )
+    rows = _store(session, logical, batches)
+    if rows != measures.rows:
+        raise _SourceChanged(
+            f"{doing}: {measures.rows} rows were counted and {rows} read; allow snapshot isolation in the "
+            "database (ALTER DATABASE ... SET ALLOW_SNAPSHOT_ISOLATION ON), or read at a quieter time"
+        )
+    return ExtractedTable(
+        logical=logical,
+        source_table=reading.table.source_name,
+        rows=rows,
+        undeclared_columns=reading.undeclared,
+        left_out=reading.left_out,
+        max_modified_at=measures.max_modified_at,
+    )
+
+
+def _store(session: Session, logical: str, batches: Batches) -> int:
+    """Streams the batches in; DuckDB wraps what they raise in an exception of its own."""
+    import pyarrow as pa
+
+    raised: list[MigrationError] = []
+
+    def guarded() -> Iterator[pa.RecordBatch]:
+        try:
+            yield from batches
+        except MigrationError as error:
+            raised.append(error)
+            raise
+
+    reader = pa.RecordBatchReader.from_batches(batches.schema, guarded())
+    try:
+        return session.replace_table(SCHEMA, logical, reader)
+    except WarehouseError:
+        if raised:
+            raise raised[0] from None
+        raise
+
+
+def _record(session: Session, extraction: Extraction) -> None:
+    extracted = [
+        (
+            extraction.batch_id,
+            table.logical,
+            table.source_table,
+            table.rows,
+            extraction.extracted_at,
+            extraction.isolation,
+            extraction.min_active_rowversion,
+            extraction.change_tracking_version,
+            table.max_modified_at,
+        )
+        for table in extraction.tables
+    ]
+    outside = [(each.table, each.rows) for each in extraction.not_in_scope]
+    session.append(SCHEMA, EXTRACTIONS, pl.DataFrame(extracted, _EXTRACTIONS_COLUMNS, orient="row"))
+    session.replace_table(SCHEMA, NOT_IN_SCOPE, pl.DataFrame(outside, _NOT_IN_SCOPE_COLUMNS, orient="row"))

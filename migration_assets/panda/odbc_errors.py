@@ -24,15 +24,6 @@ from migration_assets.errors import (
     SourceUnreachable,
 )
 
-_LOGIN_REFUSED = {18452, 18456, 18470, 18486, 18487, 18488}
-_DATABASE_REFUSED = {4060, 4064, 911, 916}
-_PERMISSION_DENIED = {229, 230, 262, 297, 300}
-_DEADLOCK = {1205}
-# 3961: somebody's DDL ran under our snapshot; reading again from the start is the answer, as for a deadlock.
-_SNAPSHOT_BROKEN = {3960, 3961, 3966}
-_SNAPSHOT_REFUSED = {3951, 3952}
-_CONNECTION_STATES = {"08S01", "08003", "08007", "01002", "IMC06"}
-
 _ARROW_ODBC = re.compile(r"State: (?P<state>\w{5}), Native error: (?P<native>-?\d+)")
 _PYODBC_NATIVE = re.compile(r"\((?P<native>-?\d+)\)")
 
@@ -78,82 +69,129 @@ def translating(doing: str, *kinds: type[Exception]) -> Iterator[None]:
 
 def translated(found: Diagnostic, doing: str) -> MigrationError:
     """Our error for a diagnostic; the message says what was tried, SQLSTATE and number, and what to do."""
-    kind, problem, remedy = _meaning(found)
     place = f"SQLSTATE {found.state or 'none'}, error {found.native}"
-    return kind(f"{doing}: {problem} ({place}); {remedy}")
+    rule = next((rule for rule in _RULES if rule.fits(found)), _OTHERWISE)
+    return rule.kind(f"{doing}: {rule.problem} ({place}); {rule.remedy}")
 
 
-def _meaning(found: Diagnostic) -> tuple[type[MigrationError], str, str]:
-    text = found.text.casefold()
-    if found.state in ("IM002", "IM003", "IM004") or "can't open lib" in text:
-        return (
-            ConfigurationError,
-            "the ODBC driver can't be loaded",
-            "install mssql-python-odbc or 'ODBC Driver 18 for SQL Server', or mend 'source.driver'",
-        )
-    if found.native in _LOGIN_REFUSED or (found.state == "28000" and found.native not in _DATABASE_REFUSED):
-        return (
-            SourceLoginFailed,
-            "the server refused the login",
-            "check 'source.username', the password's environment variable, and that SQL logins are allowed",
-        )
-    if found.native in _DATABASE_REFUSED:
-        return (
-            SourceLoginFailed,
-            "the login can't open the database",
-            "check 'source.database' and that the login is a user of that database",
-        )
-    if "certificate" in text or "ssl provider" in text:
-        return (
-            SourceUnreachable,
-            "the server's certificate isn't trusted",
-            "have the practice's server use a trusted certificate, name its file in "
-            "'source.server_certificate', or set 'source.trust_server_certificate: true' on a trusted network",
-        )
-    if found.native in _DEADLOCK or found.state == "40001":
-        return SourceDeadlock, "the server chose this reader as deadlock victim", "read it again"
-    if found.native in _SNAPSHOT_BROKEN:
-        return SourceDeadlock, "a change of the schema ended the snapshot", "read it again"
-    if found.native in _SNAPSHOT_REFUSED:
-        return (
-            SourceError,
-            "the database doesn't allow snapshot isolation",
-            "run the preflight again, so that it chooses READ COMMITTED",
-        )
-    if found.native in _PERMISSION_DENIED:
-        return SourcePermissionDenied, "the login may not read this", "GRANT SELECT on it to the login"
-    return _meaning_of_state(found, text)
+@dataclass(frozen=True)
+class _Rule:
+    """Fits by the server's number, by SQLSTATE, or by a part of the text (lower case): any one is enough.
+
+    ``unless`` is a part of the text with which SQLSTATE and text don't count.
+    """
+
+    kind: type[MigrationError]
+    problem: str
+    remedy: str
+    natives: frozenset[int] = frozenset()
+    states: frozenset[str] = frozenset()
+    texts: tuple[str, ...] = ()
+    unless: str | None = None
+
+    def fits(self, found: Diagnostic) -> bool:
+        if found.native in self.natives:
+            return True
+        text = found.text.casefold()
+        if self.unless is not None and self.unless in text:
+            return False
+        return found.state in self.states or any(part in text for part in self.texts)
 
 
-def _meaning_of_state(found: Diagnostic, text: str) -> tuple[type[MigrationError], str, str]:
-    if found.native == 208 or found.state == "42S02" or "invalid object name" in text:
-        return (
-            SourceTableMissing,
-            "a table isn't there",
-            "run the preflight; it names the profile's keys to mend",
-        )
-    if found.native == 207 or found.state == "42S22" or "invalid column name" in text:
-        return (
-            SourceColumnMissing,
-            "a column isn't there",
-            "run the preflight; it names the profile's keys to mend",
-        )
-    if found.native == 1222 or (found.state in ("HYT00", "HYT01") and "login" not in text):
-        return (
-            SourceTimeout,
-            "the server took too long",
-            "raise 'source.query_timeout_seconds' or read at a quieter time",
-        )
-    if found.state in _CONNECTION_STATES or "communication link failure" in text:
-        return (
-            SourceConnectionLost,
-            "the connection broke",
-            "check the network to the practice and read it again",
-        )
-    if found.state in ("HYT00", "HYT01", "08001", "08004"):
-        return (
-            SourceUnreachable,
-            "no server answered",
-            "check 'source.server' and 'source.port', the VPN and the firewall, and that TCP/IP is enabled",
-        )
-    return SourceError, "the server or the driver refused", "look the number up in Microsoft's list of errors"
+# In this order: the certificate's text comes with 08001, as a closed port does; some servers send other
+# codes than SQL Server's for an unknown table or column, so the text counts too.
+_RULES = (
+    _Rule(
+        ConfigurationError,
+        "the ODBC driver can't be loaded",
+        "install mssql-python-odbc or 'ODBC Driver 18 for SQL Server', or mend 'source.driver'",
+        states=frozenset({"IM002", "IM003", "IM004"}),
+        texts=("can't open lib",),
+    ),
+    _Rule(
+        SourceLoginFailed,
+        "the login can't open the database",
+        "check 'source.database' and that the login is a user of that database",
+        natives=frozenset({911, 916, 4060, 4064}),
+    ),
+    _Rule(
+        SourceLoginFailed,
+        "the server refused the login",
+        "check 'source.username', the password's environment variable, and that SQL logins are allowed",
+        natives=frozenset({18452, 18456, 18470, 18486, 18487, 18488}),
+        states=frozenset({"28000"}),
+    ),
+    _Rule(
+        SourceUnreachable,
+        "the server's certificate isn't trusted",
+        "have the practice's server use a trusted certificate, name its file in "
+        "'source.server_certificate', or set 'source.trust_server_certificate' on a network you trust",
+        texts=("certificate", "ssl provider"),
+    ),
+    _Rule(
+        SourceDeadlock,
+        "the server chose this reader as deadlock victim",
+        "read it again",
+        natives=frozenset({1205}),
+        states=frozenset({"40001"}),
+    ),
+    _Rule(
+        # Somebody's DDL ran under our snapshot; the answer is a deadlock's.
+        SourceDeadlock,
+        "a change of the schema ended the snapshot",
+        "read it again",
+        natives=frozenset({3960, 3961, 3966}),
+    ),
+    _Rule(
+        SourceError,
+        "the database doesn't allow snapshot isolation",
+        "run the preflight again, so that it chooses READ COMMITTED",
+        natives=frozenset({3951, 3952}),
+    ),
+    _Rule(
+        SourcePermissionDenied,
+        "the login may not read this",
+        "GRANT SELECT on it to the login",
+        natives=frozenset({229, 230, 262, 297, 300}),
+    ),
+    _Rule(
+        SourceTableMissing,
+        "a table isn't there",
+        "run the preflight; it names the profile's keys to mend",
+        natives=frozenset({208}),
+        states=frozenset({"42S02"}),
+        texts=("invalid object name",),
+    ),
+    _Rule(
+        SourceColumnMissing,
+        "a column isn't there",
+        "run the preflight; it names the profile's keys to mend",
+        natives=frozenset({207}),
+        states=frozenset({"42S22"}),
+        texts=("invalid column name",),
+    ),
+    _Rule(
+        SourceTimeout,
+        "the server took too long",
+        "raise 'source.query_timeout_seconds' or read at a quieter time",
+        natives=frozenset({1222}),
+        states=frozenset({"HYT00", "HYT01"}),
+        unless="login timeout",
+    ),
+    _Rule(
+        SourceConnectionLost,
+        "the connection broke",
+        "check the network to the practice and read it again",
+        states=frozenset({"08S01", "08003", "08007", "01002", "IMC06"}),
+        texts=("communication link failure",),
+    ),
+    _Rule(
+        SourceUnreachable,
+        "no server answered",
+        "check 'source.server' and 'source.port', the VPN and the firewall, and that TCP/IP is enabled",
+        states=frozenset({"HYT00", "HYT01", "08001", "08004"}),
+    ),
+)
+_OTHERWISE = _Rule(
+    SourceError, "the server or the driver refused", "look the number up in Microsoft's list of errors"
+)

@@ -1,4 +1,4 @@
-"""What must be known before anything is extracted: may the login only read, does the database fit the profile.
+"""What must be known before an extraction: may the login only read, does the database fit the profile.
 
 Gives a report with counts and names for a person to judge; no value of a patient's record is in it. The
 distributions are of the raw values, with no convention of the profile applied: whether `recession_positive`
@@ -103,7 +103,7 @@ class PreflightReport:
 
     @property
     def undeclared_columns(self) -> dict[str, list[str]]:
-        """Logical table -> columns that the profile doesn't name: a practice's own findings are among them."""
+        """Logical table -> columns that the profile doesn't name; a practice's own findings stand there."""
         return {
             table.logical: [column.name for column in table.undeclared_columns]
             for table in self.tables
@@ -146,7 +146,9 @@ def writing_permissions(query: Query, profile: Profile) -> list[str]:
         ways.append("member of sysadmin")
     if _true(query, "HAS_PERMS_BY_NAME(NULL, NULL, N'CONTROL SERVER')"):
         ways.append("CONTROL SERVER")
-    securables = [("DATABASE", bracketed(database), _DATABASE_PERMISSIONS, "the database")]
+    securables: list[tuple[str, str, tuple[str, ...], str]] = [
+        ("DATABASE", bracketed(database), _DATABASE_PERMISSIONS, "the database")
+    ]
     securables += [
         ("OBJECT", f"{bracketed(t.db_schema)}.{bracketed(t.name)}", _TABLE_PERMISSIONS, t.source_name)
         for t in profile.tables.values()
@@ -200,7 +202,9 @@ def _table(query: Query, profile: Profile, logical: str, table: SourceTable) -> 
 
 def _histogram(query: Query, declared: TableProfile, table: SourceTable, columns: str) -> dict[str, int]:
     beginning = columns.removesuffix("*")
-    logical = [c for c in declared.columns if c == columns or (beginning != columns and c.startswith(beginning))]
+    logical = [
+        c for c in declared.columns if c == columns or (beginning != columns and c.startswith(beginning))
+    ]
     counts: Counter[str] = Counter()
     for column in logical:
         name = bracketed(declared.actual(column))
@@ -219,7 +223,13 @@ def _by_sign(recession: Distribution) -> dict[str, int]:
         else:
             number = float(value)
             sign = (
-                "negative" if number < 0 else "0" if number == 0 else "100 and above" if number >= 100 else "positive"
+                "negative"
+                if number < 0
+                else "0"
+                if number == 0
+                else "100 and above"
+                if number >= 100
+                else "positive"
             )
         signs[sign] += count
     return signs

@@ -57,7 +57,7 @@ class Measure:
     """A measure: ``name`` prefixes canonical columns, ``prefix`` names fields, ``title`` begins labels.
 
     ``low`` and ``high`` bound a number, inclusive, in ``unit``; None for yes/no and words. ``step`` is the
-    smallest difference between two values.
+    smallest difference between two values, ``long_title`` the title where there is room for it.
     """
 
     name: str
@@ -68,6 +68,7 @@ class Measure:
     low: int | None = None
     high: int | None = None
     step: Decimal = Decimal(1)
+    long_title: str = ""
 
     @property
     def places(self) -> tuple[Place, ...]:
@@ -92,7 +93,7 @@ RECESSION = Measure("recession", "Recession", "Recession", Per.SITE, "mm", -9, 2
 MOBILITY = Measure("mobility", "Mobility", "Mobility", Per.TOOTH, "Miller grade", 0, 3, Decimal("0.5"))
 FURCATION = Measure("furcation", "Furcation", "Furcation", Per.ENTRANCE, "grade", 0, 4)
 STATUS = Measure("status", "ToothStatus", "Tooth status", Per.TOOTH)
-BLEEDING = Measure("bleeding", "BleedingOnProbing", "Bleeding", Per.SITE)
+BLEEDING = Measure("bleeding", "BleedingOnProbing", "Bleeding", Per.SITE, long_title="Bleeding on probing")
 SUPPURATION = Measure("suppuration", "Suppuration", "Suppuration", Per.SITE)
 PLAQUE = Measure("plaque", "Plaque", "Plaque", Per.SITE)
 
@@ -190,7 +191,7 @@ def label(measure: Measure, place: Place | None, slot: int | None) -> str:
 def help_text(measure: Measure, place: Place | None, slot: int | None) -> str:
     """A sentence for the field's help: measure, unit and range, place, and the tooth in all three systems."""
     _check(measure, place, slot)
-    what = measure.title
+    what = measure.long_title or measure.title
     if measure.low is not None:
         what += f" ({measure.unit}, {measure.low} to {measure.high})"
     where = f"{_place_name(measure, place)} of " if place is not None else ""

@@ -108,7 +108,7 @@ class Tooth:
 
 
 def _place(index: int, a_quadrant: int) -> tuple[Quadrant, int, int]:
-    """Quadrant, its number 1-4 and the position from the midline of the ``index``-th tooth in Universal order.
+    """Quadrant, its number 1-4, and position from the midline of the ``index``-th tooth in Universal order.
 
     Universal walks the mouth once round, upper right to left and lower left to right, so positions count
     down to the midline in the first and third quadrant and up from it in the others.

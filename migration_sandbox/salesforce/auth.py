@@ -83,7 +83,11 @@ class Sessions:
 
     def check_token(self, token: str) -> None:
         fixed = self.credentials.access_token
-        if fixed is not None and self.fixed_token_alive and hmac.compare_digest(fixed.encode(), token.encode()):
+        if (
+            fixed is not None
+            and self.fixed_token_alive
+            and hmac.compare_digest(fixed.encode(), token.encode())
+        ):
             return
         issued = self._issued.get(_digest(token))
         if issued is None or time.time() - issued > self.org.settings.token_lifetime_seconds:
@@ -137,7 +141,9 @@ class Sessions:
             raise OAuthError("invalid_grant", "user hasn't approved this consumer")
 
     def signature(self, identity: str, issued_at: str) -> str:
-        made = hmac.new(self.credentials.client_secret.encode(), (identity + issued_at).encode(), hashlib.sha256)
+        made = hmac.new(
+            self.credentials.client_secret.encode(), (identity + issued_at).encode(), hashlib.sha256
+        )
         return base64.b64encode(made.digest()).decode()
 
 

@@ -82,7 +82,9 @@ def layout(content: bytes, line_ending: str, delimiter: str, batch_rows: int) ->
     _check_quotes(data, quotes, ord(delimiter))
     ends = _outside(np.flatnonzero(data == LF), quotes)
     returns = _outside(np.flatnonzero(data == CR), quotes)
-    wrong = CsvFault(f"ClientInputError : LineEnding is invalid on user data. Current LineEnding setting is {line_ending}")
+    wrong = CsvFault(
+        f"ClientInputError : LineEnding is invalid on user data. Current LineEnding setting is {line_ending}"
+    )
     if line_ending == "LF" and len(returns):
         raise wrong
     if line_ending == "CRLF" and (len(returns) != len(ends) or not np.array_equal(returns + 1, ends)):
@@ -101,13 +103,20 @@ def layout(content: bytes, line_ending: str, delimiter: str, batch_rows: int) ->
         raise CsvFault("ClientInputError : Failed to parse CSV. The content is not UTF-8") from None
     header = next(csv.reader(io.StringIO(line, newline=""), delimiter=delimiter), [])
     slices = [
-        Slice(int(starts[at]), int(stops[min(at + batch_rows, len(starts)) - 1]), min(batch_rows, len(starts) - at), at - 1)
+        Slice(
+            int(starts[at]),
+            int(stops[min(at + batch_rows, len(starts)) - 1]),
+            min(batch_rows, len(starts) - at),
+            at - 1,
+        )
         for at in range(1, len(starts), batch_rows)
     ]
     return Layout(header, len(line), slices)
 
 
-def _read(chunk: bytes, names: list[str], types: dict[str, pa.DataType], delimiter: str, block: int) -> pl.DataFrame:
+def _read(
+    chunk: bytes, names: list[str], types: dict[str, pa.DataType], delimiter: str, block: int
+) -> pl.DataFrame:
     table = pc.read_csv(
         pa.BufferReader(chunk),
         read_options=pc.ReadOptions(column_names=names, block_size=block),
@@ -131,11 +140,15 @@ def read_text(chunk: bytes, columns: int, delimiter: str) -> pl.DataFrame:
             text = str(failed)
         if "straddling" not in text:
             break
-    kind = "content is not UTF-8" if "UTF8" in text else "number of fields in a record differs from the header"
+    kind = (
+        "content is not UTF-8" if "UTF8" in text else "number of fields in a record differs from the header"
+    )
     raise CsvFault(f"ClientInputError : Failed to parse CSV. The {kind}")
 
 
-def read_cells(chunk: bytes, dtypes: list[pl.DataType | None], delimiter: str, null_token: str) -> pl.DataFrame:
+def read_cells(
+    chunk: bytes, dtypes: list[pl.DataType | None], delimiter: str, null_token: str
+) -> pl.DataFrame:
     """Cells as numbers where a column is numeric and every cell of it is a number or empty, else as text.
 
     `dtypes` has a numeric type or None for each column. Raises CsvFault.

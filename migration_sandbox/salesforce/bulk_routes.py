@@ -32,7 +32,15 @@ from migration_sandbox.salesforce.worker import raw_rows
 INGEST = ("insert", "update", "upsert", "delete", "hardDelete")
 LIST_ROWS = 1000
 KNOWN_KEYS = frozenset(
-    {"object", "operation", "externalIdFieldName", "contentType", "lineEnding", "columnDelimiter", "assignmentRuleId"}
+    {
+        "object",
+        "operation",
+        "externalIdFieldName",
+        "contentType",
+        "lineEnding",
+        "columnDelimiter",
+        "assignmentRuleId",
+    }
 )
 
 
@@ -45,7 +53,9 @@ def _format(body: dict[str, Any]) -> dict[str, str]:
     if body.get("contentType", "CSV") != "CSV":
         raise _invalid(f"Unsupported content type {body['contentType']}")
     if line_ending not in LINE_ENDINGS or delimiter not in DELIMITERS:
-        raise ApiError(400, "JSON_PARSER_ERROR", "lineEnding or columnDelimiter is not one of the allowed values")
+        raise ApiError(
+            400, "JSON_PARSER_ERROR", "lineEnding or columnDelimiter is not one of the allowed values"
+        )
     return {"line_ending": line_ending, "delimiter": delimiter}
 
 
@@ -54,7 +64,9 @@ def create_ingest(call: Call) -> Response:
     body = call.json_object()
     unknown = set(body) - KNOWN_KEYS
     if unknown:
-        raise ApiError(400, "JSON_PARSER_ERROR", f"Unrecognized field \"{sorted(unknown)[0]}\" at [line:1, column:1]")
+        raise ApiError(
+            400, "JSON_PARSER_ERROR", f'Unrecognized field "{sorted(unknown)[0]}" at [line:1, column:1]'
+        )
     sobject = site.org.sobject(str(body.get("object", "")))
     if sobject is None or not sobject.createable:
         raise ApiError(400, "INVALIDJOB", f"InvalidJob : Invalid object {body.get('object')}")
@@ -87,7 +99,11 @@ def create_query(call: Call) -> Response:
     text = str(body.get("query", ""))
     query = parse(text)
     if query.aggregated or query.offset:
-        raise ApiError(400, "INVALIDJOB", "InvalidJob : Aggregate Relationships, GROUP BY and OFFSET are not supported in Bulk Query")
+        raise ApiError(
+            400,
+            "INVALIDJOB",
+            "InvalidJob : Aggregate Relationships, GROUP BY and OFFSET are not supported in Bulk Query",
+        )
     sobject = source_of(site.org, query)
     query.limit = 0
     run(site.org, query)
@@ -95,7 +111,14 @@ def create_query(call: Call) -> Response:
     if site.org.bulk_queries > site.org.settings.daily_bulk_query_jobs:
         raise ApiError(400, "EXCEEDEDLIMIT", "DailyBulkV2QueryJobs Limit exceeded.")
     job = site.jobs.create(
-        "query", UPLOADED, call.version, object=sobject.name, operation=operation, query=text, uploaded=True, **_format(body)
+        "query",
+        UPLOADED,
+        call.version,
+        object=sobject.name,
+        operation=operation,
+        query=text,
+        uploaded=True,
+        **_format(body),
     )
     site.worker.wake()
     return answer(shown(job))
@@ -123,8 +146,14 @@ def _list(kind: str) -> Callable[[Call], Response]:
             raise ApiError(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
         page = jobs[int(start) : int(start) + LIST_ROWS]
         more = int(start) + LIST_ROWS < len(jobs)
-        following = f"/services/data/v{call.version}/jobs/{kind}?queryLocator={int(start) + LIST_ROWS}" if more else None
-        return answer({"done": not more, "nextRecordsUrl": following, "records": [shown(job, True) for job in page]})
+        following = (
+            f"/services/data/v{call.version}/jobs/{kind}?queryLocator={int(start) + LIST_ROWS}"
+            if more
+            else None
+        )
+        return answer(
+            {"done": not more, "nextRecordsUrl": following, "records": [shown(job, True) for job in page]}
+        )
 
     return handler
 
@@ -177,7 +206,9 @@ def _result_rows(call: Call, job: Job, kind: str, number: int, content: bytes) -
 
 
 def _pieces(call: Call, job: Job, kind: str) -> Iterator[bytes]:
-    front = {"successfulResults": ["sf__Id", "sf__Created"], "failedResults": ["sf__Id", "sf__Error"]}.get(kind, [])
+    front = {"successfulResults": ["sf__Id", "sf__Created"], "failedResults": ["sf__Id", "sf__Error"]}.get(
+        kind, []
+    )
     yield _csv(pl.DataFrame({str(at): [name] for at, name in enumerate([*front, *job.header])}), False)
     jobs = call.site.jobs
     with jobs.org.lock:
@@ -196,7 +227,9 @@ def _results(kind: str) -> Callable[[Call], Response]:
     def handler(call: Call) -> Response:
         job = call.site.jobs.get(call.path["job"], "ingest")
         if job.state not in FINISHED:
-            raise ApiError(400, "INVALIDJOBSTATE", f"Results are not available for a job in state {job.state}")
+            raise ApiError(
+                400, "INVALIDJOBSTATE", f"Results are not available for a job in state {job.state}"
+            )
         if not call.site.jobs.has_results(job):
             raise not_found()
         return StreamingResponse(_pieces(call, job, kind), media_type="text/csv")
@@ -241,7 +274,9 @@ def upload(site: Site) -> Any:
             check_version(request.path_params["version"], BULK_VERSION)
             job = site.jobs.get(request.path_params["job"], "ingest")
             if job.state != OPEN:
-                raise ApiError(400, "INVALIDJOBSTATE", f"Can not upload content to a job in state {job.state}")
+                raise ApiError(
+                    400, "INVALIDJOBSTATE", f"Can not upload content to a job in state {job.state}"
+                )
             if job.uploaded:
                 raise ApiError(
                     400, "CLIENTINPUTERROR",
@@ -293,10 +328,21 @@ def routes(site: Site) -> list[Route]:
                 Route(root + "/{job}" + slash, endpoint(site, _patch(kind), oldest), methods=["PATCH"]),
                 Route(root + "/{job}" + slash, endpoint(site, _delete(kind), oldest), methods=["DELETE"]),
             ]
-    ingest, query = "/services/data/v{version}/jobs/ingest/{job}", "/services/data/v{version}/jobs/query/{job}"
+    ingest, query = (
+        "/services/data/v{version}/jobs/ingest/{job}",
+        "/services/data/v{version}/jobs/query/{job}",
+    )
     for slash in ("", "/"):
         made.append(Route(f"{ingest}/batches{slash}", upload(site), methods=["PUT"]))
         for kind in ("successfulResults", "failedResults", "unprocessedrecords"):
-            made.append(Route(f"{ingest}/{kind}{slash}", endpoint(site, _results(kind), BULK_VERSION), methods=["GET"]))
-        made.append(Route(f"{query}/results{slash}", endpoint(site, query_results, BULK_QUERY_VERSION), methods=["GET"]))
+            made.append(
+                Route(
+                    f"{ingest}/{kind}{slash}", endpoint(site, _results(kind), BULK_VERSION), methods=["GET"]
+                )
+            )
+        made.append(
+            Route(
+                f"{query}/results{slash}", endpoint(site, query_results, BULK_QUERY_VERSION), methods=["GET"]
+            )
+        )
     return made

@@ -29,7 +29,9 @@ def describe_field(org: Org, sobject: SObject, item: Field) -> dict[str, Any]:
         "calculatedFormula": None,
         "cascadeDelete": item.master_detail,
         "caseSensitive": item.case_sensitive,
-        "compoundFieldName": "Name" if item.name in ("FirstName", "LastName") and "Name" in sobject.fields else None,
+        "compoundFieldName": "Name"
+        if item.name in ("FirstName", "LastName") and "Name" in sobject.fields
+        else None,
         "controllerName": None,
         "createable": (item.createable and editable) or audited,
         "custom": item.custom,
@@ -46,10 +48,14 @@ def describe_field(org: Org, sobject: SObject, item: Field) -> dict[str, Any]:
         "filterable": filterable,
         "filteredLookupInfo": None,
         "formulaTreatNullNumberAsZero": False,
-        "groupable": filterable and item.type not in ("datetime", "double", "currency", "percent", "multipicklist"),
+        "groupable": filterable
+        and item.type not in ("datetime", "double", "currency", "percent", "multipicklist"),
         "highScaleNumber": False,
         "htmlFormatted": False,
-        "idLookup": item.indexed or item.type == "id" or (item.name_field and sobject.custom) or item.name == "Email",
+        "idLookup": item.indexed
+        or item.type == "id"
+        or (item.name_field and sobject.custom)
+        or item.name == "Email",
         "inlineHelpText": item.help_text,
         "label": item.label,
         "length": item.length,
@@ -61,7 +67,13 @@ def describe_field(org: Org, sobject: SObject, item: Field) -> dict[str, Any]:
         "nillable": not item.required and item.type not in ("boolean", "id") and not item.audit,
         "permissionable": not item.always_visible,
         "picklistValues": [
-            {"active": True, "defaultValue": value == item.default, "label": value, "validFor": None, "value": value}
+            {
+                "active": True,
+                "defaultValue": value == item.default,
+                "label": value,
+                "validFor": None,
+                "value": value,
+            }
             for value in item.picklist
         ],
         "polymorphicForeignKey": item.name in ("WhoId", "WhatId"),

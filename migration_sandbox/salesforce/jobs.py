@@ -59,7 +59,14 @@ class Jobs:
         number = self.org.next_number("job")
         now = time.time()
         job = Job(
-            ids.make_id(JOB_PREFIX, number), kind, state, now, now, created_by=self.org.user_id, version=version, **more
+            ids.make_id(JOB_PREFIX, number),
+            kind,
+            state,
+            now,
+            now,
+            created_by=self.org.user_id,
+            version=version,
+            **more,
         )
         self.org.transaction([self.statement(job)])
         return job
@@ -96,7 +103,8 @@ class Jobs:
         """The oldest job that has work left."""
         with self.org.lock:
             found = self.org.db.execute(
-                "SELECT value FROM jobs WHERE state IN (?, ?) ORDER BY created, id LIMIT 1", [UPLOADED, RUNNING]
+                "SELECT value FROM jobs WHERE state IN (?, ?) ORDER BY created, id LIMIT 1",
+                [UPLOADED, RUNNING],
             ).fetchone()
         return None if found is None else Job(**json.loads(found[0]))
 

@@ -20,7 +20,11 @@ LOGIN_FAULT = """<?xml version="1.0" encoding="UTF-8"?>
 
 def _userinfo(call: Call) -> Response:
     org = call.site.org
-    user = org.tables["User"].scan(["Id", "Name", "Email", "Username", "FirstName", "LastName"]).row(0, named=True)
+    user = (
+        org.tables["User"]
+        .scan(["Id", "Name", "Email", "Username", "FirstName", "LastName"])
+        .row(0, named=True)
+    )
     return answer(
         {
             "sub": identity_url(call.base, org), "user_id": user["Id"], "organization_id": org.org_id,

@@ -148,12 +148,16 @@ class Org:
             (item.name, json.dumps(to_json(item))),
         )
 
-    def save_schema(self, objects: Iterable[SObject], grants: dict[str, Grants], also: Iterable[Statement] = ()) -> None:
+    def save_schema(
+        self, objects: Iterable[SObject], grants: dict[str, Grants], also: Iterable[Statement] = ()
+    ) -> None:
         """Make changed objects and permission sets true, with whatever belongs to the same transaction."""
         changed = list(objects)
         statements = [self.object_statement(item) for item in changed]
         for name, value in grants.items():
-            statements.append(("UPDATE permission_sets SET value = ? WHERE name = ?", (json.dumps(value), name)))
+            statements.append(
+                ("UPDATE permission_sets SET value = ? WHERE name = ?", (json.dumps(value), name))
+            )
         with self.lock:
             self.transaction([*statements, *also])
             for item in changed:
@@ -186,7 +190,9 @@ class Org:
             "CreatedById": user, "LastModifiedById": user,
         }  # fmt: skip
         columns = [
-            pl.Series(field.name, [{**stamps, **record}.get(field.name) for record in records], dtype=field.dtype)
+            pl.Series(
+                field.name, [{**stamps, **record}.get(field.name) for record in records], dtype=field.dtype
+            )
             for field in table.sobject.fields.values()
         ]
         frame = pl.DataFrame(columns).with_columns(ids.encode(table.sobject.key_prefix, rows).alias("Id"))
@@ -202,11 +208,18 @@ class Org:
         # The row number makes the org's id, and two orgs must not share one.
         number = int.from_bytes(np.random.default_rng().bytes(5), "big") % 10**12 + 1
         self.tables["Organization"].next_row = number
-        frame = self.new_rows("Organization", [organization]).with_columns(pl.lit(0, dtype=pl.Int64).alias(ROW))
+        frame = self.new_rows("Organization", [organization]).with_columns(
+            pl.lit(0, dtype=pl.Int64).alias(ROW)
+        )
         self.commit([("Organization", frame)])
         names = ("System Administrator", "Standard User", "Minimum Access - Salesforce")
         self.commit(
-            [("Profile", self.new_rows("Profile", [{"Name": name, "UserType": "Standard"} for name in names]))]
+            [
+                (
+                    "Profile",
+                    self.new_rows("Profile", [{"Name": name, "UserType": "Standard"} for name in names]),
+                )
+            ]
         )
         user = {
             "Username": "migration@sandbox.example", "LastName": "Migration", "FirstName": "Sandbox",

@@ -90,7 +90,9 @@ def _event(frame: pl.DataFrame) -> Errors:
             "REQUIRED_FIELD_MISSING", "Required fields are missing: [ActivityDateTime]", ("ActivityDateTime",)
         ),
         "no_end": RowError(
-            "REQUIRED_FIELD_MISSING", "Required fields are missing: [DurationInMinutes]", ("DurationInMinutes",)
+            "REQUIRED_FIELD_MISSING",
+            "Required fields are missing: [DurationInMinutes]",
+            ("DurationInMinutes",),
         ),
         "negative": RowError(
             "FIELD_INTEGRITY_EXCEPTION", "End date/time must be after the start date/time", ("EndDateTime",)

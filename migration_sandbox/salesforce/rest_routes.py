@@ -24,7 +24,15 @@ from migration_sandbox.salesforce.rest_rows import (
 )
 from migration_sandbox.salesforce.soql import malformed, parse
 from migration_sandbox.salesforce.soql_run import Result, run
-from migration_sandbox.salesforce.web import NEWEST_VERSION, OLDEST_VERSION, Call, Endpoint, Site, answer, endpoint
+from migration_sandbox.salesforce.web import (
+    NEWEST_VERSION,
+    OLDEST_VERSION,
+    Call,
+    Endpoint,
+    Site,
+    answer,
+    endpoint,
+)
 
 MAX_QUERY_CHARACTERS = 100_000
 SMALLEST_PAGE, LARGEST_PAGE = 200, 2000
@@ -51,7 +59,9 @@ def versions(call: Call) -> Response:
 def resources(call: Call) -> Response:
     root = f"/services/data/v{call.version}"
     names = ["sobjects", "query", "queryAll", "limits", "composite", "tooling", "jobs"]
-    return answer({name: f"{root}/{name}" for name in names} | {"identity": f"{call.base}/id/{call.site.org.org_id}"})
+    return answer(
+        {name: f"{root}/{name}" for name in names} | {"identity": f"{call.base}/id/{call.site.org.org_id}"}
+    )
 
 
 def limits(call: Call) -> Response:
@@ -64,7 +74,9 @@ def limits(call: Call) -> Response:
     used = org.used_data_bytes() // 1_048_576
     return answer(
         {
-            "DailyApiRequests": pair(settings.daily_api_requests, settings.daily_api_requests - org.api_requests),
+            "DailyApiRequests": pair(
+                settings.daily_api_requests, settings.daily_api_requests - org.api_requests
+            ),
             "DailyBulkApiBatches": pair(15_000, 15_000),
             "DailyBulkV2QueryFileStorageMB": pair(976_562, 976_562),
             "DailyBulkV2QueryJobs": pair(
@@ -157,7 +169,9 @@ def upsert(call: Call) -> Response:
             return _several(call, sobject.name, sobject.key_prefix, rows)
         cells = flatten(org, sobject, call.json_object())
         if key.name in cells or "Id" in cells:
-            raise ApiError(400, "INVALID_FIELD", f"The {key.name} field should not be specified in the sobject data.")
+            raise ApiError(
+                400, "INVALID_FIELD", f"The {key.name} field should not be specified in the sobject data."
+            )
         cells[key.name] = call.path["value"]
         outcome = save_one(org, sobject, "upsert", cells, key)
     created = bool(outcome.created[0])
@@ -211,7 +225,9 @@ def _query(all_rows: bool, tooling: bool) -> Callable[[Call], Response]:
         if text is None:
             raise malformed("A query string has to be specified")
         if len(text) > MAX_QUERY_CHARACTERS:
-            raise ApiError(400, "QUERY_TOO_COMPLICATED", "SOQL statements cannot be longer than 100,000 characters.")
+            raise ApiError(
+                400, "QUERY_TOO_COMPLICATED", "SOQL statements cannot be longer than 100,000 characters."
+            )
         result = run(call.site.org, parse(text), all_rows, tooling)
         if result.plain_count is not None:
             return answer({"totalSize": result.plain_count, "done": True, "records": []})
@@ -232,8 +248,7 @@ def _more(kind: str) -> Callable[[Call], Response]:
     return handler
 
 
-def refused(call: Call) -> Response:
-    raise not_found()
+query = _query(False, False)
 
 
 def open_versions(site: Site) -> Endpoint:
@@ -268,7 +283,9 @@ def routes(site: Site) -> list[Route]:
             route("/sobjects/{sobject}" + slash, "GET", sobject_info),
             route("/sobjects/{sobject}" + slash, "POST", create),
         ]
-    made += [route(f"/{kind}/{{locator}}", "GET", _more(kind)) for kind in ("query", "queryAll", "tooling/query")]
+    made += [
+        route(f"/{kind}/{{locator}}", "GET", _more(kind)) for kind in ("query", "queryAll", "tooling/query")
+    ]
     made += [route(record, "GET", read), route(record, "PATCH", update), route(record, "DELETE", remove)]
     made += [
         route(by_key, "GET", read_by_key),

@@ -32,7 +32,9 @@ def find_object(org: Org, name: str) -> SObject:
 def writable(org: Org, name: str) -> SObject:
     sobject = find_object(org, name)
     if not sobject.createable:
-        raise ApiError(400, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", f"entity type {name} does not support this operation")
+        raise ApiError(
+            400, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", f"entity type {name} does not support this operation"
+        )
     return sobject
 
 
@@ -90,7 +92,9 @@ def batch_of(
         try:
             targets.append(resolve(org, sobject, name))
         except UnknownColumn:
-            raise ApiError(400, "INVALID_FIELD", f"No such column '{name}' on sobject of type {sobject.name}") from None
+            raise ApiError(
+                400, "INVALID_FIELD", f"No such column '{name}' on sobject of type {sobject.name}"
+            ) from None
     given = pl.DataFrame({str(at): [row.get(name) for row in rows] for at, name in enumerate(headers)}, schema_overrides={
         str(at): pl.String for at in range(len(headers))
     })  # fmt: skip
@@ -147,7 +151,9 @@ def read_one(org: Org, sobject: SObject, row: int, wanted: list[str] | None, ver
         for name in wanted:
             item = sobject.find(name)
             if item is None or not org.can_see(sobject, item.name):
-                raise ApiError(400, "INVALID_FIELD", f"No such column '{name}' on sobject of type {sobject.name}")
+                raise ApiError(
+                    400, "INVALID_FIELD", f"No such column '{name}' on sobject of type {sobject.name}"
+                )
             fields.append(item)
     columns = [Column(item.name, (item.name,), (), item) for item in fields]
     names = list(dict.fromkeys(["Id", *(item.name for item in fields)]))

@@ -6,7 +6,7 @@ deploy.py, and what a caller sees of it is describe.py.
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, TypedDict
 
 import polars as pl
 
@@ -154,12 +154,24 @@ def from_json(data: dict[str, Any]) -> SObject:
     return SObject(fields=fields, **data)
 
 
+class _Stamp(TypedDict):
+    createable: bool
+    updateable: bool
+    audit: bool
+
+
 def audit_fields() -> Iterable[Field]:
     """The fields that every record carries and the system sets."""
-    stamp = {"createable": False, "updateable": False, "audit": True}
+    stamp = _Stamp(createable=False, updateable=False, audit=True)
     yield Field("CreatedDate", "Created Date", "datetime", **stamp)
     yield Field(
-        "CreatedById", "Created By ID", "reference", length=18, references=("User",), relationship_name="CreatedBy", **stamp
+        "CreatedById",
+        "Created By ID",
+        "reference",
+        length=18,
+        references=("User",),
+        relationship_name="CreatedBy",
+        **stamp,
     )
     yield Field("LastModifiedDate", "Last Modified Date", "datetime", **stamp)
     yield Field(
@@ -180,10 +192,14 @@ def system_fields() -> Iterable[Field]:
 
 
 def owner_field() -> Field:
-    return Field("OwnerId", "Owner ID", "reference", length=18, references=("User",), relationship_name="Owner")
+    return Field(
+        "OwnerId", "Owner ID", "reference", length=18, references=("User",), relationship_name="Owner"
+    )
 
 
-def custom_object(name: str, label: str, label_plural: str, key_prefix: str, name_field: Field, owned: bool) -> SObject:
+def custom_object(
+    name: str, label: str, label_plural: str, key_prefix: str, name_field: Field, owned: bool
+) -> SObject:
     """A custom object with its system fields and no field of its own but its name."""
     made = SObject(name, label, label_plural, key_prefix, custom=True)
     for item in system_fields():

@@ -117,7 +117,9 @@ def _tokens(text: str) -> list[_Token]:
         if match is None:
             rest = text[at:].lstrip()
             if rest.startswith("'"):
-                raise malformed(f"Bind variables only allowed in Apex code or unterminated string at position {at}")
+                raise malformed(
+                    f"Bind variables only allowed in Apex code or unterminated string at position {at}"
+                )
             raise malformed(f"unexpected token: '{rest[:1]}' at position {at}")
         kind = match.lastgroup or "symbol"
         found.append(_Token(kind, match.group(kind), match.start(kind)))
@@ -149,7 +151,9 @@ def _string(token: _Token) -> Value:
             pattern.append(re.escape(out[-1]))
             at += 4
         else:
-            raise malformed(f"Invalid string literal. Illegal character sequence '\\{mark}' in string literal.")
+            raise malformed(
+                f"Invalid string literal. Illegal character sequence '\\{mark}' in string literal."
+            )
         at += 2
     return Value("string", "".join(out), "^" + "".join(pattern) + "$")
 
@@ -206,7 +210,17 @@ class _Parser:
         if len(source.parts) > 1:
             raise malformed(f"unexpected token: '{source}'")
         made = Query(select, source.parts[0])
-        if self.peek() and self.peek() not in ("where", "group", "order", "limit", "offset", "all", "for", "with", "using"):
+        if self.peek() and self.peek() not in (
+            "where",
+            "group",
+            "order",
+            "limit",
+            "offset",
+            "all",
+            "for",
+            "with",
+            "using",
+        ):
             self.name()
         if self.accept("where"):
             made.where = self.condition()

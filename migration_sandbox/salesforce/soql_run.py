@@ -150,9 +150,15 @@ class _Resolver:
 
 
 def _literal_error(item: Field, wanted: str) -> ApiError:
-    quoted = " and should not be enclosed in quotes" if wanted in ("double", "boolean", "date", "dateTime", "int") else ""
+    quoted = (
+        " and should not be enclosed in quotes"
+        if wanted in ("double", "boolean", "date", "dateTime", "int")
+        else ""
+    )
     return ApiError(
-        400, "INVALID_FIELD", f"value of filter criterion for field '{item.name}' must be of type {wanted}{quoted}"
+        400,
+        "INVALID_FIELD",
+        f"value of filter criterion for field '{item.name}' must be of type {wanted}{quoted}",
     )
 
 
@@ -306,7 +312,7 @@ def _group(resolver: _Resolver, query: Query, rows: pl.DataFrame) -> tuple[list[
 
 def source_of(org: Org, query: Query, tooling: bool = False) -> SObject:
     found = org.sobject(query.source)
-    if found is None or found.tooling and not tooling:
+    if found is None or (found.tooling and not tooling):
         raise ApiError(
             400,
             "INVALID_TYPE",
@@ -330,10 +336,10 @@ def run(org: Org, query: Query, all_rows: bool = False, tooling: bool = False) -
             resolver.resolve(path)
         condition = _condition(resolver, query.where) if query.where is not None else None
         if query.offset > MAX_OFFSET:
-            raise ApiError(
-                400, "NUMBER_OUTSIDE_VALID_RANGE", f"Maximum SOQL offset allowed is {MAX_OFFSET}"
-            )
-        orders = [] if query.aggregated else [(resolver.resolve(order.path), order) for order in query.order_by]
+            raise ApiError(400, "NUMBER_OUTSIDE_VALID_RANGE", f"Maximum SOQL offset allowed is {MAX_OFFSET}")
+        orders = (
+            [] if query.aggregated else [(resolver.resolve(order.path), order) for order in query.order_by]
+        )
         for column, _ in orders:
             if column.field is not None and column.field.long_text:
                 raise malformed(f"field '{column.field.name}' can not be sorted in a query call")
@@ -356,7 +362,9 @@ def run(org: Org, query: Query, all_rows: bool = False, tooling: bool = False) -
         return Result(source, columns, _cut(frame, query), aggregated=True)
     if orders:
         keys = [
-            pl.col(column.key).str.to_lowercase() if column.field is not None and column.field.textual else pl.col(column.key)
+            pl.col(column.key).str.to_lowercase()
+            if column.field is not None and column.field.textual
+            else pl.col(column.key)
             for column, _ in orders
         ]
         frame = frame.sort(

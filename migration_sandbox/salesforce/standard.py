@@ -4,13 +4,22 @@ Types, lengths and required fields follow the Object Reference. Compound fields 
 out, so that asking for one is refused instead of answered differently.
 """
 
+from typing import TypedDict
+
 from migration_sandbox.salesforce.schema import Field, SObject, audit_fields, owner_field, system_fields
 
 SALUTATIONS = ("Mr.", "Ms.", "Mrs.", "Dr.", "Prof.", "Mx.")
 LEAD_SOURCES = ("Web", "Phone Inquiry", "Partner Referral", "Purchased List", "Other")
 ACCOUNT_TYPES = ("Prospect", "Customer - Direct", "Customer - Channel", "Channel Partner / Reseller", "Other")
 EVENT_SHOW_AS = ("Busy", "OutOfOffice", "Free")
-READ_ONLY = {"createable": False, "updateable": False}
+
+
+class _Access(TypedDict):
+    createable: bool
+    updateable: bool
+
+
+READ_ONLY = _Access(createable=False, updateable=False)
 
 
 def _text(name: str, label: str, length: int, **more: bool) -> Field:
@@ -32,11 +41,15 @@ def _phone(name: str, label: str) -> Field:
 
 
 def _lookup(name: str, label: str, *targets: str, relationship: str, **more: bool) -> Field:
-    return Field(name, label, "reference", length=18, references=targets, relationship_name=relationship, **more)
+    return Field(
+        name, label, "reference", length=18, references=targets, relationship_name=relationship, **more
+    )
 
 
-def _make(name: str, label: str, plural: str, prefix: str, fields: list[Field], **more: bool) -> SObject:
-    made = SObject(name, label, plural, prefix, **more)
+def _make(
+    name: str, label: str, plural: str, prefix: str, fields: list[Field], writable: bool = True
+) -> SObject:
+    made = SObject(name, label, plural, prefix, createable=writable, deletable=writable)
     for item in [*system_fields(), *fields, *audit_fields()]:
         made.put(item)
     return made
@@ -148,7 +161,6 @@ def _task() -> SObject:
 
 
 def _setup_objects() -> list[SObject]:
-    ro = {"createable": False, "deletable": False}
     return [
         _make(
             "Organization", "Organization", "Organizations", "00D",
@@ -163,7 +175,7 @@ def _setup_objects() -> list[SObject]:
                 Field("DefaultLocaleSidKey", "Locale", "picklist", length=40, **READ_ONLY),
                 Field("TimeZoneSidKey", "Time Zone", "picklist", length=40, **READ_ONLY),
                 _text("Country", "Country", 80, **READ_ONLY),
-            ], **ro,
+            ], writable=False,
         ),
         _make(
             "User", "User", "Users", "005",
@@ -179,14 +191,14 @@ def _setup_objects() -> list[SObject]:
                 _lookup("ProfileId", "Profile ID", "Profile", relationship="Profile", **READ_ONLY),
                 Field("TimeZoneSidKey", "Time Zone", "picklist", length=40, **READ_ONLY),
                 Field("LocaleSidKey", "Locale", "picklist", length=40, **READ_ONLY),
-            ], **ro,
+            ], writable=False,
         ),
         _make(
             "Profile", "Profile", "Profile", "00e",
             [
                 _text("Name", "Name", 255, name_field=True, **READ_ONLY),
                 Field("UserType", "User Type", "picklist", length=40, **READ_ONLY),
-            ], **ro,
+            ], writable=False,
         ),
         _make(
             "PermissionSet", "Permission Set", "Permission Sets", "0PS",
@@ -196,7 +208,7 @@ def _setup_objects() -> list[SObject]:
                 Field("IsOwnedByProfile", "Is Owned By Profile", "boolean", **READ_ONLY),
                 _lookup("ProfileId", "Profile ID", "Profile", relationship="Profile", **READ_ONLY),
                 Field("Description", "Description", "string", length=255, **READ_ONLY),
-            ], **ro,
+            ], writable=False,
         ),
         _make(
             "PermissionSetAssignment", "Permission Set Assignment", "Permission Set Assignments", "0Pa",
@@ -218,7 +230,7 @@ def _setup_objects() -> list[SObject]:
                 _text("DeveloperName", "Record Type Name", 80, **READ_ONLY),
                 Field("SobjectType", "SObject Type Name", "picklist", length=40, **READ_ONLY),
                 Field("IsActive", "Active", "boolean", **READ_ONLY),
-            ], **ro,
+            ], writable=False,
         ),
     ]  # fmt: skip
 
@@ -245,7 +257,13 @@ def _virtual_objects() -> list[SObject]:
 
     permissions = ["Create", "Read", "Edit", "Delete", "ViewAllRecords", "ModifyAllRecords"]
     entity = ["QualifiedApiName", "DeveloperName", "Label", "PluralLabel", "KeyPrefix"]
-    definition = [text("DurableId"), text("QualifiedApiName"), text("DeveloperName"), text("Label"), text("DataType")]
+    definition = [
+        text("DurableId"),
+        text("QualifiedApiName"),
+        text("DeveloperName"),
+        text("Label"),
+        text("DataType"),
+    ]
     return [
         _virtual(
             "FieldPermissions", "Field Permissions",

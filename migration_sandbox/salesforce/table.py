@@ -188,7 +188,8 @@ class Table:
         for segment in np.unique(segments):
             where = np.flatnonzero(segments == segment)
             frame = self.segments[int(segment)]
-            needed = [name for name, _ in wanted if name in frame.schema]
+            have = frame.schema
+            needed = [name for name, _ in wanted if name in have]
             parts.append(self._shape(frame.select(*needed, ROW, STATE)[offsets[where]], wanted))
             places.append(where)
         if not parts:

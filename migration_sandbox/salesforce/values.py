@@ -87,7 +87,9 @@ def _boolean(column: Column, item: Field, body: pl.Series) -> None:
     column.values = yes.zip_with(yes | no, pl.Series([None], dtype=pl.Boolean))
     _wrong_type(column, item, body, (~(yes | no)) & body.is_not_null())
     if column.nulls is not None:
-        error = RowError("INVALID_TYPE_ON_FIELD_IN_RECORD", f"{item.label}: value not of required type: null", (item.name,))
+        error = RowError(
+            "INVALID_TYPE_ON_FIELD_IN_RECORD", f"{item.label}: value not of required type: null", (item.name,)
+        )
         _refuse(column, column.nulls, error)
 
 
@@ -138,7 +140,10 @@ def _check_range(column: Column, item: Field, number: pl.Series, settings: Setti
 def _datetime(body: pl.Series) -> pl.Series:
     """ISO 8601 with an offset -> UTC to the millisecond; null where it isn't one."""
     parts = body.to_frame("x").select(
-        pl.col("x").str.extract(DATETIME, 1).str.to_datetime("%Y-%m-%dT%H:%M:%S", strict=False, time_unit="ms").alias("at"),
+        pl.col("x")
+        .str.extract(DATETIME, 1)
+        .str.to_datetime("%Y-%m-%dT%H:%M:%S", strict=False, time_unit="ms")
+        .alias("at"),
         pl.col("x").str.extract(DATETIME, 2).fill_null(".0").cast(pl.Float64, strict=False).alias("fraction"),
         pl.col("x").str.extract(DATETIME, 3).alias("zone"),
     )
@@ -155,7 +160,11 @@ def _check_year(column: Column, item: Field) -> None:
     years = column.values.dt.year()
     bad = (years < FIRST_YEAR) | (years > LAST_YEAR)
     if bad.any():
-        error = RowError("INVALID_TYPE_ON_FIELD_IN_RECORD", f"{item.label}: date is outside of the valid range", (item.name,))
+        error = RowError(
+            "INVALID_TYPE_ON_FIELD_IN_RECORD",
+            f"{item.label}: date is outside of the valid range",
+            (item.name,),
+        )
         _refuse(column, bad, error)
 
 
@@ -176,7 +185,9 @@ def _text(column: Column, item: Field, body: pl.Series, settings: Settings) -> N
             column.errors.setdefault(row, RowError("STRING_TOO_LONG", message, (item.name,)))
     if item.type == "email":
         bad = ~body.str.contains(EMAIL)
-        _refuse_each(column, bad, body, "INVALID_EMAIL_ADDRESS", item.name, f"{item.label}: invalid email address: ")
+        _refuse_each(
+            column, bad, body, "INVALID_EMAIL_ADDRESS", item.name, f"{item.label}: invalid email address: "
+        )
     elif item.type == "picklist" and item.restricted:
         bad = ~body.is_in(list(item.picklist)) & body.is_not_null()
         _picklist(column, item, body, bad)

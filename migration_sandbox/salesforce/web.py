@@ -49,7 +49,9 @@ class Call:
 
     def json(self) -> Any:
         if not self.headers.get("content-type", "application/json").startswith("application/json"):
-            raise ApiError(415, "UNSUPPORTED_MEDIA_TYPE", "The content type of the request is not supported here")
+            raise ApiError(
+                415, "UNSUPPORTED_MEDIA_TYPE", "The content type of the request is not supported here"
+            )
         try:
             return json.loads(self.body)
         except ValueError:
@@ -97,7 +99,9 @@ def count_call(site: Site) -> None:
 
 
 async def read_call(site: Site, request: Request, oldest: int = OLDEST_VERSION) -> Call:
-    version = check_version(request.path_params["version"], oldest) if "version" in request.path_params else ""
+    version = (
+        check_version(request.path_params["version"], oldest) if "version" in request.path_params else ""
+    )
     return Call(
         site,
         version,

@@ -140,7 +140,9 @@ class Worker:
     def _check_header(self, job: Job, cut: Layout) -> None:
         limit = self.org.settings.bulk_header_characters
         if cut.header_characters > limit:
-            raise CsvFault(f"ClientInputError : Failed to parse CSV. The header is longer than {limit} characters")
+            raise CsvFault(
+                f"ClientInputError : Failed to parse CSV. The header is longer than {limit} characters"
+            )
         if len(cut.header) > MAX_FIELDS:
             raise CsvFault(f"InvalidBatch : A record has at most {MAX_FIELDS} fields")
         lower = [name.lower() for name in cut.header]
@@ -150,12 +152,16 @@ class Worker:
         if not cut.slices:
             raise CsvFault("InvalidBatch : Records not found for this job")
         sobject = self.org.objects[job.object]
-        targets = [target.field.name for target in self._resolve(cut.header, sobject) if target.parent is None]
+        targets = [
+            target.field.name for target in self._resolve(cut.header, sobject) if target.parent is None
+        ]
         if job.operation in ("delete", "hardDelete") and cut.header != ["Id"]:
             raise CsvFault("InvalidBatch : A delete job takes the column Id and no other")
         if job.operation == "insert" and "Id" in targets:
             raise CsvFault("InvalidBatch : Field name not found : Id")
-        needed = {"update": "Id", "upsert": job.external_id, "delete": "Id", "hardDelete": "Id"}.get(job.operation)
+        needed = {"update": "Id", "upsert": job.external_id, "delete": "Id", "hardDelete": "Id"}.get(
+            job.operation
+        )
         if needed is not None and needed not in targets:
             raise CsvFault(f"InvalidBatch : Field name not found : {needed}")
 
@@ -168,11 +174,14 @@ class Worker:
     def _targets(self, job: Job, sobject: SObject) -> list[Target]:
         return self._resolve(job.header, sobject)
 
-    def _batch(self, job_id: str, sobject: SObject, targets: list[Target], number: int, chunk: bytes, started: float) -> None:
+    def _batch(
+        self, job_id: str, sobject: SObject, targets: list[Target], number: int, chunk: bytes, started: float
+    ) -> None:
         job = self.jobs.get(job_id)
         delimiter = DELIMITERS[job.delimiter]
         dtypes = [
-            target.field.dtype if target.parent is None and target.field.numeric else None for target in targets
+            target.field.dtype if target.parent is None and target.field.numeric else None
+            for target in targets
         ]
         given = read_cells(chunk, dtypes, delimiter, CSV_NULL)
 
@@ -215,12 +224,16 @@ def oversized(chunk: bytes, given: pl.DataFrame) -> dict[int, RowError]:
     """Rows over 400,000 characters. The batch's own size says quickly that there are none."""
     if len(chunk) <= MAX_RECORD_CHARACTERS:
         return {}
-    text = [name for name in given.columns if given.schema[name] == pl.String]
+    text = [name for name, dtype in given.schema.items() if dtype == pl.String]
     if not text:
         return {}
-    total = given.select(pl.sum_horizontal(pl.col(name).str.len_chars() for name in text).alias("n"))["n"].to_numpy()
+    total = given.select(pl.sum_horizontal(pl.col(name).str.len_chars() for name in text).alias("n"))[
+        "n"
+    ].to_numpy()
     message = f"record is longer than {MAX_RECORD_CHARACTERS} characters"
-    return {int(row): RowError("LIMIT_EXCEEDED", message) for row in np.flatnonzero(total > MAX_RECORD_CHARACTERS)}
+    return {
+        int(row): RowError("LIMIT_EXCEEDED", message) for row in np.flatnonzero(total > MAX_RECORD_CHARACTERS)
+    }
 
 
 def raw_rows(jobs: Jobs, job: Job, content: bytes, number: int) -> pl.DataFrame:

@@ -104,8 +104,13 @@ class _Save:
         if batch.operation == "insert":
             return
         name = "Id" if batch.key is None else batch.key.name
-        place = next((i for i, target in enumerate(batch.targets) if target.field.name == name and not target.parent), None)
-        missing = RowError("MISSING_ARGUMENT", f"{name} not specified" + ("" if batch.key else " in an update call"), (name,))
+        place = next(
+            (i for i, target in enumerate(batch.targets) if target.field.name == name and not target.parent),
+            None,
+        )
+        missing = RowError(
+            "MISSING_ARGUMENT", f"{name} not specified" + ("" if batch.key else " in an update call"), (name,)
+        )
         if place is None:
             self.refuse_rows(range(self.size), missing)
             return
@@ -114,7 +119,7 @@ class _Save:
         blank = ((text == "") | (text == batch.null_token)).fill_null(True)
         if name == "Id":
             self._identify_by_id(text.zip_with(~blank, pl.Series([None], dtype=pl.String)))
-            if batch.key is None:
+            if batch.operation == "update":
                 self.refuse_rows(np.flatnonzero(blank.to_numpy()).tolist(), missing)
             return
         self.refuse_rows(np.flatnonzero(blank.to_numpy()).tolist(), missing)
@@ -127,7 +132,8 @@ class _Save:
         for key, found in index.doubled.items() if index.doubled else ():
             message = f"{name}: more than one record found for external id field: {[self._id(row) for row in found]}"
             self.refuse_rows(
-                (row for row, value in enumerate(keys) if value == key), RowError("INVALID_FIELD", message, (name,))
+                (row for row, value in enumerate(keys) if value == key),
+                RowError("INVALID_FIELD", message, (name,)),
             )
         self._repeated(keys, blank.to_list(), name)
 
@@ -153,7 +159,9 @@ class _Save:
         for row in np.flatnonzero(present & ((states != LIVE) | ~fine)).tolist():
             if not fine[row] or rows[row] < 0:
                 label = f"{self.sobject.label} ID"
-                error = RowError("MALFORMED_ID", f"{label}: id value of incorrect type: {given[row]}", ("Id",))
+                error = RowError(
+                    "MALFORMED_ID", f"{label}: id value of incorrect type: {given[row]}", ("Id",)
+                )
             elif states[row] == BINNED:
                 error = RowError("ENTITY_IS_DELETED", "entity is deleted")
             else:
@@ -162,7 +170,9 @@ class _Save:
         self.rows = np.where(states == LIVE, rows, -1)
         known = self.rows[self.rows >= 0]
         if len(np.unique(known)) != len(known):
-            self._repeated([str(row) if row >= 0 else None for row in self.rows.tolist()], [False] * self.size, "Id")
+            self._repeated(
+                [str(row) if row >= 0 else None for row in self.rows.tolist()], [False] * self.size, "Id"
+            )
 
     def _id(self, row: int) -> str:
         return ids.make_id(self.sobject.key_prefix, row)
@@ -228,7 +238,9 @@ class _Save:
             message = f"{item.label}: id value of incorrect type: {body[row]}"
             column.errors[row] = RowError("MALFORMED_ID", message, (item.name,))
         for row in np.flatnonzero(foreign).tolist():
-            column.errors.setdefault(row, RowError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", ()))
+            column.errors.setdefault(
+                row, RowError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", ())
+            )
         column.values = resolved
         return column
 
@@ -246,7 +258,11 @@ class _Save:
             if not (insertable and editable):
                 given = new & self._given(column)
                 self.refuse_rows(np.flatnonzero(given).tolist(), error)
-            if item.master_detail and not item.updateable and self.org.settings.master_detail_unchanged == "accept":
+            if (
+                item.master_detail
+                and not item.updateable
+                and self.org.settings.master_detail_unchanged == "accept"
+            ):
                 self.refuse_rows(self._moved(item, column), error)
             elif not (item.updateable and editable):
                 given = ~new & self._given(column)
@@ -313,7 +329,11 @@ class _Save:
             return
         room = settings.data_storage_mb * 1_048_576 - self.org.used_data_bytes()
         fits = max(room // RECORD_BYTES, 0)
-        rows = [row for row in np.flatnonzero(new).tolist() if row not in self.errors] if fits < self.size else []
+        rows = (
+            [row for row in np.flatnonzero(new).tolist() if row not in self.errors]
+            if fits < self.size
+            else []
+        )
         self.refuse_rows(rows[fits:], RowError("STORAGE_LIMIT_EXCEEDED", "storage limit exceeded"))
 
     def _frame(self, good: Mask, new: Mask) -> tuple[pl.DataFrame, ids.Rows]:
@@ -352,7 +372,9 @@ class _Save:
                 value = value.zip_with(value.is_not_null(), kept)
             changed.append(value.alias(name))
         old = old.with_columns(changed)
-        stamps = [pl.lit(value, dtype=self.sobject.fields[name].dtype).alias(name) for name, value in stamp.items()]
+        stamps = [
+            pl.lit(value, dtype=self.sobject.fields[name].dtype).alias(name) for name, value in stamp.items()
+        ]
         return old.with_columns(stamps)
 
     def _inserted(self, places: npt.NDArray[np.intp]) -> pl.DataFrame:
@@ -390,7 +412,9 @@ def save(org: Org, batch: Batch, also: Also = lambda outcome: ()) -> Outcome:
         return _Save(org, batch).run(also)
 
 
-def delete(org: Org, sobject: SObject, given: pl.Series, hard: bool, also: Also = lambda outcome: ()) -> Outcome:
+def delete(
+    org: Org, sobject: SObject, given: pl.Series, hard: bool, also: Also = lambda outcome: ()
+) -> Outcome:
     """Delete by Id: into the recycle bin, or for good. Details go with their master, lookups are cleared."""
     with org.lock:
         table = org.tables[sobject.name]
@@ -439,5 +463,7 @@ def _removals(org: Org, sobject: SObject, rows: ids.Rows, state: int) -> list[tu
                 writes += _removals(org, other, hit, state)
             else:
                 cleared = org.tables[other.name].gather(hit, list(other.fields))
-                writes.append((other.name, cleared.with_columns(pl.lit(None, dtype=pl.String).alias(item.name))))
+                writes.append(
+                    (other.name, cleared.with_columns(pl.lit(None, dtype=pl.String).alias(item.name)))
+                )
     return writes

@@ -13,7 +13,19 @@ from dataclasses import dataclass
 from .database import Database
 from .environment import Environment
 from .schema import Table, object_id
-from .sqltypes import BIGINT, BIT, DATETIME, INT, SMALLINT, SYSNAME, SYSTEM_TYPE_IDS, TINYINT, SqlType, make_type, nvarchar
+from .sqltypes import (
+    BIGINT,
+    BIT,
+    DATETIME,
+    INT,
+    SMALLINT,
+    SYSNAME,
+    SYSTEM_TYPE_IDS,
+    TINYINT,
+    SqlType,
+    make_type,
+    nvarchar,
+)
 
 COLLATION = "SQL_Latin1_General_CP1_CI_AS"
 _CREATED = datetime.datetime(2024, 1, 1)
@@ -47,7 +59,9 @@ def relation(view: View, environment: Environment) -> str:
         empty = ", ".join(f'CAST(NULL AS {sql_type.duckdb}) AS "{name}"' for name, sql_type in view.columns)
         return f"(SELECT {empty} WHERE false)"
     values = ", ".join(
-        "(" + ", ".join(_literal(value, sql_type) for value, (_, sql_type) in zip(row, view.columns, strict=True)) + ")"
+        "("
+        + ", ".join(_literal(value, sql_type) for value, (_, sql_type) in zip(row, view.columns, strict=True))
+        + ")"
         for row in rows
     )
     return f"(SELECT * FROM (VALUES {values}) v({names}))"
@@ -104,7 +118,9 @@ def _types(environment: Environment) -> list[Row]:
     for name, identifier in SYSTEM_TYPE_IDS.items():
         default = make_type(name, ("38", "38") if name in ("decimal", "numeric") else ())
         assert default is not None
-        limit = 8000 if default.is_string or default.is_binary and name != "rowversion" else default.max_length
+        limit = (
+            8000 if default.is_string or default.is_binary and name != "rowversion" else default.max_length
+        )
         shown = "timestamp" if name == "rowversion" else name
         rows.append((shown, identifier, identifier, 4, limit, default.catalog_precision, default.catalog_scale,
                      COLLATION if default.is_string else None, True, False))  # fmt: skip
@@ -156,7 +172,9 @@ def _index_columns(environment: Environment) -> list[Row]:
 
 def _foreign_keys(environment: Environment) -> list[Row]:
     cursor = environment.database.cursor()
-    untrusted = {row[0] for row in cursor.execute("SELECT name FROM sandbox.untrusted_foreign_key").fetchall()}
+    untrusted = {
+        row[0] for row in cursor.execute("SELECT name FROM sandbox.untrusted_foreign_key").fetchall()
+    }
     cursor.close()
     ids = _schema_ids(environment)
     return [
@@ -181,7 +199,10 @@ def _foreign_key_columns(environment: Environment) -> list[Row]:
 def _database_files(environment: Environment) -> list[Row]:
     name = environment.database.name
     pages = max(1024, -(-environment.database.path.stat().st_size // _PAGE))
-    return [(1, 0, "ROWS", 1, name, f"{name}.mdf", pages, -1), (2, 1, "LOG", 0, f"{name}_log", f"{name}_log.ldf", 1024, -1)]
+    return [
+        (1, 0, "ROWS", 1, name, f"{name}.mdf", pages, -1),
+        (2, 1, "LOG", 0, f"{name}_log", f"{name}_log.ldf", 1024, -1),
+    ]
 
 
 _OBJECT = (("name", SYSNAME), ("object_id", INT), ("schema_id", INT), ("parent_object_id", INT), ("type", SqlType("char", 2)),
@@ -191,7 +212,8 @@ _OBJECT = (("name", SYSNAME), ("object_id", INT), ("schema_id", INT), ("parent_o
 def _objects(environment: Environment) -> list[Row]:
     ids = _schema_ids(environment)
     return [
-        (t.name, t.object_id, ids[t.schema], 0, "U ", "USER_TABLE", _CREATED, _CREATED, False) for t in _tables(environment)
+        (t.name, t.object_id, ids[t.schema], 0, "U ", "USER_TABLE", _CREATED, _CREATED, False)
+        for t in _tables(environment)
     ]
 
 

@@ -30,10 +30,14 @@ def impossible(source: SqlType, target: SqlType, *, explicit: bool) -> SqlServer
         return SqlServerError(
             529, f"Explicit conversion from data type {source.name} to {target.name} is not allowed.", state=2
         )
-    return SqlServerError(206, f"Operand type clash: {source.name} is incompatible with {target.name}", state=2)
+    return SqlServerError(
+        206, f"Operand type clash: {source.name} is incompatible with {target.name}", state=2
+    )
 
 
-def convert(sql: str, source: SqlType, target: SqlType, *, style: int | None = None, explicit: bool = False) -> str:
+def convert(
+    sql: str, source: SqlType, target: SqlType, *, style: int | None = None, explicit: bool = False
+) -> str:
     """`sql` of type source as an expression of type target, by T-SQL's rules."""
     if source == target:
         return sql
@@ -68,7 +72,9 @@ def _to_string(sql: str, source: SqlType, target: SqlType, style: int | None) ->
     if source.is_binary and style in (1, 2):
         text = f"hex({sql})"
         return _padded(_cut(f"('0x' || {text})" if style == 1 else text, target), target)
-    raise refused(f"the conversion of {source.name} to {target.name}" + (f" in style {style}" if style else ""))
+    raise refused(
+        f"the conversion of {source.name} to {target.name}" + (f" in style {style}" if style else "")
+    )
 
 
 def _string_to_string(sql: str, source: SqlType, target: SqlType) -> str:

@@ -26,6 +26,7 @@ from .ddl import parse_schema
 from .errors import SqlServerError, invalid_column, invalid_object
 from .schema import Column, Schema, Table, quoted
 from .sqltypes import SqlType
+from . import udfs
 from .storage_rules import Assignment, assign, check_foreign_key, check_primary_key, checked
 
 # SQL Server, too, reserves row versions ahead and skips the rest of a reservation after a crash.
@@ -51,6 +52,7 @@ class Database:
         # Held from a transaction's first write to its end: one writer at a time, as if it locked every table.
         self.write_lock = threading.Lock()
         self._connection = connection
+        udfs.register(connection)
         self._rowversion_lock = threading.Lock()
         self._active_rowversions: dict[object, int] = {}
         found = connection.execute("SELECT last_rowversion FROM sandbox.counter").fetchone()
@@ -165,7 +167,9 @@ class Database:
         if version is not None:
             stored += f', "$rowversion" AS {quoted(version.name)}'
         try:
-            cursor.execute(f"CREATE OR REPLACE TEMP VIEW incoming_rows AS SELECT {stored} FROM incoming_values")
+            cursor.execute(
+                f"CREATE OR REPLACE TEMP VIEW incoming_rows AS SELECT {stored} FROM incoming_values"
+            )
             check_primary_key(cursor, table, "incoming_rows")
             if check_foreign_keys:
                 for key in table.foreign_keys:
@@ -218,7 +222,9 @@ class Database:
             if self._last_rowversion > self._reserved_rowversion:
                 self._reserved_rowversion = self._last_rowversion + _RESERVED_AHEAD
                 reserving = self._connection.cursor()
-                reserving.execute("UPDATE sandbox.counter SET last_rowversion = ?", [self._reserved_rowversion])
+                reserving.execute(
+                    "UPDATE sandbox.counter SET last_rowversion = ?", [self._reserved_rowversion]
+                )
                 reserving.close()
             self._active_rowversions.setdefault(owner, first)
             return first

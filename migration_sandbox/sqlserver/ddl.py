@@ -27,13 +27,17 @@ def parse_schema(ddl: str) -> Schema:
         if stream.accept("CREATE", "TABLE"):
             table = _create_table(stream)
             if table.full_name.casefold() in tables:
-                raise SqlServerError(2714, f"There is already an object named '{table.name}' in the database.", state=6)
+                raise SqlServerError(
+                    2714, f"There is already an object named '{table.name}' in the database.", state=6
+                )
             tables[table.full_name.casefold()] = table
         elif stream.at("CREATE"):
             name, index = _create_index(stream)
             owner = tables.get(name.casefold())
             if owner is None:
-                raise SqlServerError(1088, f'Cannot find the object "{name}" because it does not exist.', state=12)
+                raise SqlServerError(
+                    1088, f'Cannot find the object "{name}" because it does not exist.', state=12
+                )
             _check_columns(owner, index.columns)
             tables[name.casefold()] = dataclasses.replace(owner, indexes=(*owner.indexes, index))
         else:
@@ -94,7 +98,9 @@ def _create_table(stream: TokenStream) -> Table:
     if primary_key is not None:
         _check_columns(table, primary_key.columns)
         keys = {column.casefold() for column in primary_key.columns}
-        columns = [dataclasses.replace(c, nullable=c.nullable and c.name.casefold() not in keys) for c in columns]
+        columns = [
+            dataclasses.replace(c, nullable=c.nullable and c.name.casefold() not in keys) for c in columns
+        ]
         table = dataclasses.replace(table, columns=tuple(columns))
     for key in foreign_keys:
         _check_columns(table, key.columns)
@@ -123,7 +129,9 @@ def _column(stream: TokenStream, table: str) -> tuple[Column, str | None, list[F
             key = constraint or ""
         elif stream.accept("FOREIGN", "KEY") or stream.at("REFERENCES"):
             references.append(_references(stream, table, constraint, (name,)))
-        elif stream.current.keyword in ("IDENTITY", "UNIQUE", "CHECK", "COLLATE", "AS", "SPARSE") or constraint:
+        elif (
+            stream.current.keyword in ("IDENTITY", "UNIQUE", "CHECK", "COLLATE", "AS", "SPARSE") or constraint
+        ):
             raise refused(f"a column declared with {stream.current.text}")
         else:
             return Column(name, declared, nullable, default), key, references
@@ -156,7 +164,10 @@ def _references(stream: TokenStream, table: str, name: str | None, columns: tupl
     if stream.at("ON"):
         raise refused("a foreign key with ON DELETE or ON UPDATE")
     return ForeignKey(
-        name or system_name("FK", (table, *columns, referenced)), columns, f"{schema}.{referenced}", referenced_columns
+        name or system_name("FK", (table, *columns, referenced)),
+        columns,
+        f"{schema}.{referenced}",
+        referenced_columns,
     )
 
 
@@ -216,5 +227,7 @@ def _check_references(table: Table, tables: dict[str, Table]) -> None:
                 f"match the referencing column list in the foreign key '{key.name}'.",
                 state=0,
             )
-        resolved.append(dataclasses.replace(key, referenced_table=target.full_name, referenced_columns=primary))
+        resolved.append(
+            dataclasses.replace(key, referenced_table=target.full_name, referenced_columns=primary)
+        )
     tables[table.full_name.casefold()] = dataclasses.replace(table, foreign_keys=tuple(resolved))

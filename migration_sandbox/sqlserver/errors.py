@@ -70,7 +70,9 @@ def duplicate_key(constraint: str, table: str) -> SqlServerError:
     )
 
 
-def foreign_key_missing(statement: str, constraint: str, database: str, table: str, column: str) -> SqlServerError:
+def foreign_key_missing(
+    statement: str, constraint: str, database: str, table: str, column: str
+) -> SqlServerError:
     return SqlServerError(
         547,
         f'The {statement} statement conflicted with the FOREIGN KEY constraint "{constraint}". '
@@ -79,7 +81,9 @@ def foreign_key_missing(statement: str, constraint: str, database: str, table: s
     )
 
 
-def still_referenced(statement: str, constraint: str, database: str, table: str, column: str) -> SqlServerError:
+def still_referenced(
+    statement: str, constraint: str, database: str, table: str, column: str
+) -> SqlServerError:
     return SqlServerError(
         547,
         f'The {statement} statement conflicted with the REFERENCE constraint "{constraint}". '
@@ -96,13 +100,19 @@ def would_truncate(table: str, column: str) -> SqlServerError:
 
 
 def arithmetic_overflow(type_name: str, source: str = "expression") -> SqlServerError:
-    return SqlServerError(8115, f"Arithmetic overflow error converting {source} to data type {type_name}.", state=2)
+    return SqlServerError(
+        8115, f"Arithmetic overflow error converting {source} to data type {type_name}.", state=2
+    )
 
 
 def conversion_failed(source: str, target: str) -> SqlServerError:
     """8114, or 245 without the value for strings to integers: both say the types, neither the value here."""
     if target in ("int", "bigint", "smallint", "tinyint", "bit"):
-        return SqlServerError(245, f"Conversion failed when converting the {source} value to data type {target}.")
+        return SqlServerError(
+            245, f"Conversion failed when converting the {source} value to data type {target}."
+        )
     if target in ("date", "time", "datetime", "datetime2"):
-        return SqlServerError(241, "Conversion failed when converting date and/or time from character string.")
+        return SqlServerError(
+            241, "Conversion failed when converting date and/or time from character string."
+        )
     return SqlServerError(8114, f"Error converting data type {source} to {target}.", state=5)

@@ -78,7 +78,11 @@ class ExpressionBinder(abc.ABC):
                 if source.type is None:
                     source = self.as_type(source, target)
                 assert source.type is not None
-                return Bound(convert(source.sql, source.type, target, style=style, explicit=True), target, source.nullable)
+                return Bound(
+                    convert(source.sql, source.type, target, style=style, explicit=True),
+                    target,
+                    source.nullable,
+                )
             case syntax.DatePart():
                 raise refused("a date part outside a date function")
             case syntax.ScalarQuery(query):
@@ -148,7 +152,10 @@ class ExpressionBinder(abc.ABC):
         a, b = self.as_type(left, target).sql, self.as_type(right, target).sql
         if operator in ("/", "%"):
             if operator == "%" and target.is_approximate:
-                raise SqlServerError(402, f"The data types {kinds[0].name} and {kinds[-1].name} are incompatible in the modulo operator.")
+                raise SqlServerError(
+                    402,
+                    f"The data types {kinds[0].name} and {kinds[-1].name} are incompatible in the modulo operator.",
+                )
             symbol = "//" if operator == "/" and target.is_integer else operator
             result = f"CASE WHEN {b} = 0 THEN {failure(8134)} ELSE {a} {symbol} {b} END"
             return Bound(f"CAST({result} AS {target.duckdb})", target, nullable)
@@ -184,11 +191,19 @@ class ExpressionBinder(abc.ABC):
             length = first.length + second.length
             if length > limit:
                 raise refused("a concatenation that may pass 8000 bytes")
-        return Bound(f"({a.sql} || {b.sql})", SqlType("nvarchar" if unicode else "varchar", length), a.nullable or b.nullable)
+        return Bound(
+            f"({a.sql} || {b.sql})",
+            SqlType("nvarchar" if unicode else "varchar", length),
+            a.nullable or b.nullable,
+        )
 
     def _case(self, case: syntax.Case, scope: Scope) -> Bound:
         results = [self.bind(result, scope) for _, result in case.branches]
-        otherwise = literal(syntax.Literal("null", "")) if case.otherwise is None else self.bind(case.otherwise, scope)
+        otherwise = (
+            literal(syntax.Literal("null", ""))
+            if case.otherwise is None
+            else self.bind(case.otherwise, scope)
+        )
         converted = self.common([*results, otherwise])
         whens = " ".join(
             f"WHEN {self.predicate(condition, scope)} THEN {result.sql}"
@@ -215,7 +230,10 @@ class ExpressionBinder(abc.ABC):
         if call.name in ("COALESCE", "ISNULL", "NULLIF"):
             return self._null_function(call.name, arguments)
         if call.name == "SUBSTRING" and len(arguments) == 3:
-            arguments = [arguments[0], *(self.as_type(a, INT) if a.type is None else a for a in arguments[1:])]
+            arguments = [
+                arguments[0],
+                *(self.as_type(a, INT) if a.type is None else a for a in arguments[1:]),
+            ]
         scalar = functions.SCALARS.get(call.name)
         if scalar is None:
             raise refused(f"the function {call.name}")
@@ -226,14 +244,22 @@ class ExpressionBinder(abc.ABC):
         if call.name == "DATEPART" and len(arguments) == 1:
             return functions.datepart(part, arguments[0])
         if len(arguments) != 2:
-            raise SqlServerError(174, f"The {call.name.lower()} function requires 3 argument(s).", severity=15)
-        return functions.datediff(part, arguments) if call.name == "DATEDIFF" else functions.dateadd(part, arguments)
+            raise SqlServerError(
+                174, f"The {call.name.lower()} function requires 3 argument(s).", severity=15
+            )
+        return (
+            functions.datediff(part, arguments)
+            if call.name == "DATEDIFF"
+            else functions.dateadd(part, arguments)
+        )
 
     def _null_function(self, name: str, arguments: Sequence[Bound]) -> Bound:
         if name == "COALESCE":
             converted = self.common(arguments)
             nullable = all(argument.nullable for argument in arguments)
-            return Bound(f"coalesce({', '.join(item.sql for item in converted)})", converted[0].type, nullable)
+            return Bound(
+                f"coalesce({', '.join(item.sql for item in converted)})", converted[0].type, nullable
+            )
         if len(arguments) != 2:
             raise SqlServerError(174, f"The {name.lower()} function requires 2 argument(s).", severity=15)
         first, second = arguments
@@ -299,7 +325,10 @@ class ExpressionBinder(abc.ABC):
         # Trailing zeros don't count: 0x01 = 0x0100. Without a common length the shorter one is filled up.
         long = varbinary(MAX)
         a, b = self.as_type(left, left.type or long), self.as_type(right, right.type or left.type or long)
-        if a.result_type.max_length == b.result_type.max_length and "varbinary" not in (a.result_type.name, b.result_type.name):
+        if a.result_type.max_length == b.result_type.max_length and "varbinary" not in (
+            a.result_type.name,
+            b.result_type.name,
+        ):
             return f"({a.sql} {operator} {b.sql})"
         width = f"greatest(octet_length({a.sql}), octet_length({b.sql}))"
 
@@ -354,7 +383,9 @@ def literal(item: syntax.Literal) -> Bound:
     if item.kind == "null":
         return Bound("NULL", None)
     if item.kind == "string":
-        return Bound(quoted, varchar(max(1, len(text))) if len(text) <= 8000 else varchar(MAX), nullable=False)
+        return Bound(
+            quoted, varchar(max(1, len(text))) if len(text) <= 8000 else varchar(MAX), nullable=False
+        )
     if item.kind == "unicode":
         units = len(text.encode("utf-16-le")) // 2
         return Bound(quoted, nvarchar(max(1, units)) if units <= 4000 else nvarchar(MAX), nullable=False)
@@ -368,7 +399,9 @@ def literal(item: syntax.Literal) -> Bound:
     whole, _, fraction = text.partition(".")
     precision = max(1, len(whole.lstrip("0")) + len(fraction))
     if precision > 38:
-        raise SqlServerError(1007, "The number is out of the range for numeric representation (maximum precision 38).")
+        raise SqlServerError(
+            1007, "The number is out of the range for numeric representation (maximum precision 38)."
+        )
     kind = SqlType("numeric", precision=precision, scale=len(fraction))
     return Bound(f"CAST('{text}' AS {kind.duckdb})", kind, nullable=False)
 
@@ -464,4 +497,13 @@ def _check_range(body: str) -> None:
         raise refused("this range in a LIKE pattern")
 
 
-__all__ = ["AGGREGATES", "BIGINT", "DATETIME", "ExpressionBinder", "common_type", "like_regex", "literal", "order_key"]
+__all__ = [
+    "AGGREGATES",
+    "BIGINT",
+    "DATETIME",
+    "ExpressionBinder",
+    "common_type",
+    "like_regex",
+    "literal",
+    "order_key",
+]

@@ -12,7 +12,17 @@ from .errors import SqlServerError, refused
 from .lexer import Kind, TokenStream
 from .syntax import Expression, Predicate, Query, Select
 
-_COMPARISONS = {"=": "=", "<>": "<>", "!=": "<>", "<": "<", ">": ">", "<=": "<=", ">=": ">=", "!<": ">=", "!>": "<="}
+_COMPARISONS = {
+    "=": "=",
+    "<>": "<>",
+    "!=": "<>",
+    "<": "<",
+    ">": ">",
+    "<=": "<=",
+    ">=": ">=",
+    "!<": ">=",
+    "!>": "<=",
+}
 _WITHOUT_PARENTHESES = ("CURRENT_TIMESTAMP", "CURRENT_USER", "SESSION_USER", "SYSTEM_USER", "USER")
 _RESERVED_CALLS = ("COALESCE", "NULLIF", "LEFT", "RIGHT")
 _DATE_CALLS = ("DATEADD", "DATEDIFF", "DATEPART")
@@ -436,7 +446,9 @@ def _case(stream: TokenStream) -> Expression:
     subject = None if stream.at("WHEN") else expression(stream)
     branches: list[tuple[Predicate, Expression]] = []
     while stream.accept("WHEN"):
-        condition = predicate(stream) if subject is None else syntax.Comparison("=", subject, expression(stream))
+        condition = (
+            predicate(stream) if subject is None else syntax.Comparison("=", subject, expression(stream))
+        )
         stream.expect("THEN")
         branches.append((condition, expression(stream)))
     if not branches:

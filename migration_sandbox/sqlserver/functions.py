@@ -35,7 +35,9 @@ def _text(name: str, bound: Bound) -> tuple[str, SqlType]:
 
 def _variable(kind: SqlType) -> SqlType:
     """What a string function returns for a char or nchar."""
-    return SqlType({"char": "varchar", "nchar": "nvarchar", "binary": "varbinary"}.get(kind.name, kind.name), kind.length)
+    return SqlType(
+        {"char": "varchar", "nchar": "nvarchar", "binary": "varbinary"}.get(kind.name, kind.name), kind.length
+    )
 
 
 def _counted(name: str, arguments: Sequence[Bound], low: int, high: int | None = None) -> None:
@@ -85,16 +87,16 @@ def _substring(name: str, arguments: Sequence[Bound]) -> Bound:
     starts, lengths = integer(start), integer(length)
     # A start before the first character takes from the length; a negative length is 537.
     first = f"greatest({starts}, 1)"
-    count = (
-        f"CASE WHEN {lengths} < 0 THEN {failure(537)} ELSE greatest({lengths} + least({starts}, 1) - 1, 0) END"
-    )
+    count = f"CASE WHEN {lengths} < 0 THEN {failure(537)} ELSE greatest({lengths} + least({starts}, 1) - 1, 0) END"
     nullable = any(argument.nullable for argument in arguments)
     if kind.is_binary:
         part = f"array_slice({source.sql}, {first}, {first} + ({count}) - 1)"
         empty = f"CASE WHEN ({count}) = 0 AND {source.sql} IS NOT NULL THEN ''::BLOB ELSE {part} END"
         return Bound(empty, varbinary(kind.length if kind.name != "rowversion" else 8), nullable)
     if not kind.is_string:
-        raise SqlServerError(8116, f"Argument data type {kind.name} is invalid for argument 1 of substring function.")
+        raise SqlServerError(
+            8116, f"Argument data type {kind.name} is invalid for argument 1 of substring function."
+        )
     return Bound(substring(source.sql, first, f"({count})"), _variable(kind), nullable)
 
 
@@ -123,7 +125,9 @@ def hashbytes(algorithm: str, data: Bound) -> Bound:
         raise refused("HASHBYTES with this algorithm")
     kind = _typed(data)
     if not (kind.is_string or kind.is_binary):
-        raise SqlServerError(8116, f"Argument data type {kind.name} is invalid for argument 2 of hashbytes function.")
+        raise SqlServerError(
+            8116, f"Argument data type {kind.name} is invalid for argument 2 of hashbytes function."
+        )
     value = convert(data.sql, kind, varbinary(MAX))
     return Bound(f"from_hex({function}({value}))", varbinary(8000), data.nullable)
 
@@ -183,7 +187,9 @@ def dateadd(part: str, arguments: Sequence[Bound]) -> Bound:
     unit = date_part(part)
     sql, kind = _moment(arguments[1])
     if kind.name == "date" and unit in ("hour", "minute", "second", "millisecond"):
-        raise SqlServerError(9810, f"The datepart {part} is not supported by date function dateadd for data type date.")
+        raise SqlServerError(
+            9810, f"The datepart {part} is not supported by date function dateadd for data type date."
+        )
     if unit == "millisecond" and kind.name == "datetime":
         raise refused("DATEADD of milliseconds to datetime")
     count = f"CAST({convert(arguments[0].sql, arguments[0].result_type, INT)} AS INTEGER)"

@@ -204,5 +204,7 @@ def _execute(stream: TokenStream) -> Statement:
 def one_statement(sql: str) -> Statement:
     statements = parse_batch(sql)
     if len(statements) != 1:
-        raise SqlServerError(11526, "The metadata could not be determined because the batch has several statements.")
+        raise SqlServerError(
+            11526, "The metadata could not be determined because the batch has several statements."
+        )
     return statements[0]

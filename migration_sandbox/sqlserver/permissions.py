@@ -20,7 +20,12 @@ OBJECT_PERMISSIONS = (
     "SELECT", "UPDATE", "REFERENCES", "INSERT", "DELETE", "VIEW CHANGE TRACKING", "VIEW DEFINITION", "ALTER",
     "TAKE OWNERSHIP", "CONTROL",
 )  # fmt: skip
-_READER_DATABASE = ("CONNECT", "SELECT", "VIEW ANY COLUMN ENCRYPTION KEY DEFINITION", "VIEW ANY COLUMN MASTER KEY DEFINITION")
+_READER_DATABASE = (
+    "CONNECT",
+    "SELECT",
+    "VIEW ANY COLUMN ENCRYPTION KEY DEFINITION",
+    "VIEW ANY COLUMN MASTER KEY DEFINITION",
+)
 _OWNER_DATABASE = (
     "CREATE TABLE", "CREATE VIEW", "CREATE PROCEDURE", "CREATE FUNCTION", "CREATE RULE", "CREATE DEFAULT",
     "BACKUP DATABASE", "BACKUP LOG", "CREATE TYPE", "CREATE ASSEMBLY", "CREATE SCHEMA", "CREATE SYNONYM",
@@ -78,7 +83,7 @@ def split_name(text: str) -> list[str]:
     parts: list[str] = []
     rest = text.strip()
     while rest:
-        if rest[0] in "[\"":
+        if rest[0] in '["':
             end = rest.find("]" if rest[0] == "[" else '"', 1)
             if end < 0:
                 return []
@@ -95,7 +100,12 @@ def split_name(text: str) -> list[str]:
 
 
 def has_permission(
-    login: Login, schema: Schema, database: str, securable: str | None, securable_class: str | None, permission: str | None
+    login: Login,
+    schema: Schema,
+    database: str,
+    securable: str | None,
+    securable_class: str | None,
+    permission: str | None,
 ) -> int | None:
     """HAS_PERMS_BY_NAME: 1, 0, or None where the securable, its class or the permission isn't valid."""
     if permission is None:
@@ -145,7 +155,9 @@ def is_server_role_member(role: str | None) -> int | None:
     return 1 if name == "public" else 0 if name in _SERVER_ROLES else None
 
 
-def my_permissions(login: Login, schema: Schema, securable: str | None, securable_class: str | None) -> list[tuple[str, str, str]]:
+def my_permissions(
+    login: Login, schema: Schema, securable: str | None, securable_class: str | None
+) -> list[tuple[str, str, str]]:
     """The rows (entity_name, subentity_name, permission_name) of fn_my_permissions."""
     kind = (securable_class or "").upper()
     if kind == "DATABASE":

@@ -86,7 +86,10 @@ class QueryBinder(ExpressionBinder):
         scope = Scope([SourceTable("", None, sources)])
         order = self._order(query, scope, [Bound(c.sql, c.type) for c in sources], [c.name for c in output])
         names = ", ".join(c.sql for c in sources)
-        return f"SELECT {names} FROM ({' UNION ALL '.join(selects)}) u{order}{self._paging(query, None)}", output
+        return (
+            f"SELECT {names} FROM ({' UNION ALL '.join(selects)}) u{order}{self._paging(query, None)}",
+            output,
+        )
 
     def _select(
         self, select: syntax.Select, query: syntax.Query, outer: Scope | None
@@ -107,12 +110,18 @@ class QueryBinder(ExpressionBinder):
                 order = self._distinct_order(query, items, names)
             else:
                 order = self._order(query, scope, items, names)
-        output = [OutputColumn(name, item.result_type, item.nullable) for item, name in zip(items, names, strict=True)]
+        output = [
+            OutputColumn(name, item.result_type, item.nullable)
+            for item, name in zip(items, names, strict=True)
+        ]
         columns = ", ".join(
             f"{self.as_type(item, item.result_type).sql} AS c{number}" for number, item in enumerate(items)
         )
         group = f" GROUP BY {', '.join(keys)}" if keys else ""
-        return f"SELECT {columns}{source}{where}{group}{having}{order}{self._paging(query, select.top)}", output
+        return (
+            f"SELECT {columns}{source}{where}{group}{having}{order}{self._paging(query, select.top)}",
+            output,
+        )
 
     def _items(self, select: syntax.Select, scope: Scope) -> tuple[list[Bound], list[str]]:
         items: list[Bound] = []
@@ -125,7 +134,9 @@ class QueryBinder(ExpressionBinder):
                 continue
             items.append(self.bind(item.expression, scope))
             own = item.expression.parts[-1] if isinstance(item.expression, syntax.Name) else ""
-            names.append(item.alias if item.alias is not None else self._spelled(item.expression, scope) or own)
+            names.append(
+                item.alias if item.alias is not None else self._spelled(item.expression, scope) or own
+            )
         return items, names
 
     def _spelled(self, expression: syntax.Expression, scope: Scope) -> str:
@@ -155,7 +166,9 @@ class QueryBinder(ExpressionBinder):
                 raise SqlServerError(164, "Each GROUP BY expression must contain at least one column that is not an "
                                      "outer reference.")  # fmt: skip
             keys.append(comparison_key(bound.sql, bound.type))
-            seen[bound.sql] = Bound(_any(bound), bound.type, bound.nullable) if bound.type.is_string else bound
+            seen[bound.sql] = (
+                Bound(_any(bound), bound.type, bound.nullable) if bound.type.is_string else bound
+            )
         return _Grouping(scope, seen), keys
 
     @contextmanager
@@ -197,7 +210,9 @@ class QueryBinder(ExpressionBinder):
                 raise SqlServerError(102, "Incorrect syntax near '*'.", severity=15)
             return _count(call.name, "count(*)")
         if len(call.arguments) != 1:
-            raise SqlServerError(174, f"The {call.name.lower()} function requires 1 argument(s).", severity=15)
+            raise SqlServerError(
+                174, f"The {call.name.lower()} function requires 1 argument(s).", severity=15
+            )
         grouping.inside_aggregate = True
         try:
             operand = self.bind(call.arguments[0], scope)
@@ -233,7 +248,9 @@ class QueryBinder(ExpressionBinder):
     def _paging(self, query: syntax.Query, top: syntax.Expression | None) -> str:
         if top is not None:
             if query.offset is not None:
-                raise SqlServerError(10741, "A TOP can not be used in the same query or sub-query as a OFFSET.", severity=15)
+                raise SqlServerError(
+                    10741, "A TOP can not be used in the same query or sub-query as a OFFSET.", severity=15
+                )
             return f" LIMIT {self._count(top)}"
         if query.offset is None:
             return ""
@@ -283,7 +300,9 @@ class QueryBinder(ExpressionBinder):
         view = VIEWS.get(".".join(part.casefold() for part in parts[-2:])) if len(parts) > 1 else None
         if view is not None and self._is_here(parts):
             alias = self._alias()
-            view_columns = tuple(SourceColumn(name, f'{alias}."{name}"', kind, True) for name, kind in view.columns)
+            view_columns = tuple(
+                SourceColumn(name, f'{alias}."{name}"', kind, True) for name, kind in view.columns
+            )
             scope.add(SourceTable(exposed, parts[-2], view_columns))
             return f"{relation(view, self.environment)} {alias}"
         table = self.table(source)
@@ -324,7 +343,9 @@ class QueryBinder(ExpressionBinder):
         )
         names = ("entity_name", "subentity_name", "permission_name")
         output = [OutputColumn(name, SYSNAME, nullable=True) for name in names]
-        quoted_rows = ["(" + ", ".join("'" + value.replace("'", "''") + "'" for value in row) + ")" for row in rows]
+        quoted_rows = [
+            "(" + ", ".join("'" + value.replace("'", "''") + "'" for value in row) + ")" for row in rows
+        ]
         empty = "SELECT NULL::VARCHAR c0, NULL::VARCHAR c1, NULL::VARCHAR c2 WHERE false"
         body = f"SELECT * FROM (VALUES {', '.join(quoted_rows)}) v(c0, c1, c2)" if rows else empty
         return self._relation(f"({body})", source.alias or source.name, None, output, scope)
@@ -353,8 +374,12 @@ def _renamed(columns: list[OutputColumn], names: tuple[str, ...]) -> list[Output
     if not names:
         return columns
     if len(names) != len(columns):
-        raise SqlServerError(8158, "The query has more or fewer columns than were specified in its column list.")
-    return [OutputColumn(name, column.type, column.nullable) for name, column in zip(names, columns, strict=True)]
+        raise SqlServerError(
+            8158, "The query has more or fewer columns than were specified in its column list."
+        )
+    return [
+        OutputColumn(name, column.type, column.nullable) for name, column in zip(names, columns, strict=True)
+    ]
 
 
 def _any(bound: Bound) -> str:
@@ -386,7 +411,10 @@ def _aggregate(call: syntax.Call, operand: Bound, kind: SqlType) -> Bound:
         result = BIGINT if kind.name == "bigint" else INT
         if name == "SUM":
             return Bound(f"CAST({total} AS {result.duckdb})", result)
-        return Bound(f"CAST(CAST({total} AS {result.duckdb}) // nullif(count({distinct}{sql}), 0) AS {result.duckdb})", result)
+        return Bound(
+            f"CAST(CAST({total} AS {result.duckdb}) // nullif(count({distinct}{sql}), 0) AS {result.duckdb})",
+            result,
+        )
     if kind.is_approximate:
         function = "sum" if name == "SUM" else "avg"
         return Bound(f"{function}({distinct}CAST({sql} AS DOUBLE))", SqlType("float"))
@@ -406,7 +434,9 @@ def _has_aggregate(select: syntax.Select) -> bool:
 def _aggregates(expression: syntax.Expression) -> bool:
     match expression:
         case syntax.Call(name, arguments):
-            return name in ("COUNT", "COUNT_BIG", "SUM", "MIN", "MAX", "AVG") or any(map(_aggregates, arguments))
+            return name in ("COUNT", "COUNT_BIG", "SUM", "MIN", "MAX", "AVG") or any(
+                map(_aggregates, arguments)
+            )
         case syntax.Arithmetic(_, left, right):
             return _aggregates(left) or _aggregates(right)
         case syntax.Negation(operand) | syntax.Cast(operand, _, _):

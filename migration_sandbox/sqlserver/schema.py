@@ -62,7 +62,7 @@ class Table:
 
     @property
     def duckdb_name(self) -> str:
-        return f'{quoted(self.schema)}.{quoted(self.name)}'
+        return f"{quoted(self.schema)}.{quoted(self.name)}"
 
     @property
     def rowversion_column(self) -> Column | None:

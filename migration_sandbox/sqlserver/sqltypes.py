@@ -208,7 +208,14 @@ def datetime2(scale: int) -> SqlType:
 
 
 _ALIASES = {"integer": "int", "dec": "decimal", "timestamp": "rowversion", "sysname": "nvarchar"}
-_LENGTH_LIMITS = {"char": 8000, "varchar": 8000, "nchar": 4000, "nvarchar": 4000, "binary": 8000, "varbinary": 8000}
+_LENGTH_LIMITS = {
+    "char": 8000,
+    "varchar": 8000,
+    "nchar": 4000,
+    "nvarchar": 4000,
+    "binary": 8000,
+    "varbinary": 8000,
+}
 
 
 def make_type(name: str, arguments: tuple[str, ...] = (), *, default_length: int = 1) -> SqlType | None:

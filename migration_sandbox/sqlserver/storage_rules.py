@@ -27,7 +27,9 @@ from .sqltypes import SqlType
 
 # The characters of code page 1252, the one that the collation SQL_Latin1_General_CP1_CI_AS gives to varchar.
 _CP1252 = "".join(
-    f"\\x{{{ord(bytes([byte]).decode('cp1252')):X}}}" for byte in range(128, 160) if byte not in (129, 141, 143, 144, 157)
+    f"\\x{{{ord(bytes([byte]).decode('cp1252')):X}}}"
+    for byte in range(128, 160)
+    if byte not in (129, 141, 143, 144, 157)
 )
 _OUTSIDE_CP1252 = f"[^\\x{{0}}-\\x{{7F}}\\x{{A0}}-\\x{{FF}}{_CP1252}]"
 
@@ -88,7 +90,9 @@ def _out_of_range(sql_type: SqlType) -> SqlServerError:
     if sql_type.name in ("tinyint", "smallint"):
         return SqlServerError(220, f"Arithmetic overflow error for data type {sql_type.name}.", state=2)
     if sql_type.name == "uniqueidentifier":
-        return SqlServerError(8169, "Conversion failed when converting from a character string to uniqueidentifier.")
+        return SqlServerError(
+            8169, "Conversion failed when converting from a character string to uniqueidentifier."
+        )
     return arithmetic_overflow("numeric" if sql_type.name == "decimal" else sql_type.name)
 
 
@@ -96,7 +100,9 @@ def _fits(sql_type: SqlType, arrow_type: pa.DataType) -> bool:
     types = pa.types
     if types.is_dictionary(arrow_type):
         return _fits(sql_type, arrow_type.value_type)
-    text = types.is_string(arrow_type) or types.is_large_string(arrow_type) or types.is_string_view(arrow_type)
+    text = (
+        types.is_string(arrow_type) or types.is_large_string(arrow_type) or types.is_string_view(arrow_type)
+    )
     integer = types.is_integer(arrow_type) or types.is_boolean(arrow_type)
     number = integer or types.is_floating(arrow_type) or types.is_decimal(arrow_type)
     binary = (
@@ -127,7 +133,9 @@ def _same_storage(sql_type: SqlType, arrow_type: pa.DataType) -> bool:
     exact = {"tinyint": pa.uint8(), "smallint": pa.int16(), "int": pa.int32(), "bigint": pa.int64(),
              "bit": pa.bool_(), "float": pa.float64(), "real": pa.float32()}  # fmt: skip
     if sql_type.name in ("decimal", "numeric", "money", "smallmoney"):
-        shape = (sql_type.precision, sql_type.scale) if sql_type.precision else (sql_type.catalog_precision, 4)
+        shape = (
+            (sql_type.precision, sql_type.scale) if sql_type.precision else (sql_type.catalog_precision, 4)
+        )
         return pa.types.is_decimal128(arrow_type) and (arrow_type.precision, arrow_type.scale) == shape
     return exact.get(sql_type.name) == arrow_type
 
@@ -137,13 +145,19 @@ def _string(table: Table, column: Column, value: str, checks: list[Check]) -> st
     units = utf16_units(value) if column.type.is_unicode else f"length({value})"
     if not column.type.is_unicode:
         outside = f"strlen({value}) <> length({value}) AND regexp_matches({value}, '{_OUTSIDE_CP1252}')"
-        checks.append(Check(outside, refused(f"a character outside code page 1252 in column '{column.name}'")))
+        checks.append(
+            Check(outside, refused(f"a character outside code page 1252 in column '{column.name}'"))
+        )
     if column.type.is_max:
         return value
     limit = column.type.length
     trimmed = f"rtrim({value}, ' ')"
     trimmed_units = utf16_units(trimmed) if column.type.is_unicode else f"length({trimmed})"
-    checks.append(Check(f"{units} > {limit} AND {trimmed_units} > {limit}", would_truncate(table.full_name, column.name)))
+    checks.append(
+        Check(
+            f"{units} > {limit} AND {trimmed_units} > {limit}", would_truncate(table.full_name, column.name)
+        )
+    )
     # Trailing blanks beyond the length are dropped without an error.
     cut = f"CASE WHEN {units} > {limit} THEN rpad({trimmed}, CAST({limit} - {trimmed_units} + length({trimmed}) AS INTEGER), ' ') ELSE {value} END"
     if column.type.name in ("char", "nchar"):
@@ -165,13 +179,21 @@ def _binary(table: Table, column: Column, value: str, checks: list[Check]) -> st
 def _temporal(column: Column, value: str, arrow_type: pa.DataType, checks: list[Check]) -> str:
     sql_type = column.type
     if sql_type.name == "date":
-        checks.append(Check(f"CAST({value} AS DATE) NOT BETWEEN DATE '0001-01-01' AND DATE '9999-12-31'", _bad_date(sql_type)))
+        checks.append(
+            Check(
+                f"CAST({value} AS DATE) NOT BETWEEN DATE '0001-01-01' AND DATE '9999-12-31'",
+                _bad_date(sql_type),
+            )
+        )
         return f"CAST({value} AS DATE)"
     if sql_type.name == "time":
         return rounded_time(f"CAST({value} AS TIME)", sql_type)
     if pa.types.is_timestamp(arrow_type) and arrow_type.unit == "ns":
         checks.append(
-            Check(f"epoch_ns({value}) % 1000 <> 0", refused(f"a time finer than a microsecond in column '{column.name}'"))
+            Check(
+                f"epoch_ns({value}) % 1000 <> 0",
+                refused(f"a time finer than a microsecond in column '{column.name}'"),
+            )
         )
     first = "1753-01-01" if sql_type.name == "datetime" else "0001-01-01"
     stamp = f"CAST({value} AS TIMESTAMP)"
@@ -224,7 +246,9 @@ def checked(cursor: duckdb.DuckDBPyConnection, relation: str, assignments: Seque
             raise check.error
 
 
-def check_primary_key(cursor: duckdb.DuckDBPyConnection, table: Table, relation: str, *, except_rowids: str = "") -> None:
+def check_primary_key(
+    cursor: duckdb.DuckDBPyConnection, table: Table, relation: str, *, except_rowids: str = ""
+) -> None:
     """relation: the incoming rows, by the table's column names; except_rowids: rows that they replace."""
     if table.primary_key is None:
         return
@@ -232,7 +256,8 @@ def check_primary_key(cursor: duckdb.DuckDBPyConnection, table: Table, relation:
     keys = ", ".join(comparison_key(f"i.{quoted(column.name)}", column.type) for column in columns)
     twice = f"SELECT 1 FROM {relation} i GROUP BY {keys} HAVING count(*) > 1 LIMIT 1"
     equal = " AND ".join(
-        f"{comparison_key(f't.{quoted(c.name)}', c.type)} = {comparison_key(f'i.{quoted(c.name)}', c.type)}" for c in columns
+        f"{comparison_key(f't.{quoted(c.name)}', c.type)} = {comparison_key(f'i.{quoted(c.name)}', c.type)}"
+        for c in columns
     )
     others = f" AND t.rowid NOT IN ({except_rowids})" if except_rowids else ""
     present = f"SELECT 1 FROM {table.duckdb_name} t JOIN {relation} i ON {equal}{others} LIMIT 1"

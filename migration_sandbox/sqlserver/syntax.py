@@ -76,7 +76,17 @@ class ScalarQuery:
 
 
 Expression = (
-    Literal | Name | Parameter | GlobalVariable | Call | Arithmetic | Negation | Case | Cast | DatePart | ScalarQuery
+    Literal
+    | Name
+    | Parameter
+    | GlobalVariable
+    | Call
+    | Arithmetic
+    | Negation
+    | Case
+    | Cast
+    | DatePart
+    | ScalarQuery
 )
 
 

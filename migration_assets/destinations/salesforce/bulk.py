@@ -59,7 +59,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One line of a result file: the key with an id (processed well), an error, or neither (not processed)."""
+    """One line of a result file: the key with an id (loaded), an error, or neither (not processed)."""
 
     key: str
     record_id: str | None = None
@@ -135,8 +135,8 @@ class IngestJobs:
         while (job := self.get(job_id)).state not in FINAL:
             if time.monotonic() + pause > deadline:
                 raise DestinationError(
-                    f"Salesforce job {job_id} is still {job.state} after {self._settings.poll_limit:,.0f} s; it goes "
-                    "on by itself and the next run settles it (bulk.poll_limit)"
+                    f"Salesforce job {job_id} is still {job.state} after {self._settings.poll_limit:,.0f} s; "
+                    "it goes on by itself and the next run settles it (bulk.poll_limit)"
                 )
             time.sleep(pause)
             pause = min(pause * _POLL_GROWTH, self._settings.poll_longest)
@@ -172,7 +172,7 @@ class IngestJobs:
             except (HTTPError, OSError):
                 if attempt == _DOWNLOAD_ATTEMPTS:
                     raise DestinationUnreachable(
-                        f"the results of Salesforce job {job_id} broke off {attempt} times; run again to settle it"
+                        f"the results of Salesforce job {job_id} broke off {attempt} times; run again"
                     ) from None
         raise AssertionError("unreachable: the last attempt returns or raises")
 
@@ -187,7 +187,7 @@ def _outcomes(response: requests.Response, key_field: str) -> Iterator[Outcome]:
         return
     if key_field not in names:
         raise DestinationError(
-            f"the results of a Salesforce job lack the column {key_field}; the login may no longer see the field, "
+            f"the results of a Salesforce job lack the column {key_field}; the login may no longer see it, "
             "run the preflight"
         )
     key_at = names.index(key_field)

@@ -62,7 +62,7 @@ def column(field: FieldSchema) -> str:
 def _relationship(field: FieldSchema) -> str:
     if field.relationship is None:
         raise DestinationError(
-            f"field {field.name} points to {field.reference_to} and names no relationship; add it to the mapping"
+            f"field {field.name} points to {field.reference_to} and names no relationship; add it to its spec"
         )
     return field.relationship
 
@@ -94,7 +94,9 @@ def unrepresentable(rows: pl.DataFrame, schema: ObjectSchema) -> tuple[pl.DataFr
             field=next(name for name, is_wrong in entry.items() if is_wrong),
             message=sentence(UNREPRESENTABLE),
         )
-        for key, entry in zip(rows[schema.key_field].filter(bad), flags.filter(bad).iter_rows(named=True), strict=True)
+        for key, entry in zip(
+            rows[schema.key_field].filter(bad), flags.filter(bad).iter_rows(named=True), strict=True
+        )
     ]
     return rows.filter(~bad), results
 
@@ -169,12 +171,14 @@ def _outgoing(field: FieldSchema, dtype: pl.DataType) -> pl.Expr:
 
 
 def dtype_of(field: FieldSchema) -> pl.DataType:
-    """The type a field is read back as: whole numbers Int64, numbers of declared scale Decimal, others Float64."""
+    """The type a field is read back as: numbers Int64 at scale 0, Decimal above it, Float64 without one."""
     match field.type:
         case FieldType.NUMBER | FieldType.CURRENCY | FieldType.PERCENT:
             if field.scale is None:
                 return pl.Float64()
-            return pl.Decimal(field.precision or _DEFAULT_PRECISION, field.scale) if field.scale else pl.Int64()
+            return (
+                pl.Decimal(field.precision or _DEFAULT_PRECISION, field.scale) if field.scale else pl.Int64()
+            )
         case FieldType.CHECKBOX:
             return pl.Boolean()
         case FieldType.DATE:
@@ -196,7 +200,9 @@ def read_text(content: bytes, columns: Sequence[str]) -> pl.DataFrame:
     try:
         found = pl.read_csv(io.BytesIO(content), infer_schema=False)
     except pl.exceptions.PolarsError:
-        raise DestinationError("Salesforce's CSV can't be read; run again, and report it if it stays") from None
+        raise DestinationError(
+            "Salesforce's CSV can't be read; run again, and report it if it stays"
+        ) from None
     if found.width != len(columns):
         raise DestinationError(
             f"Salesforce's CSV has {found.width} columns where {len(columns)} were asked for; run again"

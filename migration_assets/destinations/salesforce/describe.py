@@ -80,7 +80,9 @@ class Organization:
 
 def organization(session: SalesforceSession) -> Organization:
     row = session.query("SELECT Id, Name, OrganizationType, IsSandbox FROM Organization")[0]
-    return Organization(str(row["Id"]), str(row["Name"]), str(row["OrganizationType"]), bool(row["IsSandbox"]))
+    return Organization(
+        str(row["Id"]), str(row["Name"]), str(row["OrganizationType"]), bool(row["IsSandbox"])
+    )
 
 
 def describe(session: SalesforceSession, name: str) -> OrgObject | None:

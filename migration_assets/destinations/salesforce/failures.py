@@ -24,27 +24,27 @@ SENTENCES: dict[str, str] = {
     "REQUIRED_FIELD_MISSING": "a required field has no value; map it or give it a default",
     "DUPLICATE_VALUE": "another record already holds the value of a unique field",
     "DUPLICATE_EXTERNAL_ID": "several records hold this external id; merge or delete all but one",
-    "DUPLICATES_DETECTED": "a duplicate rule of the org refused the record; switch it off for the migration's login",
+    "DUPLICATES_DETECTED": "a duplicate rule of the org refused the record; switch it off for this login",
     "STRING_TOO_LONG": "the text is longer than the field; lengthen the field or truncate in the mapping",
     "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST": "the value is not one of the picklist's; add it to the field",
     "INVALID_EMAIL_ADDRESS": "the platform takes the address for invalid; correct it in the source",
     "ENTITY_IS_DELETED": "the record, or one it points to, is in the recycle bin; restore or purge it",
-    "INVALID_CROSS_REFERENCE_KEY": "the record it points to is not there or not visible; load the parent first",
+    "INVALID_CROSS_REFERENCE_KEY": "the record it points to isn't there or visible; load the parent first",
     "INVALID_FIELD": "a parent with this key is not there, or the field is not known to the org",
     "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY": "the login may not use the record it points to",
     "INSUFFICIENT_ACCESS_OR_READONLY": "the login may not write this record",
     "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY": "a trigger or flow of the org refused the record; switch it off",
-    "FIELD_CUSTOM_VALIDATION_EXCEPTION": "a validation rule of the org refused the record; switch it off or obey it",
+    "FIELD_CUSTOM_VALIDATION_EXCEPTION": "a validation rule of the org refused the record; switch it off",
     "FIELD_INTEGRITY_EXCEPTION": "the value contradicts another field of the record",
     "NUMBER_OUTSIDE_VALID_RANGE": "the number has more digits than the field; widen the field",
     "INVALID_TYPE_ON_FIELD_IN_RECORD": "the value has another type than the field",
     "INVALID_DATE": "the date lies outside the platform's calendar",
-    "STORAGE_LIMIT_EXCEEDED": "the org's data storage is full; free or buy storage, then retry the failed records",
+    "STORAGE_LIMIT_EXCEEDED": "the org's data storage is full; free or buy some, then retry",
     "MISSING_ARGUMENT": "the record has no external id",
     "INVALID_FIELD_FOR_INSERT_UPDATE": "a field of the record can't be written by this operation",
     LOCKED: "the parent stayed locked by somebody else over all attempts; retry the failed records",
-    UNREPRESENTABLE: "the value can't be written in a Salesforce CSV (the text '#N/A' means null there, and numbers "
-    "are finite); change it in the source or the mapping",
+    UNREPRESENTABLE: "the value can't be written in a Salesforce CSV (the text '#N/A' means null there, "
+    "and numbers are finite); change it in the source or the mapping",
     "UNPROCESSED": "the job ended before it came to this record",
     "NO_RESULT": "the job's results don't mention this record",
     "NOT_SUBMITTED": "the job was never closed, so nothing of it was processed",
@@ -63,7 +63,9 @@ class Refusal:
 
 
 def sentence(code: str) -> str:
-    return SENTENCES.get(code, "the platform refused the record; look the code up in its list of status codes")
+    return SENTENCES.get(
+        code, "the platform refused the record; look the code up in its list of status codes"
+    )
 
 
 def refusal(text: str, known_fields: Collection[str]) -> Refusal:

@@ -99,9 +99,7 @@ class Loader:
         else:
             yield from self._results(job, batch.keys, batch.schema)
 
-    def _results(
-        self, job: Job, keys: Sequence[str], schema: ObjectSchema
-    ) -> Iterator[Sequence[LoadResult]]:
+    def _results(self, job: Job, keys: Sequence[str], schema: ObjectSchema) -> Iterator[Sequence[LoadResult]]:
         open_keys = dict.fromkeys(keys)
         fields = _names(schema)
         for outcomes in self.jobs.outcomes(job, schema.key_field):
@@ -117,7 +115,7 @@ class Loader:
     def abandon_orphans(
         self, schema: ObjectSchema, *, since: datetime, known_jobs: Collection[str]
     ) -> tuple[str, ...]:
-        """As ``Destination.abandon_orphans``: aborts Open upsert jobs of this login on the object's key field.
+        """As ``Destination.abandon_orphans``: aborts Open upsert jobs of this login by the key field.
 
         A job younger than ``orphan_grace`` by the org's clock stays: another practice's run may be between
         creating it and writing it down. It holds no content then, and a later run finds it.

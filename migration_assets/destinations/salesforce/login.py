@@ -38,8 +38,8 @@ class Grant:
 
 _REMEDIES = {
     "invalid_client": "the connected app doesn't know this client id or secret; check both variables",
-    "invalid_client_id": "the org knows no connected app of this client id; check the variable and the address",
-    "invalid_grant": "the app isn't approved for this user, or the key or user name is wrong; check the app's policies",
+    "invalid_client_id": "the org knows no connected app of this id; check the variable and the address",
+    "invalid_grant": "the app isn't approved for this user, or key or user name are wrong",
     "inactive_user": "the user is inactive; activate it",
     "inactive_org": "the org is inactive or being refreshed; try again when it is up",
     "unsupported_grant_type": "the connected app doesn't allow this flow; enable it there",

@@ -53,7 +53,9 @@ class Grants:
     readable: frozenset[str] = frozenset()
 
     def __or__(self, other: Grants) -> Grants:
-        return Grants(self.fields | other.fields, self.objects | other.objects, self.readable | other.readable)
+        return Grants(
+            self.fields | other.fields, self.objects | other.objects, self.readable | other.readable
+        )
 
     def within(self, other: Grants) -> bool:
         return (
@@ -82,11 +84,13 @@ def build(
     for name, changed in fields.items():
         # Custom fields of Event and Task are defined once, on Activity.
         owner = "Activity" if name in ACTIVITIES else name
-        properties: Properties = [("fields", custom_field(field, old)) for field, old in changed]
+        properties: Properties = [("fields", custom_field(name, field, old)) for field, old in changed]
         files[f"objects/{owner}.object"] = _xml("CustomObject", properties)
         members.setdefault("CustomField", []).extend(f"{owner}.{field.name}" for field, _ in changed)
     if grants is not None:
-        files[f"permissionsets/{PERMISSION_SET}.permissionset"] = _xml("PermissionSet", _permission_set(grants))
+        files[f"permissionsets/{PERMISSION_SET}.permissionset"] = _xml(
+            "PermissionSet", _permission_set(grants)
+        )
         members["PermissionSet"] = [PERMISSION_SET]
     types: Properties = [
         ("types", [*(("members", member) for member in sorted(listed)), ("name", kind)])
@@ -113,7 +117,7 @@ def _custom_object(schema: ObjectSchema) -> Properties:
         ("deploymentStatus", "Deployed"),
         # Without it a record of the object can't be what an Event is related to (WhatId).
         ("enableActivities", "true"),
-        *(("fields", custom_field(field)) for field in schema.fields if field.custom),
+        *(("fields", custom_field(schema.name, field)) for field in schema.fields if field.custom),
         ("label", schema.label[:MAX_LABEL]),
         ("nameField", name_field),
         ("pluralLabel", schema.plural_label[:MAX_LABEL]),
@@ -121,14 +125,17 @@ def _custom_object(schema: ObjectSchema) -> Properties:
     ]
 
 
-def custom_field(field: FieldSchema, old: OrgField | None = None) -> Properties:
-    """The properties of a CustomField; ``old`` keeps what a person may have changed there."""
+def custom_field(owner: str, field: FieldSchema, old: OrgField | None = None) -> Properties:
+    """The properties of a CustomField of ``owner``; ``old`` keeps what a person may have changed there."""
     help_text = old.help_text if old and old.help_text else field.help_text
-    properties: Properties = [("fullName", field.name), ("label", (old.label if old else field.label)[:MAX_LABEL])]
+    properties: Properties = [
+        ("fullName", field.name),
+        ("label", (old.label if old else field.label)[:MAX_LABEL]),
+    ]
     if help_text:
         properties.append(("inlineHelpText", help_text[:MAX_HELP]))
     properties.append(("type", _TYPES[field.type]))
-    properties += _details(field, old)
+    properties += _reference(owner, field) if field.type.is_reference else _details(field, old)
     if field.type not in (FieldType.CHECKBOX, FieldType.MASTER_DETAIL, FieldType.LONG_TEXT):
         properties.append(("required", _flag(field.required)))
     if field.external_id:
@@ -148,30 +155,34 @@ def _details(field: FieldSchema, old: OrgField | None) -> Properties:
             length = max(field.length or _DEFAULT_LONG_LENGTH, _DEFAULT_TEXT_LENGTH + 1)
             return [("length", str(length)), ("visibleLines", _VISIBLE_LINES)]
         case FieldType.NUMBER | FieldType.CURRENCY | FieldType.PERCENT:
-            return [("precision", str(field.precision or _DEFAULT_PRECISION)), ("scale", str(field.scale or 0))]
+            return [
+                ("precision", str(field.precision or _DEFAULT_PRECISION)),
+                ("scale", str(field.scale or 0)),
+            ]
         case FieldType.CHECKBOX:
             return [("defaultValue", "false")]
-        case FieldType.PICKLIST:
-            return [("valueSet", _value_set(field, old))]
-        case FieldType.MULTI_PICKLIST:
-            return [("valueSet", _value_set(field, old)), ("visibleLines", _VISIBLE_LINES)]
-        case FieldType.LOOKUP:
-            # A required lookup can't be emptied, so its parent can't be deleted from under it.
-            return [*_reference(field), ("deleteConstraint", "Restrict" if field.required else "SetNull")]
-        case FieldType.MASTER_DETAIL:
-            # An upsert writes the parent again; without this the platform refuses that as a new parent.
-            return [*_reference(field), ("relationshipOrder", "0"), ("reparentableMasterDetail", "true")]
+        case FieldType.PICKLIST | FieldType.MULTI_PICKLIST:
+            lines: Properties = (
+                [("visibleLines", _VISIBLE_LINES)] if field.type is FieldType.MULTI_PICKLIST else []
+            )
+            return [("valueSet", _value_set(field, old)), *lines]
         case _:
             return []
 
 
-def _reference(field: FieldSchema) -> Properties:
-    name = field.child_relationship or f"{field.name.removesuffix('__c')}_Children"
-    return [
+def _reference(owner: str, field: FieldSchema) -> Properties:
+    own_name = f"{owner.removesuffix('__c')}_{field.name.removesuffix('__c')}"
+    name = (field.child_relationship or own_name).removesuffix("__r")[:MAX_LABEL]
+    properties: Properties = [
         ("referenceTo", str(field.reference_to)),
-        ("relationshipLabel", name.removesuffix("__r").replace("_", " ")[:MAX_LABEL]),
-        ("relationshipName", name.removesuffix("__r")),
+        ("relationshipLabel", name.replace("_", " ")),
+        ("relationshipName", name),
     ]
+    if field.type is FieldType.MASTER_DETAIL:
+        # An upsert writes the parent again; without this the platform refuses that as a new parent.
+        return [*properties, ("relationshipOrder", "0"), ("reparentableMasterDetail", "true")]
+    # A required lookup can't be emptied, so its parent can't be deleted from under it.
+    return [*properties, ("deleteConstraint", "Restrict" if field.required else "SetNull")]
 
 
 def _value_set(field: FieldSchema, old: OrgField | None) -> Properties:
@@ -180,7 +191,11 @@ def _value_set(field: FieldSchema, old: OrgField | None) -> Properties:
     kept = old.values if old else ()
     for each in kept:
         active = each.active or each.value in field.values
-        entry: Properties = [("fullName", each.value), ("default", _flag(each.default)), ("label", each.label)]
+        entry: Properties = [
+            ("fullName", each.value),
+            ("default", _flag(each.default)),
+            ("label", each.label),
+        ]
         values.append(("value", entry if active else [*entry, ("isActive", "false")]))
     there = {each.value for each in kept}
     for value in field.values:

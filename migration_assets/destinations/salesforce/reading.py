@@ -70,7 +70,9 @@ class Reader:
     def _keys_by_id(self, field: FieldSchema, key_prefix: str) -> dict[str, str]:
         practice, colon, _ = key_prefix.partition(":")
         known: dict[str, str] = {}
-        for page in self._pages(str(field.reference_to), ["Id", csv.PARENT_KEY], csv.PARENT_KEY, practice + colon):
+        for page in self._pages(
+            str(field.reference_to), ["Id", csv.PARENT_KEY], csv.PARENT_KEY, practice + colon
+        ):
             known.update(page.iter_rows())
         return known
 

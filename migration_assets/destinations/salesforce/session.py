@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 import requests
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential, wait_random
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from migration_assets.destinations.salesforce.failures import request_error
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _IDEMPOTENT = frozenset({"GET", "HEAD", "DELETE"})
 _BUSY = frozenset({429, 502, 503, 504})
 _LIMITS = {
-    "REQUEST_LIMIT_EXCEEDED": "the org's API requests are used up; wait (the limit is over 24 hours) or raise it",
+    "REQUEST_LIMIT_EXCEEDED": "the org's API requests of 24 hours are used up; wait, or raise the limit",
     "STORAGE_LIMIT_EXCEEDED": "the org's storage is full; free or buy storage",
     "EXCEEDED_ID_LIMIT": "the request names too many records",
     "LIMIT_EXCEEDED": "a limit of the org is used up; see Setup, Company Information",
@@ -43,7 +43,7 @@ _LONGEST_WAIT_SECONDS = 30.0
 
 
 class RequestRefused(DestinationError):
-    """The org answered 4xx or 5xx; ``status`` and ``error_code`` are the platform's, ``fields`` names only."""
+    """The org answered 4xx or 5xx; ``status`` and ``error_code`` are its own, ``fields`` names only."""
 
     def __init__(self, message: str, status: int, error_code: str, fields: tuple[str, ...] = ()) -> None:
         super().__init__(message)
@@ -87,7 +87,7 @@ class Http(requests.Session):
             if isinstance(self.settings.auth, AccessToken):
                 raise DestinationLoginFailed(
                     "Salesforce no longer accepts the access token; put a new one into "
-                    f"{self.settings.auth.token.env}, or use client_credentials or jwt, which renew themselves"
+                    f"{self.settings.auth.token.env}, or use client_credentials or jwt, which are renewed"
                 )
             self._grant = log_in(self.settings, self._post_form)
 
@@ -124,9 +124,8 @@ class Http(requests.Session):
         return self._repeat(once)
 
     def _repeat(self, once: Any) -> requests.Response:
-        waits = wait_exponential_jitter(
-            initial=self.settings.retry_wait, max=_LONGEST_WAIT_SECONDS, jitter=self.settings.retry_wait
-        )
+        first = self.settings.retry_wait
+        waits = wait_exponential(multiplier=first, max=_LONGEST_WAIT_SECONDS) + wait_random(0, first)
         retrying = Retrying(
             stop=stop_after_attempt(self.settings.retry_attempts),
             wait=waits,
@@ -139,7 +138,9 @@ class Http(requests.Session):
             raise again.error from None
         return response
 
-    def _plain(self, verb: str, url: str | bytes, idempotent: bool, *args: Any, **kwargs: Any) -> requests.Response:
+    def _plain(
+        self, verb: str, url: str | bytes, idempotent: bool, *args: Any, **kwargs: Any
+    ) -> requests.Response:
         kwargs.setdefault("timeout", (self.settings.connect_timeout, self.settings.read_timeout))
         # Passed with the request: requests lets REQUESTS_CA_BUNDLE win over the session's own setting.
         kwargs.setdefault("verify", self._certificates())
@@ -189,7 +190,7 @@ class Http(requests.Session):
             raise limit
         if response.status_code == 401:
             raise DestinationLoginFailed(
-                f"Salesforce refused a fresh login's token ({error.error_code}); check the user's API permission"
+                f"Salesforce refused a fresh login's token ({error.error_code}); give the user API access"
             )
         if response.status_code in _BUSY and idempotent:
             raise _Again(error)
@@ -218,7 +219,9 @@ def _refused(response: requests.Response) -> RequestRefused:
         what += f" for {', '.join(fields)}"
     if response.status_code in _BUSY:
         return RequestRefused(f"{what}: it is busy; run again later", response.status_code, code, fields)
-    advice = "check the login's permissions" if response.status_code == 403 else "see the platform's list of codes"
+    advice = (
+        "check the login's permissions" if response.status_code == 403 else "see the platform's list of codes"
+    )
     return RequestRefused(f"{what}; {advice}", response.status_code, code, fields)
 
 
@@ -249,7 +252,11 @@ class SalesforceSession:
     def url(self, path: str) -> str:
         """``path`` is relative to the versioned REST root, or absolute from the host with a leading slash."""
         base = self.http.grant.instance_url
-        return base + path if path.startswith("/") else f"{base}/services/data/v{self.settings.api_version}/{path}"
+        return (
+            base + path
+            if path.startswith("/")
+            else f"{base}/services/data/v{self.settings.api_version}/{path}"
+        )
 
     def request(self, method: str, path: str, **kwargs: Any) -> requests.Response:
         return self.http.request(method, self.url(path), **kwargs)

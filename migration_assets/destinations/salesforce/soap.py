@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import time
-from typing import Any
+from collections.abc import Iterator
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
@@ -25,12 +25,13 @@ _ENVELOPE = (
 _DEPLOY = (
     "<deploy><ZipFile>{zip}</ZipFile><DeployOptions>"
     "<allowMissingFiles>false</allowMissingFiles><autoUpdatePackage>false</autoUpdatePackage>"
-    "<checkOnly>false</checkOnly><ignoreWarnings>true</ignoreWarnings><performRetrieve>false</performRetrieve>"
-    "<purgeOnDelete>false</purgeOnDelete><rollbackOnError>true</rollbackOnError>"
+    "<checkOnly>false</checkOnly><ignoreWarnings>true</ignoreWarnings>"
+    "<performRetrieve>false</performRetrieve><purgeOnDelete>false</purgeOnDelete><rollbackOnError>true</rollbackOnError>"
     "<singlePackage>true</singlePackage></DeployOptions></deploy>"
 )
 _STATUS = (
-    "<checkDeployStatus><asyncProcessId>{id}</asyncProcessId><includeDetails>true</includeDetails></checkDeployStatus>"
+    "<checkDeployStatus><asyncProcessId>{id}</asyncProcessId>"
+    "<includeDetails>true</includeDetails></checkDeployStatus>"
 )
 _FIRST_POLL, _LONGEST_POLL, _POLL_GROWTH = 0.2, 10.0, 1.5
 _PROBLEMS_SHOWN = 10
@@ -48,8 +49,8 @@ def deploy(session: SalesforceSession, package: bytes) -> None:
             break
         if time.monotonic() > deadline:
             raise SchemaDeploymentFailed(
-                f"Salesforce deployment {deployment} isn't done after {session.settings.deploy_limit:,.0f} s; look "
-                "at Setup, Deployment Status, and run again when it has ended"
+                f"Salesforce deployment {deployment} isn't done after {session.settings.deploy_limit:,.0f} s;"
+                " look at Setup, Deployment Status, and run again when it has ended"
             )
         time.sleep(pause)
         pause = min(pause * _POLL_GROWTH, _LONGEST_POLL)
@@ -88,25 +89,31 @@ def _call(session: SalesforceSession, body: str, *, idempotent: bool) -> Element
                 f"Salesforce's Metadata API answered {response.status_code} with something else than SOAP; "
                 "check instance_url and the login's permission to change metadata"
             ) from None
-        fault = _text(answer, "faultcode").rpartition(":")[2]
-        if not fault:
-            return answer
+        # SOAP 1.1 leaves a fault's own children without a namespace.
+        fault_code = next(answer.iter("faultcode"), None)
+        if fault_code is None:
+            return _result(answer)
+        fault = (fault_code.text or "").rpartition(":")[2]
         if fault != "INVALID_SESSION_ID":
             raise SchemaDeploymentFailed(
-                f"Salesforce's Metadata API refused the request ({fault}); the login needs 'Modify Metadata Through "
-                "Metadata API Functions' and API access"
+                f"Salesforce's Metadata API refused the request ({fault}); the login needs API access "
+                "and 'Modify Metadata Through Metadata API Functions'"
             )
         session.http.renew(grant)
-    raise SchemaDeploymentFailed("Salesforce's Metadata API doesn't take the login's token; check its permissions")
+    raise SchemaDeploymentFailed(
+        "Salesforce's Metadata API doesn't take the login's token; check its permissions"
+    )
 
 
-def _all(element: ElementTree.Element, name: str) -> Any:
+def _all(element: ElementTree.Element, name: str) -> Iterator[ElementTree.Element]:
     return element.iter(f"{{{NAMESPACE}}}{name}")
 
 
+def _result(answer: ElementTree.Element) -> ElementTree.Element:
+    return next(_all(answer, "result"), answer)
+
+
 def _text(element: ElementTree.Element, name: str) -> str:
-    """Text of the first element of that name, with or without the Metadata API's namespace; else empty."""
-    for found in element.iter():
-        if found.tag in (name, f"{{{NAMESPACE}}}{name}"):
-            return found.text or ""
-    return ""
+    """Text of a direct child; a deployment's details repeat the names of its own properties further down."""
+    found = element.find(f"{{{NAMESPACE}}}{name}")
+    return (found.text or "") if found is not None else ""

@@ -1,0 +1,97 @@
+"""The command line: what a person asks or decides outside Dagster's UI. It materialises nothing."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from migration_assets.errors import MigrationError
+from migration_assets.migration.ledger import Target
+from migration_assets.migration.platform import Platform, default_platform
+
+app = typer.Typer(
+    help="Migrate a periodontal practice from PANDA Perio. Assets are materialised in Dagster's UI.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+console = Console()
+
+PracticeArgument = Annotated[str, typer.Argument(help="The practice's key: its file's name without .yaml.")]
+DestinationArgument = Annotated[str, typer.Argument(help="salesforce")]
+EnvironmentOption = Annotated[str, typer.Option(help="rehearsal or live")]
+
+
+@app.command()
+def practices() -> None:
+    """List the practices of data/practices and what is wrong with the files that can't be used."""
+    scan = default_platform().registry.scan()
+    table = Table("practice", "name", "time zone", "destinations")
+    for practice in scan.practices.values():
+        table.add_row(practice.key, practice.name, practice.time_zone.key, ", ".join(practice.destinations))
+    console.print(table)
+    for problem in scan.problems.values():
+        console.print(problem, style="red")
+    if scan.problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+def preflight(practice: PracticeArgument) -> None:
+    """Ask the practice's SQL Server whether it can be migrated: login, tables, columns, sizes, distributions."""
+    from migration_assets.migration.staging import source_tables
+    from migration_assets.panda.connection import Source
+    from migration_assets.panda.preflight import preflight as run_preflight
+    from migration_assets.reports.preflight import render
+
+    platform = default_platform()
+    configured = platform.practice(practice)
+    report = run_preflight(Source(platform.source(configured)), platform.profile(configured), source_tables())
+    console.print(render(configured.key, report))
+
+
+@app.command()
+def report(
+    practice: PracticeArgument, destination: DestinationArgument, environment: EnvironmentOption = "rehearsal"
+) -> None:
+    """Print the latest reconciliation; exits with 1 where it isn't clean."""
+    from migration_assets.reports.reconciliation import read_reconciliation, render
+
+    platform = _platform_with(practice)
+    reconciliation = read_reconciliation(
+        platform.report_directory(Target(practice, destination, environment))
+    )
+    console.print(render(reconciliation))
+    if not reconciliation.clean:
+        raise typer.Exit(1)
+
+
+@app.command()
+def verify(practice: PracticeArgument) -> None:
+    """Verify the chain of the practice's decisions log and print its head."""
+    platform = _platform_with(practice)
+    head = platform.decisions(platform.practice(practice)).verify()
+    console.print(f"practice {practice}: {head.sequence} decisions, head {head.link}")
+
+
+def _platform_with(practice: str) -> Platform:
+    """Checks the practice's key before it becomes part of a path."""
+    platform = default_platform()
+    platform.practice(practice)
+    return platform
+
+
+def main() -> None:
+    """Runs a command; an error of ours is one sentence, not a traceback."""
+    try:
+        app()
+    except MigrationError as error:
+        Console(stderr=True).print(f"{error}", style="red", markup=False, highlight=False)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

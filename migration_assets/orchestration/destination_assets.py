@@ -1,0 +1,264 @@
+"""Groups of one destination's environment (``salesforce_rehearsal``): schema, payload, a record's upload each,
+reconciliation. One factory for every destination and environment, driven by the mapping."""
+
+from collections.abc import Iterator
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSpec,
+    AssetExecutionContext,
+    AssetKey,
+    AssetsDefinition,
+    Failure,
+    MaterializeResult,
+    MetadataValue,
+    asset,
+)
+
+from migration_assets.errors import GateClosed, StagingRefused
+from migration_assets.mapping.spec import MappingSet, ObjectSpec
+from migration_assets.migration.ledger import Target
+from migration_assets.migration.load import UploadSummary
+from migration_assets.migration.operations import Migration
+from migration_assets.migration.payload import staged_names
+from migration_assets.migration.reconcile import Reconciled
+from migration_assets.orchestration.boundary import errors_without_values
+from migration_assets.orchestration.common import OWNERS, counts_table, rows_table
+from migration_assets.orchestration.partitions import PRACTICES
+from migration_assets.orchestration.resources import PlatformResource
+from migration_assets.orchestration.staged_assets import staged_key
+from migration_assets.reports.reconciliation import write_reconciliation
+
+MAY_UPLOAD = "may_upload"
+_RECONCILIATION_CHECKS = {
+    "sources_accounted_for": "Per source table: extracted = staged + rejected.",
+    "lineage_total": "Every staged row is in a payload or excused by a stated reason.",
+    "records_accounted_for": "In scope = loaded + failed + held back; loaded + stale + retained = found there.",
+    "transport": "What was sent equals what the destination returns, field by field.",
+    "meaning": "What the destination returns equals the practice's raw rows, field by field.",
+    "failures": "The destination refused no record.",
+}
+
+
+def group_name(destination: str, environment: str) -> str:
+    """``salesforce`` for live, ``salesforce_rehearsal`` otherwise: a rehearsal never turns live green."""
+    return destination if environment == "live" else f"{destination}_{environment}"
+
+
+def build_destination_assets(mapping: MappingSet, environment: str) -> list[AssetsDefinition]:
+    factory = _Factory(mapping, environment)
+    return [
+        factory.schema(),
+        factory.payload(),
+        *(factory.upload(spec) for spec in mapping),
+        factory.reconciliation(),
+    ]
+
+
+class _Factory:
+    def __init__(self, mapping: MappingSet, environment: str) -> None:
+        self._mapping = mapping
+        self._environment = environment
+        self._group = group_name(mapping.destination, environment)
+        self._pool = f"{mapping.destination}_api"
+
+    def _key(self, name: str) -> AssetKey:
+        return AssetKey([self._group, name])
+
+    def _migration(self, context: AssetExecutionContext, platform: PlatformResource) -> Migration:
+        target = Target(context.partition_key, self._mapping.destination, self._environment)
+        return Migration(platform.platform(), target)
+
+    def schema(self) -> AssetsDefinition:
+        @asset(
+            key=self._key("schema"),
+            group_name=self._group,
+            kinds={self._mapping.destination},
+            owners=OWNERS,
+            partitions_def=PRACTICES,
+            pool=self._pool,
+            description="The destination's custom objects, fields and permissions, deployed as the plan has them.",
+        )
+        def schema(context: AssetExecutionContext, platform: PlatformResource) -> MaterializeResult:
+            with errors_without_values():
+                prepared = self._migration(context, platform).prepare()
+            deployment = prepared.deployment
+            return MaterializeResult(
+                metadata={
+                    "plan_hash": prepared.plan_hash,
+                    "created": len(deployment.created),
+                    "updated": len(deployment.updated),
+                    "unchanged": len(deployment.unchanged),
+                }
+            )
+
+        return schema
+
+    def payload(self) -> AssetsDefinition:
+        @asset(
+            key=self._key("payload"),
+            group_name=self._group,
+            kinds={"duckdb", "polars"},
+            owners=OWNERS,
+            partitions_def=PRACTICES,
+            deps=[self._key("schema"), *(staged_key(name) for name in staged_names(self._mapping))],
+            description="Every record as it will be sent, with its lineage; in this environment's own file.",
+        )
+        def payload(context: AssetExecutionContext, platform: PlatformResource) -> MaterializeResult:
+            with errors_without_values():
+                summary = self._migration(context, platform).build_payload(context.run_id, "all")
+            return MaterializeResult(
+                metadata={
+                    "dagster/row_count": sum(summary.records.values()),
+                    "records": counts_table(summary.records, "object", "records"),
+                    "cannot_be_sent": counts_table(summary.problems, "object", "records"),
+                }
+            )
+
+        return payload
+
+    def upload(self, spec: ObjectSpec) -> AssetsDefinition:
+        key = self._key(spec.asset)
+        parents = [self._key(self._mapping.of_object(name).asset) for name in sorted(spec.parents)]
+
+        @asset(
+            key=key,
+            group_name=self._group,
+            kinds={self._mapping.destination},
+            owners=OWNERS,
+            partitions_def=PRACTICES,
+            pool=self._pool,
+            deps=[self._key("payload"), *parents],
+            description=f"{spec.name} records brought to the payload's state; only what is new or changed is sent.",
+            check_specs=[
+                AssetCheckSpec(
+                    MAY_UPLOAD,
+                    asset=key,
+                    partitions_def=PRACTICES,
+                    description="The staged batch passed and the gate is open; otherwise no request is made.",
+                )
+            ],
+        )
+        def upload(
+            context: AssetExecutionContext, platform: PlatformResource
+        ) -> Iterator[AssetCheckResult | MaterializeResult]:
+            refusal = None
+            with errors_without_values():
+                try:
+                    summary = self._migration(context, platform).upload(spec.asset, context.run_id)
+                except (GateClosed, StagingRefused) as error:
+                    refusal = error
+            if refusal is not None:
+                yield AssetCheckResult(check_name=MAY_UPLOAD, passed=False, description=str(refusal))
+                raise Failure(str(refusal), metadata={"code": refusal.code}, allow_retries=False)
+            yield MaterializeResult(
+                metadata=_upload_metadata(summary),
+                check_results=[AssetCheckResult(check_name=MAY_UPLOAD, passed=True)],
+            )
+
+        return upload
+
+    def reconciliation(self) -> AssetsDefinition:
+        key = self._key("reconciliation")
+
+        @asset(
+            key=key,
+            group_name=self._group,
+            kinds={self._mapping.destination, "duckdb"},
+            owners=OWNERS,
+            partitions_def=PRACTICES,
+            pool=self._pool,
+            deps=[self._key(spec.asset) for spec in self._mapping],
+            description="The destination read back and compared twice: with what was sent, and with PANDA's raw rows.",
+            check_specs=[
+                AssetCheckSpec(name, asset=key, partitions_def=PRACTICES, description=description)
+                for name, description in _RECONCILIATION_CHECKS.items()
+            ],
+        )
+        def reconciliation(context: AssetExecutionContext, platform: PlatformResource) -> MaterializeResult:
+            with errors_without_values():
+                migration = self._migration(context, platform)
+                reconciled = migration.reconcile(context.run_id)
+                directory = migration.platform.report_directory(migration.target)
+                path = write_reconciliation(reconciled.reconciliation, directory)
+                head = migration.platform.decisions(migration.practice).verify()
+            return MaterializeResult(
+                metadata={
+                    "report": MetadataValue.path(str(path)),
+                    "decisions_log": f"{head.sequence}:{head.link}",
+                    **_reconciliation_metadata(reconciled),
+                },
+                check_results=list(_reconciliation_checks(reconciled)),
+            )
+
+        return reconciliation
+
+
+def _upload_metadata(summary: UploadSummary) -> dict[str, int]:
+    return {
+        "dagster/row_count": summary.in_scope,
+        "sent": summary.sent,
+        "created": summary.created,
+        "updated": summary.updated,
+        "unchanged": summary.unchanged,
+        "failed": summary.failed,
+        "held_back": summary.held_back,
+    }
+
+
+_OBJECT_COLUMNS = {
+    "object": "string",
+    "in_scope": "int",
+    "loaded": "int",
+    "failed": "int",
+    "held_back": "int",
+    "in_destination": "int",
+    "fields_different": "int",
+    "meaning_different": "int",
+}
+
+
+def _reconciliation_metadata(reconciled: Reconciled) -> dict[str, MetadataValue | str | int]:
+    reconciliation = reconciled.reconciliation
+    rows = [
+        {
+            "object": each.object,
+            "fields_different": each.fields_different,
+            "meaning_different": each.meaning_different,
+            **{
+                name: getattr(each.state, name)
+                for name in ("in_scope", "loaded", "failed", "held_back", "in_destination")
+            },
+        }
+        for each in reconciliation.objects
+    ]
+    return {
+        "plan_hash": reconciliation.plan_hash,
+        "balanced": str(reconciliation.balanced),
+        "line_breaks_changed": reconciled.line_breaks,
+        "objects": rows_table(rows, _OBJECT_COLUMNS),
+    }
+
+
+def _reconciliation_checks(reconciled: Reconciled) -> Iterator[AssetCheckResult]:
+    reconciliation = reconciled.reconciliation
+    objects = reconciliation.objects
+    transport = sum(each.fields_different for each in objects)
+    meaning = sum(each.meaning_different for each in objects)
+    accounted = [each.state.scope_balanced and each.state.destination_balanced for each in objects]
+    verdicts = {
+        "sources_accounted_for": (all(each.balanced for each in reconciliation.sources), {}),
+        "lineage_total": (all(each.total for each in reconciliation.lineage), {}),
+        "records_accounted_for": (all(accounted), {}),
+        "transport": (
+            transport == 0,
+            {"compared": sum(each.fields_compared for each in objects), "different": transport},
+        ),
+        "meaning": (
+            meaning == 0,
+            {"compared": sum(each.meaning_compared for each in objects), "different": meaning},
+        ),
+        "failures": (not reconciliation.failures, {"failed": len(reconciliation.failures)}),
+    }
+    for name, (passed, metadata) in verdicts.items():
+        yield AssetCheckResult(check_name=name, passed=passed, metadata=metadata)

@@ -1,0 +1,81 @@
+"""Group ``panda``: the source tables of a practice, extracted verbatim on one connection."""
+
+from collections.abc import Iterator
+
+from dagster import (
+    AssetExecutionContext,
+    AssetKey,
+    AssetsDefinition,
+    AssetSpec,
+    MaterializeResult,
+    MetadataValue,
+    multi_asset,
+)
+
+from migration_assets.migration.staging import source_tables
+from migration_assets.orchestration.boundary import errors_without_values
+from migration_assets.orchestration.common import OWNERS, counts_table, snake_case
+from migration_assets.orchestration.partitions import PRACTICES
+from migration_assets.orchestration.resources import PlatformResource
+
+GROUP = "panda"
+
+
+def panda_key(table: str) -> AssetKey:
+    return AssetKey([GROUP, snake_case(table)])
+
+
+def build_panda_assets() -> AssetsDefinition:
+    tables = source_tables()
+
+    @multi_asset(
+        name="extract_panda",
+        specs=[
+            AssetSpec(
+                panda_key(table),
+                group_name=GROUP,
+                kinds={"sqlserver", "duckdb"},
+                owners=OWNERS,
+                description=(
+                    f"PANDA's table {table}, every column as the database holds it. All tables of a practice "
+                    "are read on one connection, so that they show one moment."
+                ),
+            )
+            for table in tables
+        ],
+        partitions_def=PRACTICES,
+        # One snapshot for all tables: a part of them would show another moment than the rest.
+        can_subset=False,
+        pool="panda_source",
+    )
+    def extract_panda(
+        context: AssetExecutionContext, platform: PlatformResource
+    ) -> Iterator[MaterializeResult]:
+        with errors_without_values():
+            from migration_assets.panda.connection import Source
+            from migration_assets.panda.extract import extract
+            from migration_assets.panda.preflight import preflight
+
+            installation = platform.platform()
+            practice = installation.practice(context.partition_key)
+            source, profile = Source(installation.source(practice)), installation.profile(practice)
+            report = preflight(source, profile, tables)
+            warehouse = installation.panda_warehouse(practice.key)
+            extraction = extract(source, profile, warehouse, tables, in_scope=tables)
+        undeclared = {name: len(columns) for name, columns in report.undeclared_columns.items()}
+        for table in extraction.tables:
+            yield MaterializeResult(
+                asset_key=panda_key(table.logical),
+                metadata={
+                    "dagster/row_count": table.rows,
+                    "batch": extraction.batch_id,
+                    "isolation": extraction.isolation,
+                    "rowversion_watermark": extraction.min_active_rowversion,
+                    "undeclared_columns": undeclared.get(table.logical, 0),
+                    "not_in_scope": counts_table(
+                        {each.table: each.rows for each in extraction.not_in_scope}, "table"
+                    ),
+                },
+            )
+
+    return extract_panda

@@ -1,0 +1,133 @@
+"""Raw source rows for tests: sound unless a test says otherwise, typed as the extraction leaves them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from migration_assets.objects.base import Staged, StagingContext, StagingInputs
+from migration_assets.objects.registry import STAGED_OBJECTS
+from migration_assets.panda.profile import ChartConventions, Profile, load_profile
+
+TODAY = date(2026, 11, 22)
+SITES = ("MB", "B", "DB", "ML", "L", "DL")
+_MOMENT = datetime(2024, 5, 6, 9, 30)
+
+Row = dict[str, Any]
+
+_TEXT = pl.String()
+_TIME = pl.Datetime("ms")
+PATIENT: dict[str, pl.DataType] = {
+    "PatientID": pl.Int32(),
+    **dict.fromkeys(("ChartNumber", "FirstName", "MiddleName", "LastName", "PreferredName"), _TEXT),
+    "DateOfBirth": pl.Date(),
+    **dict.fromkeys(("Sex", "Email", "HomePhone", "WorkPhone", "MobilePhone", "Address1", "Address2"), _TEXT),
+    **dict.fromkeys(("City", "State", "Zip"), _TEXT),
+    "PrimaryProviderID": pl.Int32(),
+    "BridgeID": _TEXT,
+    "Inactive": pl.Boolean(),
+    "CreatedAt": _TIME,
+    "ModifiedAt": _TIME,
+    "RowVer": pl.Binary(),
+}
+EXAM: dict[str, pl.DataType] = {
+    "ExamID": pl.Int32(),
+    "PatientID": pl.Int32(),
+    "ProviderID": pl.Int32(),
+    "ExamDate": _TIME,
+    "ChartingType": _TEXT,
+    "ToothNumberingSystem": _TEXT,
+    "PlaqueIndex": pl.Decimal(5, 2),
+    "BleedingIndex": pl.Decimal(5, 2),
+    "Notes": _TEXT,
+    "CreatedAt": _TIME,
+    "ModifiedAt": _TIME,
+    "RowVer": pl.Binary(),
+}
+CHART: dict[str, pl.DataType] = {
+    "ChartingID": pl.Int64(),
+    "ExamID": pl.Int32(),
+    "Tooth": _TEXT,
+    "ToothStatus": _TEXT,
+    **{f"PocketDepth_{site}": pl.UInt8() for site in SITES},
+    **{f"Recession_{site}": pl.Int16() for site in SITES},
+    **{f"{flag}_{site}": pl.Boolean() for flag in ("BOP", "Suppuration", "Plaque") for site in SITES},
+    "Mobility": pl.Decimal(2, 1),
+    **{f"Furcation_{entrance}": pl.UInt8() for entrance in "MDBL"},
+    "ModifiedAt": _TIME,
+    "RowVer": pl.Binary(),
+}
+
+
+def patient(key: int = 1, **changed: Any) -> Row:
+    sound = {"LastName": "Archer", "DateOfBirth": date(1970, 2, 3), "Inactive": False, "CreatedAt": _MOMENT}
+    return {"PatientID": key, **sound, "ModifiedAt": _MOMENT, **changed}
+
+
+def exam(key: int = 10, **changed: Any) -> Row:
+    sound = {"PatientID": 1, "ExamDate": _MOMENT, "ToothNumberingSystem": "Universal", "CreatedAt": _MOMENT}
+    return {"ExamID": key, **sound, "ModifiedAt": _MOMENT, **changed}
+
+
+def charted(key: int = 100, **changed: Any) -> Row:
+    sound = {"ExamID": 10, "Tooth": "3", "ToothStatus": "present", "PocketDepth_MB": 4}
+    return {"ChartingID": key, **sound, "Mobility": Decimal("1.0"), "ModifiedAt": _MOMENT, **changed}
+
+
+def frame(schema: Mapping[str, pl.DataType], rows: list[Row]) -> pl.DataFrame:
+    return pl.DataFrame([dict.fromkeys(schema) | row for row in rows], schema=dict(schema))
+
+
+def context(profile: Profile | None = None, zone: str = "America/New_York") -> StagingContext:
+    return StagingContext("maple", ZoneInfo(zone), profile or load_profile("default"), TODAY)
+
+
+def charting_as(**conventions: Any) -> StagingContext:
+    """A context whose profile charts by other conventions."""
+    changed = load_profile("default").model_copy(update={"chart": ChartConventions(**conventions)})
+    return context(changed)
+
+
+def stage_raw(raw: Mapping[str, pl.DataFrame], given: StagingContext | None = None) -> dict[str, Staged]:
+    """All objects, one after the other as the registry orders them."""
+    staged: dict[str, Staged] = {}
+    for each in STAGED_OBJECTS:
+        inputs = StagingInputs(
+            {name: raw[name] for name in each.reads}, {name: staged[name] for name in each.uses}
+        )
+        staged[each.name] = each.stage(inputs, given or context())
+    return staged
+
+
+def raw_tables(
+    patients: list[Row] | None = None, exams: list[Row] | None = None, chart: list[Row] | None = None
+) -> dict[str, pl.DataFrame]:
+    return {
+        "Patient": frame(PATIENT, [patient()] if patients is None else patients),
+        "ClinicalExam": frame(EXAM, [exam()] if exams is None else exams),
+        "PeriodontalCharting": frame(CHART, [charted()] if chart is None else chart),
+    }
+
+
+def stage_rows(
+    patients: list[Row] | None = None,
+    exams: list[Row] | None = None,
+    chart: list[Row] | None = None,
+    given: StagingContext | None = None,
+) -> dict[str, Staged]:
+    return stage_raw(raw_tables(patients, exams, chart), given)
+
+
+def reasons(staged: Staged) -> list[tuple[str, str, str]]:
+    """source_key, column, code of every reject, sorted."""
+    return sorted(staged.rejects.select("source_key", "column", "code").rows())
+
+
+def changes(staged: Staged) -> list[tuple[str, str, str, str]]:
+    """source_key, column, code, original of every correction, sorted."""
+    return sorted(staged.corrections.select("source_key", "column", "code", "original").rows())

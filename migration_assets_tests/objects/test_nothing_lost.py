@@ -1,0 +1,131 @@
+"""Whatever the source holds: every row is staged or rejected, none is both, and no message tells a value."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+
+import polars as pl
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from migration_assets.objects.registry import STAGED_OBJECTS
+from migration_assets_tests.objects.rows import (
+    CHART,
+    EXAM,
+    PATIENT,
+    Row,
+    charted,
+    exam,
+    frame,
+    patient,
+    raw_tables,
+    stage_raw,
+    stage_rows,
+)
+
+CANARY = "Zqx7f"
+
+_texts = st.sampled_from([None, "", " ", "NA", "Na", "a_b", "x", f"{CANARY}@mail.example", CANARY])
+_keys = st.integers(1, 6)
+_days = st.sampled_from([None, date(1753, 1, 1), date(1970, 2, 3), date(2024, 3, 10), date(2087, 1, 1)])
+_moments = st.sampled_from(
+    [None, datetime(1753, 1, 1), datetime(1970, 1, 1), datetime(2024, 3, 10, 2, 30), datetime(2087, 1, 1)]
+)
+
+
+def _values(dtype: pl.DataType) -> st.SearchStrategy[object]:
+    if dtype == pl.Boolean:
+        return st.sampled_from([None, True, False])
+    if dtype == pl.Date:
+        return _days
+    if dtype == pl.Datetime:
+        return _moments
+    if isinstance(dtype, pl.Decimal):
+        top = Decimal(10) ** (dtype.precision - dtype.scale) - Decimal(10) ** -dtype.scale
+        return st.one_of(st.none(), st.sampled_from([Decimal(0), Decimal("1.5"), top, -top]))
+    if dtype == pl.UInt8:
+        return st.one_of(st.none(), st.integers(0, 6), st.just(255))
+    if dtype.is_integer():
+        return st.one_of(st.none(), st.integers(-12, 25))
+    return st.none() if dtype == pl.Binary else _texts
+
+
+def _rows(schema: dict[str, pl.DataType], **known: st.SearchStrategy[object]) -> st.SearchStrategy[list[Row]]:
+    columns = {name: known.get(name, _values(dtype)) for name, dtype in schema.items()}
+    return st.lists(st.fixed_dictionaries(columns), max_size=7)
+
+
+_patients = _rows(PATIENT, PatientID=_keys)
+_exams = _rows(
+    EXAM,
+    ExamID=_keys,
+    PatientID=_keys,
+    ToothNumberingSystem=st.sampled_from([None, "", "Universal", "FDI", "Palmer", "Haderup"]),
+)
+_charts = _rows(
+    CHART,
+    ChartingID=_keys,
+    ExamID=_keys,
+    Tooth=st.sampled_from(["3", "16", "UR6", "6UR", "51", "A", "X9", "", None]),
+)
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+@given(_patients, _exams, _charts)
+def test_extracted_is_staged_and_rejected(patients: list[Row], exams: list[Row], chart: list[Row]) -> None:
+    raw = {
+        "Patient": frame(PATIENT, patients),
+        "ClinicalExam": frame(EXAM, exams),
+        "PeriodontalCharting": frame(CHART, chart),
+    }
+    told = stage_raw(raw)
+    for each in STAGED_OBJECTS:
+        staged = told[each.name]
+        assert raw[each.source_table].height == staged.rows.height + staged.rejects["source_key"].n_unique()
+        assert set(staged.rows["source_id"]).isdisjoint(staged.rejects["source_key"])
+        assert not staged.rejects.is_duplicated().any()
+        assert each.model.validate(staged.rows, lazy=True).height == staged.rows.height
+        for messages in (staged.rejects, staged.corrections):
+            assert not messages["message"].str.contains(CANARY).any()
+            assert not messages["code"].str.contains(CANARY).any()
+
+
+def test_nothing_at_all_stages_as_nothing() -> None:
+    for staged in stage_rows([], [], []).values():
+        assert (staged.rows.height, staged.rejects.height, staged.corrections.height) == (0, 0, 0)
+
+
+def test_no_message_tells_a_value_of_the_record() -> None:
+    told = stage_rows(
+        patients=[
+            patient(1, LastName=None, FirstName=CANARY, Email=CANARY, Sex=CANARY),
+            patient(2, BridgeID=CANARY, City=f"{CANARY}_x", DateOfBirth=date(2087, 3, 14)),
+        ],
+        exams=[
+            exam(10, ToothNumberingSystem=CANARY, PlaqueIndex=Decimal("777.77")),
+            exam(11, ExamDate=datetime(2087, 3, 14), Notes=CANARY),
+            exam(12),
+        ],
+        chart=[
+            charted(100, ExamID=12, Tooth=CANARY, ToothStatus=CANARY, PocketDepth_B=77),
+            charted(101, ExamID=10),
+            charted(102, ExamID=99),
+        ],
+    )
+    said = pl.concat(
+        [pl.concat([each.rejects["message"], each.corrections["message"]]) for each in told.values()]
+    )
+    assert said.len() >= 12
+    assert not said.str.contains_any([CANARY, "777", "2087", "77"]).any()
+
+
+def test_an_object_reads_only_what_it_declares() -> None:
+    raw = raw_tables()
+    for each in STAGED_OBJECTS:
+        assert each.source_table in each.reads
+        assert set(each.reads) <= set(raw)
+    names = [each.name for each in STAGED_OBJECTS]
+    assert all(names.index(used) < names.index(each.name) for each in STAGED_OBJECTS for used in each.uses)

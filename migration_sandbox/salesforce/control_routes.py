@@ -1,0 +1,181 @@
+"""/sandbox/...: what tests and demos may do to the org that no client of Salesforce could.
+
+Loopback only, and only with the control token. Nothing here is counted, held or logged as a request of the org.
+"""
+
+import asyncio
+import hmac
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from migration_sandbox.salesforce.corrupt import corrupt
+from migration_sandbox.salesforce.errors import ApiError, not_found
+from migration_sandbox.salesforce.gate import FAULTS, Fault, Gate, Hold
+from migration_sandbox.salesforce.schema import Field
+from migration_sandbox.salesforce.web import Site, answer, refusal
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+Action = Callable[[dict[str, Any], dict[str, str]], Awaitable[Any]]
+
+
+class ControlRoutes:
+    def __init__(self, site: Site, gate: Gate, token: str) -> None:
+        self.site = site
+        self.gate = gate
+        self.token = token
+
+    def route(self, path: str, method: str, action: Action) -> Route:
+        async def serve(request: Request) -> Response:
+            given = request.headers.get("x-sandbox-token", "")
+            local = request.client is not None and request.client.host in LOOPBACK
+            if not local or not self.token or not hmac.compare_digest(given.encode(), self.token.encode()):
+                return refusal(not_found())
+            raw = await request.body()
+            try:
+                body = json.loads(raw) if raw else {}
+                return answer(await action(body, {**request.query_params, **request.path_params}))
+            except ApiError as error:
+                return refusal(error)
+            except (KeyError, TypeError, ValueError) as error:
+                return refusal(
+                    ApiError(
+                        400, "SANDBOX", f"the request lacks or misuses something ({type(error).__name__})"
+                    )
+                )
+
+        return Route("/sandbox" + path, serve, methods=[method])
+
+    def routes(self) -> list[Route]:
+        return [
+            self.route("/requests", "GET", self.requests),
+            self.route("/requests", "DELETE", self.forget_requests),
+            self.route("/holds", "POST", self.hold),
+            self.route("/holds/{id}", "GET", self.wait),
+            self.route("/holds/{id}/{verdict}", "POST", self.settle),
+            self.route("/faults", "POST", self.fault),
+            self.route("/bulk-faults", "POST", self.bulk_fault),
+            self.route("/corruptions", "POST", self.corruption),
+            self.route("/settings", "GET", self.settings),
+            self.route("/settings", "PATCH", self.change_settings),
+            self.route("/tokens", "DELETE", self.expire_tokens),
+            self.route("/jobs/{id}/results", "DELETE", self.expire_results),
+            self.route("/usage", "POST", self.usage),
+            self.route("/fill", "POST", self.fill),
+            self.route("/counts", "GET", self.counts),
+            self.route("/reset", "POST", self.reset),
+        ]
+
+    async def requests(self, body: dict[str, Any], given: dict[str, str]) -> Any:
+        return self.gate.log(int(given.get("since", "0")))
+
+    async def forget_requests(self, body: dict[str, Any], given: dict[str, str]) -> Any:
+        self.gate.entries.clear()
+        return {}
+
+    async def hold(self, body: dict[str, Any], given: dict[str, str]) -> Any:
+        if body["moment"] not in ("before", "after", "upload", "download"):
+            raise ValueError
+        made = self.gate.add_hold(body["method"], body["path"], body["nth"], body["moment"], body["bytes"])
+        return made.shown()
+
+    def _hold(self, given: dict[str, str]) -> Hold:
+        found = next((hold for hold in self.gate.holds if hold.id == int(given["id"])), None)
+        if found is None:
+            raise not_found("no such hold")
+        return found
+
+    async def wait(self, body: dict[str, Any], given: dict[str, str]) -> Any:
+        hold = self._hold(given)
+        try:
+            await asyncio.wait_for(hold.held.wait(), float(given.get("wait", "0")) + 0.01)
+        except TimeoutError:
+            pass
+        return hold.shown()
+
+    async def settle(self, body: dict[str, Any], given: dict[str, str]) -> Any:
+        hold = self._hold(given)
+        if given["verdict"] not in ("release", "drop"):
+            raise ValueError
+        hold.drop = given["verdict"] == "drop"
+        if hold.state == "waiting":
+            self.gate.holds.remove(hold)
+        hold.resume.set()
+        return hold.shown()
+
+    async def fault(self, body: dict[str, Any], given: dict[str, str]) -> Any:
+        if body["kind"] not in FAULTS:
+            raise ValueError
+        self.gate.faults.append(Fault(body["method"], body["path"], kind=body["kind"], count=body["count"]))
+        return {}
+
+    async def bulk_fault(self, body: dict[str, Any], given: dict[str, str]) -> Any:
+        self.site.worker.lock_rows += int(body.get("lock_rows", 0))
+        self.site.worker.fail_jobs += int(body.get("fail_jobs", 0))
+        return {}
+
+    async def corruption(self, body: dict[str, Any], given: dict[str, str]) -> Any:
+        return await run_in_threadpool(corrupt, self.site.org, body)
+
+    async def settings(self, body: dict[str, Any], given: dict[str, str]) -> Any:
+        return self.site.org.settings.model_dump()
+
+    async def change_settings(self, body: dict[str, Any], given: dict[str, str]) -> Any:
+        org = self.site.org
+        with org.lock:
+            org.settings = type(org.settings)(**{**org.settings.model_dump(), **body})
+            org.save_settings()
+        return org.settings.model_dump()
+
+    async def expire_tokens(self, body: dict[str, Any], given: dict[str, str]) -> Any:
+        self.site.sessions.expire_all()
+        return {}
+
+    async def expire_results(self, body: dict[str, Any], given: dict[str, str]) -> Any:
+        jobs = self.site.jobs
+        with self.site.org.lock:
+            job = replace(jobs.get(given["id"]), expired=True)
+            self.site.org.transaction([jobs.statement(job)])
+        return {}
+
+    async def usage(self, body: dict[str, Any], given: dict[str, str]) -> Any:
+        self.site.org.api_requests = int(body["api_requests"])
+        return {}
+
+    async def fill(self, body: dict[str, Any], given: dict[str, str]) -> Any:
+        org = self.site.org
+        with org.lock:
+            found = org.sobject(body["object"])
+            if found is None:
+                raise not_found("no such object")
+            changed = found.copy()
+            number = 0
+            while changed.custom_fields < int(body["fields"]):
+                number += 1
+                name = f"Sandbox_Filler_{number}__c"
+                if changed.find(name) is None:
+                    changed.put(
+                        Field(
+                            name, f"Filler {number}", "string", length=10, custom=True, metadata_type="Text"
+                        )
+                    )
+            org.save_schema([changed], {})
+            return {"custom_fields": changed.custom_fields}
+
+    async def counts(self, body: dict[str, Any], given: dict[str, str]) -> Any:
+        org = self.site.org
+        with org.lock:
+            return {name: table.count for name, table in org.tables.items() if table.sobject.createable}
+
+    async def reset(self, body: dict[str, Any], given: dict[str, str]) -> Any:
+        if body.get("records", True):
+            await run_in_threadpool(self.site.org.drop_records)
+        self.gate.reset()
+        self.site.worker.lock_rows = self.site.worker.fail_jobs = 0
+        return {}

@@ -1,0 +1,39 @@
+"""`python -m migration_sandbox.sqlserver`: serves a directory of sandbox databases on 127.0.0.1."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from .server import serve
+
+
+def main() -> NoReturn:
+    parser = argparse.ArgumentParser(prog="python -m migration_sandbox.sqlserver", description=__doc__)
+    parser.add_argument("--directory", type=Path, required=True, help="where <database>.duckdb files are")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one (default)")
+    parser.add_argument(
+        "--port-file", type=Path, help="a JSON file that says port, control_port, certificate and pid"
+    )
+    parser.add_argument("--verbose", action="store_true", help="log sessions and error numbers to stderr")
+    options = parser.parse_args()
+    logging.basicConfig(
+        level=logging.INFO if options.verbose else logging.WARNING, format="%(asctime)s %(message)s"
+    )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        serve(options.directory, options.port, options.port_file)
+    except (KeyboardInterrupt, SystemExit):
+        pass
+    # Sessions' threads may stand inside DuckDB, which doesn't survive the interpreter's own way out.
+    logging.shutdown()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
