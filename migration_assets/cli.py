@@ -40,6 +40,15 @@ def practices() -> None:
 
 
 @app.command()
+def register() -> None:
+    """Add a partition for each valid practice file now, as the sensor ``practices`` does by itself."""
+    from migration_assets.orchestration.partitions import register_practices
+
+    added = register_practices(sorted(default_platform().registry.scan().practices))
+    console.print(f"partitions added: {', '.join(added) or 'none, all are there'}")
+
+
+@app.command()
 def preflight(practice: PracticeArgument) -> None:
     """Ask the practice's SQL Server whether it can be migrated: login, tables, columns, sizes, distributions."""
     from migration_assets.migration.staging import source_tables

@@ -6,18 +6,21 @@ callers bring a pydantic model.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from yaml.constructor import ConstructorError
 
 from migration_assets.errors import ConfigurationError
 
 KeyPath = tuple[str | int, ...]
 ModelT = TypeVar("ModelT", bound=BaseModel)
+_QUOTED = re.compile(r"""'[^'<][^']+'|"[^"]+\"""")
 
 
 @dataclass(frozen=True)
@@ -59,16 +62,17 @@ class Document:
             return model.model_validate(part)
         except ValidationError as error:
             complaints = [
-                str(self.error(self._own_path(key_path, details["loc"]), *_problem(details, model), kind))
+                str(self.error(self._own_path(key_path, details), *_problem(details, model), kind))
                 for details in error.errors(include_input=False, include_url=False)
             ]
             raise kind("\n".join(complaints)) from None
 
-    def _own_path(self, base: KeyPath, location: KeyPath) -> KeyPath:
+    def _own_path(self, base: KeyPath, details: Mapping[str, Any]) -> KeyPath:
         """pydantic puts names of union branches into a location; they are no keys of the document."""
-        path = base
+        path, location = base, details["loc"]
         for position, step in enumerate(location):
-            if (*path, step) in self.lines or position == len(location) - 1:
+            is_missing = details["type"] == "missing" and position == len(location) - 1
+            if (*path, step) in self.lines or is_missing:
                 path = (*path, step)
         return path
 
@@ -83,22 +87,42 @@ def read_document(path: Path, kind: type[ConfigurationError] = ConfigurationErro
         raise kind(f"{path.name}: can't be read ({type(error).__name__}); save it as UTF-8 text") from None
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise kind(f"{path.name}, line {line}: not valid YAML ({error.problem}); mend the syntax") from None
+    except yaml.YAMLError as error:
+        raise kind(f"{path.name}, {_complaint(error, text)}; mend the syntax") from None
     if not isinstance(node, yaml.MappingNode):
         raise kind(f"{path.name}, line 1: expected keys and values; see docs/ for an example")
     lines: dict[KeyPath, int] = {(): 1}
-    _index(node, (), lines, path, kind)
-    constructor = yaml.SafeLoader("")
+    constructor = _Constructor("")
     try:
+        _index(node, (), lines, path, kind)
         data = constructor.construct_document(node)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise kind(f"{path.name}, line {line}: {error.problem}; mend the value") from None
+    except yaml.YAMLError as error:
+        raise kind(f"{path.name}, {_complaint(error, text)}; mend the value") from None
+    except RecursionError:
+        raise kind(f"{path.name}: an alias (*) refers to what it stands in; write it out") from None
     finally:
         constructor.dispose()
     return Document(path, data, lines)
+
+
+class _Constructor(yaml.SafeLoader):
+    """Names the place of a scalar that looks like a date or a number and is none (``2024-13-45``)."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError:
+            problem = "looks like a date or a number and is none, quote it if it is text"
+            raise ConstructorError(None, None, problem, node.start_mark) from None
+
+
+def _complaint(error: yaml.YAMLError, text: str) -> str:
+    """Line and problem; names that YAML's own sentence quotes (aliases, tags) may be pieces of a secret."""
+    if isinstance(error, yaml.MarkedYAMLError):
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        return f"line {line}: not valid YAML ({_QUOTED.sub('...', error.problem or 'no reason given')})"
+    line = text.count("\n", 0, getattr(error, "position", 0)) + 1
+    return f"line {line}: not valid YAML (a character that no text file holds)"
 
 
 def _index(
@@ -124,22 +148,40 @@ def _problem(details: Mapping[str, Any], model: type[BaseModel]) -> tuple[str, s
         case "missing":
             return "is missing", "add it"
         case "extra_forbidden":
-            return (
-                "is not a known key",
-                f"known keys of {model.__name__}: {', '.join(sorted(_known(model, details)))}",
-            )
+            known = sorted(_known(model, details["loc"][:-1]))
+            return "is not a known key", f"known here: {', '.join(known)}"
+        case "union_tag_invalid":
+            # pydantic's own sentence quotes what stands there.
+            return f"{details['ctx']['discriminator']} is none of {details['ctx']['expected_tags']}", "mend it"
         case _:
             return str(details["msg"]).removeprefix("Value error, "), "mend the value"
 
 
-def _known(model: type[BaseModel], details: Mapping[str, Any]) -> list[str]:
-    current: type[BaseModel] = model
-    for step in details["loc"][:-1]:
-        inner = current.model_fields.get(str(step))
-        if (
-            inner is not None
-            and isinstance(inner.annotation, type)
-            and issubclass(inner.annotation, BaseModel)
-        ):
-            current = inner.annotation
-    return [field.alias or name for name, field in current.model_fields.items()]
+def _known(model: type[BaseModel], location: KeyPath) -> set[str]:
+    """Keys of the model, or of the models of a union, that stands at pydantic's ``location``."""
+    candidates = [model]
+    for step in location:
+        annotations = [
+            field.annotation
+            for candidate in candidates
+            for name, field in candidate.model_fields.items()
+            if step in (name, field.alias)
+        ]
+        if annotations:
+            candidates = [inner for annotation in annotations for inner in _models(annotation)]
+        else:
+            # Not a key of the document but pydantic's name for a branch of a union: the model's, or its tag.
+            candidates = [each for each in candidates if step in _branch_names(each)] or candidates
+    return {field.alias or name for each in candidates for name, field in each.model_fields.items()}
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models(argument)
+
+
+def _branch_names(model: type[BaseModel]) -> set[Any]:
+    tags = (get_args(f.annotation) for f in model.model_fields.values() if get_origin(f.annotation) is Literal)
+    return {model.__name__, *(tag for each in tags for tag in each)}

@@ -89,7 +89,7 @@ def test_a_table_comes_back_as_it_went_in(warehouse: Warehouse) -> None:
             "moment": pl.Series(
                 [datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59)], dtype=pl.Datetime("us")
             ),
-            "utc": pl.Series([datetime(2026, 1, 1, tzinfo=UTC)] * 2, dtype=pl.Datetime("us", "UTC")),
+            "utc": pl.Series([datetime(2026, 1, 1, tzinfo=UTC)] * 2, dtype=pl.Datetime("ms", "UTC")),
             "raw": [b"\x00\xff", b""],
             "yes": [True, None],
         }

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
 from sqlalchemy import Engine, insert, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
@@ -45,7 +45,7 @@ class Approval(_Entry):
     """An attestation that a person approves a live upload of exactly this plan."""
 
     kind: Literal["approval"] = "approval"
-    approved_by: Annotated[str, Field(min_length=1)]
+    approved_by: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
     os_user: str
     host: str
     plan_hash: str

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from migration_assets.errors import GateClosed
-from migration_assets.migration.decisions import Approval, Decision, RehearsalCompleted
+from migration_assets.migration.decisions import Decision, RehearsalCompleted
 
 LIVE = "live"
 REHEARSAL = "rehearsal"
@@ -24,17 +24,19 @@ class Requirement:
 def requirements(
     decisions: Sequence[Decision], *, practice: str, destination: str, environment: str, plan_hash: str
 ) -> list[Requirement]:
-    """What an upload needs. A rehearsal needs nothing; live needs a clean rehearsal and an approval of
-    the same plan, the approval given after the latest rehearsal of that plan."""
-    if environment != LIVE:
+    """What an upload needs. A rehearsal needs nothing; live, and any environment that isn't a rehearsal,
+    needs a clean rehearsal and an approval of the same plan, given after the latest rehearsal of that plan.
+    """
+    if environment == REHEARSAL:
         return []
     of_plan = [each for each in decisions if each.destination == destination and each.plan_hash == plan_hash]
-    rehearsals = [each for each in of_plan if isinstance(each, RehearsalCompleted)]
-    latest = rehearsals[-1] if rehearsals else None
-    approved = any(
-        isinstance(each, Approval) and latest is not None and each.rehearsal_run_id == latest.run_id
-        for each in of_plan
-    )
+    latest: RehearsalCompleted | None = None
+    approved = False
+    for each in of_plan:
+        if isinstance(each, RehearsalCompleted):
+            latest, approved = each, False  # a rehearsal may repeat its run's id; what was approved is past
+        elif latest is not None and each.rehearsal_run_id == latest.run_id:
+            approved = True
     plan = plan_hash[:12]
     return [
         Requirement(

@@ -19,7 +19,8 @@ from typing import Any
 
 import polars as pl
 from sqlalchemy import Connection, Engine, and_, create_engine, event, exists, func, insert, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import StatementError
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from migration_assets.destinations.base import DestinationIdentity, LoadResult, ObjectSchema, OpenBatch
 from migration_assets.errors import LedgerError, LedgerMismatch
@@ -93,21 +94,26 @@ class Hold:
 
 def open_ledger_database(url: str) -> Engine:
     """``sqlite:///...`` or a Postgres URL; creates what is missing, with files only the owner can read."""
-    engine = create_engine(url)
+    # A log or an error that shows a statement would show keys and messages of records with it.
+    engine = create_engine(url, hide_parameters=True)
     if engine.dialect.name == "sqlite" and engine.url.database:
         Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         Path(engine.url.database).touch(mode=0o600)
         event.listen(engine, "connect", _durable_sqlite)
-    with _translated(url):
-        METADATA.create_all(engine)
+    with _translated(engine.url.render_as_string(hide_password=True)), engine.begin() as connection:
+        # Not create_all: it looks first and creates then, and another process may be doing the same.
+        for table in METADATA.sorted_tables:
+            connection.execute(CreateTable(table, if_not_exists=True))
+            for index in sorted(table.indexes, key=lambda each: str(each.name)):
+                connection.execute(CreateIndex(index, if_not_exists=True))
     return engine
 
 
 def _durable_sqlite(connection: Any, _record: object) -> None:
+    connection.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_SECONDS * 1000}")
     connection.execute("PRAGMA journal_mode=WAL")
     # FULL: in WAL mode NORMAL may lose the last commits in a power cut, and an intent must not be lost.
     connection.execute("PRAGMA synchronous=FULL")
-    connection.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_SECONDS * 1000}")
 
 
 @contextmanager
@@ -115,7 +121,7 @@ def _translated(where: str) -> Iterator[None]:
     """SQLAlchemy's messages quote parameters, which are keys and messages of records."""
     try:
         yield
-    except DBAPIError as error:
+    except StatementError as error:
         raise LedgerError(
             f"ledger of {where}: the database refused ({type(error.orig).__name__}); "
             "check that its disk has room and that it can be written"
@@ -376,10 +382,14 @@ class Ledger:
         return image
 
     def written_keys(self, schema: ObjectSchema) -> frozenset[str]:
-        """Keys that this ledger ever loaded: their state in the destination is ours, no before-image."""
+        """Keys that this ledger loaded, or may have loaded with the answer lost (``not_sent`` after a lost
+        job): what stands there may be ours, and what stood there before was looked at before that sending.
+        """
         events = RECORD_EVENTS.c
         query = select(events.key.distinct()).where(
-            self._is_target(RECORD_EVENTS), events.object == schema.name, events.kind == Outcome.LOADED
+            self._is_target(RECORD_EVENTS),
+            events.object == schema.name,
+            events.kind.in_([str(Outcome.LOADED), str(Outcome.NOT_SENT)]),
         )
         with self._transaction() as connection:
             return frozenset(connection.execute(query).scalars())

@@ -79,7 +79,7 @@ class RawPractice:
         return self.tables[table][self.profile.table(table).actual(logical)]
 
     def keys(self, table: str, logical_key: str) -> pl.Series:
-        return self.column(table, logical_key).cast(pl.String)
+        return self.column(table, logical_key).cast(pl.String).str.strip_chars()
 
 
 def compare(
@@ -132,24 +132,24 @@ def _corrected_column(table: str, column: str, raw: RawPractice) -> pl.Series:
 
 
 def _corrected(cells: pl.DataFrame, table: str, declared: _FieldMeaning, raw: RawPractice) -> pl.DataFrame:
-    """A listed correction changes what is expected: a bridge's underscore is a blank, all others null."""
+    """A listed correction changes what is expected: a bridge's underscore is a blank, all else nothing."""
     listed = raw.corrections.filter(
         (pl.col("source_table") == table) & (pl.col("column") == declared.column)
     ).unique(subset="source_key", keep="last")
     if listed.is_empty() or declared.and_column is not None:
         return cells
     code = pl.col("_code")
-    expected = pl.when(code.is_null()).then(_EXPECTED)
+    corrected = pl.lit(None)
     if cells.schema[_EXPECTED] == pl.String:
-        blanks = pl.col(_EXPECTED).str.replace_all("_", " ", literal=True)
-        expected = expected.when(code == "bridge_underscore").then(blanks)
+        blanks = pl.col(_EXPECTED).str.replace_all("_", " ", literal=True).str.strip_chars()
+        corrected = pl.when((code == "bridge_underscore") & (blanks != "")).then(blanks)
     joined = cells.join(
         listed.select(pl.col("source_key").alias(_RAW), pl.col("code").alias("_code")),
         on=_RAW,
         how="left",
         maintain_order="left",
     )
-    return joined.select(_RAW, expected.otherwise(None).alias(_EXPECTED))
+    return joined.select(_RAW, pl.when(code.is_null()).then(_EXPECTED).otherwise(corrected).alias(_EXPECTED))
 
 
 def _unequal(object_name: str, field: str, cells: pl.DataFrame) -> pl.DataFrame:
@@ -218,17 +218,11 @@ def _chart_rows(meaning: ObjectMeaning, chart: _ChartMeaning, raw: RawPractice) 
     rows = raw.tables[chart.table].with_columns(
         raw.keys(chart.table, chart.exam).alias("_exam"),
         raw.keys(chart.table, chart.key).alias("_key"),
-        raw.column(chart.table, chart.tooth).alias("_written"),
+        raw.column(chart.table, chart.tooth).cast(pl.String).alias("_written"),
     )
-    rows = rows.filter(~pl.col("_key").is_in(rejected))
-    spelled = rows.select("_written", system=pl.col("_exam").replace_strict(systems, default=None)).unique()
-    numbers = [
-        None if written is None or system is None else permanent_tooth(written, system)
-        for written, system in spelled.iter_rows()
-    ]
-    lookup = spelled.with_columns(pl.Series("_tooth", numbers, dtype=pl.Int64))
-    return (
-        rows.with_columns(pl.col("_exam").replace_strict(systems, default=None).alias("system"))
-        .join(lookup, on=["_written", "system"], how="left", nulls_equal=True)
-        .filter(pl.col("_tooth").is_not_null())
-    )
+    system = pl.col("_exam").replace_strict(systems, default=None, return_dtype=pl.String)
+    rows = rows.filter(~pl.col("_key").is_in(rejected)).with_columns(system.alias("_system"))
+    spelled = rows.select("_written", "_system").drop_nulls().unique()
+    numbers = [permanent_tooth(written, system) for written, system in spelled.iter_rows()]
+    lookup = spelled.with_columns(pl.Series("_tooth", numbers, dtype=pl.Int64)).drop_nulls()
+    return rows.join(lookup, on=["_written", "_system"], how="inner")

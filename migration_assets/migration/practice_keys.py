@@ -56,7 +56,7 @@ class PracticeKeys:
             return AESGCM(self._derived("before-image")).decrypt(
                 sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], bound_to.encode()
             )
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # ValueError: too short to hold a nonce
             raise ConfigurationError(
                 f"practice {self._practice}: a before-image can't be decrypted; "
                 "encryption_key differs from the one it was written with, so restore that one"

@@ -7,7 +7,8 @@ invisible to the comparison of meaning. Tooth numbers are converted by arithmeti
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -15,12 +16,23 @@ import polars as pl
 
 from migration_assets.panda.profile import ChartConventions
 
-ReadAs = Literal["text", "lines", "date", "day", "moment", "number", "flag", "reference", "numbering_system"]
+ReadAs = Literal[
+    "text", "lines", "date", "day", "moment", "number", "flag", "sex", "reference", "numbering_system"
+]
 QUADRANTS = ("UR", "UL", "LL", "LR")
 _TEETH_A_QUADRANT = 8
+_UNIVERSAL = re.compile(r"[1-9]|[12][0-9]|3[0-2]")
+_FDI = re.compile(r"[1-4][1-8]")
 _PALMER_FIRST = re.compile(r"(UR|UL|LL|LR)[- ]?([1-8])")
 _PALMER_LAST = re.compile(r"([1-8])[- ]?(UR|UL|LL|LR)")
-_SYSTEMS = {"UNIVERSAL": "Universal", "FDI": "FDI", "PALMER": "Palmer"}
+# Zsigmondy's cross: the corner behind the number for the patient's right, before it for the left.
+_PALMER_CORNERS = {"┘": "UR", "⏌": "UR", "└": "UL", "⎿": "UL", "┌": "LL", "⎾": "LL", "┐": "LR", "⏋": "LR"}
+_SYSTEMS = {
+    "Universal": ("UNIVERSAL", "UNIVERSAL/NATIONAL", "JP"),
+    "FDI": ("FDI", "FDI WORLD DENTAL FEDERATION", "ISO", "ISO 3950", "JO"),
+    "Palmer": ("PALMER", "ZSIGMONDY-PALMER"),
+}
+_SEXES = {"M": ("M", "MALE"), "F": ("F", "FEMALE"), "X": ("X",), "U": ("U", "UNKNOWN")}
 
 
 def read(raw: pl.Series, kind: ReadAs, zone: ZoneInfo) -> pl.Series:
@@ -29,25 +41,21 @@ def read(raw: pl.Series, kind: ReadAs, zone: ZoneInfo) -> pl.Series:
         case "text" | "lines":
             stripped = raw.cast(pl.String).str.strip_chars()
             return stripped.replace("", None)
-        case "date":
+        case "date" | "day":
             return raw.cast(pl.Date)
-        case "day":
-            return pl.Series(raw.name, [_day(value) for value in raw], dtype=pl.Date)
         case "moment":
-            moments = [_moment(value, zone) for value in raw]
+            moments = [_moment(value, zone) for value in raw.cast(pl.Datetime("ms"))]
             return pl.Series(raw.name, moments, dtype=pl.Datetime("ms", "UTC"))
         case "number":
             return raw.cast(pl.Float64)
         case "flag":
             return raw.cast(pl.Boolean).fill_null(value=False)  # a checkbox has no third state
+        case "sex":
+            return _by_word(raw, _SEXES)
         case "reference":
-            return raw.cast(pl.String)
+            return raw.cast(pl.String).str.strip_chars()
         case "numbering_system":
-            return pl.Series(raw.name, [_system(value) for value in raw], dtype=pl.String)
-
-
-def _day(value: datetime | None) -> date | None:
-    return None if value is None else value.date()
+            return _by_word(raw, _SYSTEMS)
 
 
 def _moment(value: datetime | None, zone: ZoneInfo) -> datetime | None:
@@ -55,19 +63,22 @@ def _moment(value: datetime | None, zone: ZoneInfo) -> datetime | None:
     return None if value is None else value.replace(tzinfo=zone, fold=0).astimezone(UTC)
 
 
-def _system(value: str | None) -> str | None:
-    return None if value is None else _SYSTEMS.get(value.strip().upper())
+def _by_word(raw: pl.Series, spellings: Mapping[str, tuple[str, ...]]) -> pl.Series:
+    """The word whose spellings hold the cell's, whatever its case and spaces; null for any other."""
+    words = {spelling: word for word, known in spellings.items() for spelling in known}
+    plain = (None if cell is None else " ".join(str(cell).upper().split()) for cell in raw)
+    return pl.Series(raw.name, [words.get(cell or "") for cell in plain], dtype=pl.String)
 
 
 def permanent_tooth(written: str, system: str) -> int | None:
     """Universal number 1-32 of a permanent tooth as the practice wrote it; None for any other tooth."""
     text = written.strip().upper()
     if system == "Universal":
-        return int(text) if text.isdigit() and 1 <= int(text) <= len(QUADRANTS) * _TEETH_A_QUADRANT else None
+        return int(text) if _UNIVERSAL.fullmatch(text) else None
     if system == "FDI":
-        if not re.fullmatch(r"[1-4][1-8]", text):
-            return None
-        return _from_midline(int(text[0]) - 1, int(text[1]))
+        return _from_midline(int(text[0]) - 1, int(text[1])) if _FDI.fullmatch(text) else None
+    for corner, quadrant in _PALMER_CORNERS.items():
+        text = text.replace(corner, quadrant)
     if found := _PALMER_FIRST.fullmatch(text):
         return _from_midline(QUADRANTS.index(found[1]), int(found[2]))
     if found := _PALMER_LAST.fullmatch(text):
@@ -86,10 +97,12 @@ def chart_number(raw: pl.Series, measure: str, chart: ChartConventions) -> pl.Se
     """Raw depth or recession in mm; recession positive where the margin lies apical of the CEJ."""
     values = raw.cast(pl.Float64)
     if chart.not_charted is not None:
-        values = values.set(values == float(chart.not_charted), None)
+        values = values.set((values == float(chart.not_charted)).fill_null(value=False), None)
     if measure != "Recession":
         return values
-    if chart.overgrowth_offset is not None:
-        over = values > chart.overgrowth_offset
-        values = values.zip_with(~over.fill_null(value=False), -(values - chart.overgrowth_offset))
-    return -values if chart.recession_positive == "coronal" else values
+    apical = -values if chart.recession_positive == "coronal" else values
+    if chart.overgrowth_offset is None:
+        return apical
+    # 105 is an overgrowth of 5 mm whatever the sign of the others means.
+    over = (values > chart.overgrowth_offset).fill_null(value=False)
+    return apical.zip_with(~over, chart.overgrowth_offset - values)

@@ -15,7 +15,7 @@ from migration_assets.objects.base import UTC_MS
 
 @dataclass(frozen=True)
 class UtcTimes:
-    """``times`` Datetime("ms", "UTC"); Boolean ``gap`` and ``fold``: the local time didn't exist, or twice."""
+    """``times`` Datetime("ms", "UTC"); ``gap``, ``fold``: the local time didn't exist, or twice."""
 
     times: pl.Series
     gap: pl.Series

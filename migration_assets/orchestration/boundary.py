@@ -39,7 +39,8 @@ def errors_without_values() -> Iterator[None]:
         )
     else:
         return
-    raise failure
+    # The context manager runs while the original is being handled, so its chain has to be cut explicitly.
+    raise failure from None
 
 
 def _places(error: BaseException) -> str:

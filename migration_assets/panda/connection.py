@@ -172,7 +172,8 @@ def connection_string(settings: SourceSettings) -> str:
         "DATABASE": resolve(settings.database),
         "UID": resolve(settings.username),
         "PWD": settings.password.value(),
-        "Encrypt": "yes",
+        # The driver compares with a given certificate under strict (TDS 8.0) alone; tried with 18.6.
+        "Encrypt": "yes" if settings.server_certificate is None else "strict",
         "TrustServerCertificate": "yes" if settings.trust_server_certificate else "no",
         "ApplicationIntent": "ReadOnly",
         "APP": APPLICATION_NAME,

@@ -38,7 +38,7 @@ _EXTRACTIONS_COLUMNS: dict[str, pl.DataType] = {
     "logical_table": pl.String(),
     "source_table": pl.String(),
     "rows": pl.Int64(),
-    "extracted_at": pl.Datetime("us", "UTC"),
+    "extracted_at": pl.Datetime("ms", "UTC"),
     "isolation": pl.String(),
     "min_active_rowversion": pl.String(),
     "change_tracking_version": pl.Int64(),

@@ -124,8 +124,8 @@ _RULES = (
     _Rule(
         SourceUnreachable,
         "the server's certificate isn't trusted",
-        "have the practice's server use a trusted certificate, name its file in "
-        "'source.server_certificate', or set 'source.trust_server_certificate' on a network you trust",
+        "add its certificate to this machine's trusted ones, name its file in 'source.server_certificate' "
+        "(SQL Server 2022 and later), or set 'source.trust_server_certificate' on a network you trust",
         texts=("certificate", "ssl provider"),
     ),
     _Rule(

@@ -8,7 +8,7 @@ is right shows there or nowhere.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from migration_assets.errors import SourceLoginCanWrite
@@ -111,8 +111,9 @@ class PreflightReport:
         }
 
 
-def preflight(source: Source, profile: Profile) -> PreflightReport:
-    """Asks the server; changes nothing.
+def preflight(source: Source, profile: Profile, tables: Collection[str] | None = None) -> PreflightReport:
+    """Asks the server; changes nothing. ``tables`` are the logical ones that must be there (default: all
+    of the profile); the others are counted as not in scope.
 
     Raises SourceLoginCanWrite, SourceTableMissing, SourceColumnMissing, or what connecting raises.
     """
@@ -120,17 +121,19 @@ def preflight(source: Source, profile: Profile) -> PreflightReport:
         query: Query = connection.rows
         catalog = read_catalog(query)
         _refuse_writing_login(query, profile)
-        found = catalog.fitting(profile, profile.tables)
+        needed = profile.tables if tables is None else tables
+        found = catalog.fitting(profile, needed)
         distributions = tuple(
             Distribution(name, _histogram(query, profile.table(logical), found[logical], columns))
             for logical, columns, name in _DISTRIBUTIONS
+            if logical in found
         )
         return PreflightReport(
             server=_server(query, catalog),
             tables=tuple(_table(query, profile, logical, table) for logical, table in found.items()),
-            not_in_scope=count_outside(query, catalog.outside(profile.tables.values())),
+            not_in_scope=count_outside(query, catalog.outside(profile.table(name) for name in needed)),
             distributions=distributions,
-            recession_by_sign=_by_sign(next(d for d in distributions if d.name.startswith("recession"))),
+            recession_by_sign=_by_sign([each for each in distributions if each.name.startswith("recession")]),
         )
 
 
@@ -215,9 +218,9 @@ def _histogram(query: Query, declared: TableProfile, table: SourceTable, columns
     return dict(counts.most_common(_MANY_CODES))
 
 
-def _by_sign(recession: Distribution) -> dict[str, int]:
+def _by_sign(recession: Sequence[Distribution]) -> dict[str, int]:
     signs = {"negative": 0, "0": 0, "positive": 0, "100 and above": 0, "(null)": 0}
-    for value, count in recession.counts.items():
+    for value, count in (pair for each in recession for pair in each.counts.items()):
         if value == "(null)":
             sign = value
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from migration_assets.errors import ConfigurationError
 from migration_assets.practice import NumberOrEnv, Secret, Settings, TextOrEnv, resolve
@@ -16,7 +16,9 @@ class SourceSettings(Settings):
     """A read-only SQL login. The connection is always encrypted.
 
     ``trust_server_certificate`` accepts any certificate and is meant for a practice's own network only;
-    ``server_certificate`` is the path of a PEM or DER file which the server's certificate must equal.
+    ``server_certificate`` is the path of a PEM or DER file which the server's certificate must equal; it
+    needs SQL Server 2022 or later (TDS 8.0). For an older one add its certificate to this machine's trusted
+    ones (Linux: the file that SSL_CERT_FILE names).
     ``driver`` overrides the discovery of the ODBC driver: its installed name, or a path to its library.
     ``query_timeout_seconds`` bounds the wait for a statement's first row (0: no bound).
     """
@@ -32,6 +34,12 @@ class SourceSettings(Settings):
     login_timeout_seconds: Annotated[int, Field(ge=1, le=600)] = 15
     query_timeout_seconds: Annotated[int, Field(ge=0, le=86_400)] = 600
     driver: str | None = None
+
+    @model_validator(mode="after")
+    def _one_way_to_verify(self) -> SourceSettings:
+        if self.trust_server_certificate and self.server_certificate is not None:
+            raise ValueError("'trust_server_certificate' and 'server_certificate' exclude each other")
+        return self
 
     def resolved_port(self) -> int:
         """Raises ConfigurationError where the variable or the file holds no port number."""

@@ -28,11 +28,14 @@ def write_reconciliation(reconciliation: Reconciliation, directory: Path) -> Pat
 
 
 def read_reconciliation(directory: Path) -> Reconciliation:
-    """Raises ConfigurationError where nothing was reconciled yet."""
+    """Raises ConfigurationError where nothing was reconciled yet, or by another version."""
     path = directory / FILE_NAME
     if not path.exists():
         raise ConfigurationError(f"{path} isn't there; materialise the environment's reconciliation first")
-    return Reconciliation.model_validate_json(path.read_text(encoding="utf-8"))
+    try:
+        return Reconciliation.model_validate_json(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise ConfigurationError(f"{path} can't be read by this version; reconcile again") from None
 
 
 def render(reconciliation: Reconciliation) -> RenderableType:

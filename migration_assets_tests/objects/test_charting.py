@@ -1,4 +1,5 @@
 from decimal import Decimal
+from typing import Any
 
 import polars as pl
 import pytest
@@ -91,7 +92,7 @@ def test_rows_of_an_exam_that_is_rejected_itself_are_staged() -> None:
         ("Furcation_L", 5, "furcation_out_of_range"),
     ],
 )
-def test_a_measure_outside_its_range_rejects_the_row(column: str, value: object, code: str) -> None:
+def test_a_measure_outside_its_range_rejects_the_row(column: str, value: Any, code: str) -> None:
     assert reasons(staged(charted(**{column: value}))) == [("100", column, code)]
 
 
@@ -111,7 +112,7 @@ def test_a_measure_outside_its_range_rejects_the_row(column: str, value: object,
     ],
 )
 def test_a_measure_within_its_range_is_staged_and_zero_is_a_value(
-    column: str, value: object, canonical: str
+    column: str, value: Any, canonical: str
 ) -> None:
     told = staged(charted(**{column: value}))
     assert told.rows[canonical].item() == value
@@ -189,9 +190,9 @@ def test_a_csv_export_stages_as_the_database_does() -> None:
         chart=[charted(100, Recession_B=-2, BOP_MB=True, Furcation_M=1), charted(101, Tooth="4")]
     )
     typed = stage_raw(raw)["charting"].rows
-    texts = {name: pl.String for name in CHART if name != "RowVer"}
+    texts = [pl.col(name).cast(pl.String) for name in CHART if name != "RowVer"]
     flags = [name for name, dtype in CHART.items() if dtype == pl.Boolean]
-    exported = raw["PeriodontalCharting"].with_columns(pl.col(flags).cast(pl.Int8)).cast(texts)
+    exported = raw["PeriodontalCharting"].with_columns(pl.col(flags).cast(pl.Int8)).with_columns(texts)
     raw["PeriodontalCharting"] = exported
     assert stage_raw(raw)["charting"].rows.equals(typed)
 

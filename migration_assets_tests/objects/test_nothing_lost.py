@@ -46,9 +46,8 @@ def _values(dtype: pl.DataType) -> st.SearchStrategy[object]:
         return st.one_of(st.none(), st.sampled_from([Decimal(0), Decimal("1.5"), top, -top]))
     if dtype == pl.UInt8:
         return st.one_of(st.none(), st.integers(0, 6), st.just(255))
-    if dtype.is_integer():
-        return st.one_of(st.none(), st.integers(-12, 25))
-    return st.none() if dtype == pl.Binary else _texts
+    whole = st.one_of(st.none(), st.integers(-12, 25))
+    return whole if dtype.is_integer() else st.none() if dtype == pl.Binary else _texts
 
 
 def _rows(schema: dict[str, pl.DataType], **known: st.SearchStrategy[object]) -> st.SearchStrategy[list[Row]]:

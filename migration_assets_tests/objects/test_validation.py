@@ -1,6 +1,9 @@
+from typing import Any
+
 import pandera.polars as pa
 import polars as pl
 import pytest
+from pandera.config import ValidationDepth, config_context
 from pandera.polars import PolarsData
 
 from migration_assets.objects import validation
@@ -33,7 +36,7 @@ class Raising(pa.DataFrameModel):
     @pa.check("size", name="size_out_of_range")
     @classmethod
     def _size(cls, data: PolarsData) -> pl.LazyFrame:
-        raise ValueError("Zqxvalue")
+        raise ValueError(f"Zqxvalue of {data.key}")
 
 
 def candidates(rows: pl.DataFrame, *refusals: Refusal, parent: str | None = "owner") -> Candidates:
@@ -136,21 +139,11 @@ def test_a_frame_that_is_not_as_the_schema_says_never_passes(broken: pl.DataFram
 
 
 @pytest.mark.parametrize(
-    ("variable", "value"),
-    [("PANDERA_VALIDATION_ENABLED", "False"), ("PANDERA_VALIDATION_DEPTH", "SCHEMA_ONLY")],
+    "off", [{"validation_enabled": False}, {"validation_depth": ValidationDepth.SCHEMA_ONLY}], ids=str
 )
-def test_the_environment_cannot_switch_the_checks_off(
-    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from pandera import config
-
-    monkeypatch.setenv(variable, value)
-    config.reset_config_context(config._config_from_env_vars())
-    try:
+def test_nobody_outside_can_switch_the_checks_off(off: dict[str, Any]) -> None:
+    with config_context(**off):
         assert judge(candidates(samples(40)), Sample).rejects.height == 1
-    finally:
-        monkeypatch.undo()
-        config.reset_config_context(config._config_from_env_vars())
 
 
 def test_a_check_that_breaks_stops_staging_without_quoting_a_value() -> None:

@@ -1,4 +1,4 @@
-"""Helpers for tests against the Salesforce sandbox: metadata packages as zips, jobs run to their end, CSV read.
+"""Helpers for tests against the Salesforce sandbox: metadata zips, jobs run to their end, CSV read.
 
 Nothing here imports the server's internals: it speaks HTTP like any client.
 """
@@ -13,7 +13,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 import requests
-from simple_salesforce import Salesforce
+from simple_salesforce.api import Salesforce
 
 from migration_sandbox.salesforce.launch import SalesforceSandbox
 
@@ -51,15 +51,19 @@ def picklist_xml(values: Iterable[str], restricted: bool = True) -> str:
 
 def object_xml(label: str, sharing: str = "ReadWrite", activities: bool = False) -> str:
     return (
-        element("label", label) + element("pluralLabel", label + "s") + "<deploymentStatus>Deployed</deploymentStatus>"
-        + element("sharingModel", sharing) + element("enableActivities", activities)
-        + "<nameField><label>Number</label><type>AutoNumber</type><displayFormat>N-{00000}</displayFormat></nameField>"
-    )  # fmt: skip
+        element("label", label)
+        + element("pluralLabel", label + "s")
+        + "<deploymentStatus>Deployed</deploymentStatus>"
+        + element("sharingModel", sharing)
+        + element("enableActivities", activities)
+        + "<nameField><label>Number</label><type>AutoNumber</type>"
+        + "<displayFormat>N-{00000}</displayFormat></nameField>"
+    )
 
 
 @dataclass
 class Package:
-    """A metadata zip. objects: object name -> XML inside `<CustomObject>`; whole: those named as CustomObject."""
+    """A metadata zip: object name -> XML inside `<CustomObject>`, and the same for permission sets."""
 
     objects: Mapping[str, str] = field(default_factory=dict)
     permission_sets: Mapping[str, str] = field(default_factory=dict)
@@ -91,7 +95,8 @@ class Package:
 
 def grants_xml(label: str, fields: Iterable[str]) -> str:
     return element("label", label) + "".join(
-        f"<fieldPermissions><editable>true</editable>{element('field', path)}<readable>true</readable></fieldPermissions>"
+        f"<fieldPermissions><editable>true</editable>{element('field', path)}"
+        "<readable>true</readable></fieldPermissions>"
         for path in fields
     )
 
@@ -103,7 +108,7 @@ class Deployed:
     total: int
 
 
-def deploy(client: Salesforce, package: Package, sandbox: bool = False) -> Deployed:
+def deploy(client: Any, package: Package, sandbox: bool = False) -> Deployed:
     """Deploy through simple-salesforce and wait for the end."""
     number, _ = client.deploy(io.BytesIO(package.zip()), sandbox=sandbox)["asyncId"], None
     deadline = time.monotonic() + 30
@@ -116,7 +121,7 @@ def deploy(client: Salesforce, package: Package, sandbox: bool = False) -> Deplo
     raise AssertionError("the deployment didn't end")
 
 
-def grant(client: Salesforce, name: str, fields: Iterable[str]) -> None:
+def grant(client: Any, name: str, fields: Iterable[str]) -> None:
     """Deploy a permission set over fields and assign it to the API user."""
     assert deploy(client, Package(permission_sets={name: grants_xml(name, fields)})).status == "Succeeded"
     found = client.query(f"SELECT Id FROM PermissionSet WHERE Name = '{name}'")["records"][0]["Id"]
@@ -194,3 +199,76 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]], line_endin
     writer.writerow(header)
     writer.writerows(rows)
     return made.getvalue()
+
+
+@dataclass
+class Opened:
+    """A running org with a session of its API user."""
+
+    sandbox: SalesforceSandbox
+    token: str
+    client: Any
+    bulk: Bulk
+
+
+def trusting_session(sandbox: SalesforceSandbox) -> requests.Session:
+    """A session that verifies the sandbox's certificate (and isn't overruled by REQUESTS_CA_BUNDLE)."""
+    session = requests.Session()
+    session.trust_env = False
+    session.verify = str(sandbox.ca_path)
+    return session
+
+
+def sign_in(sandbox: SalesforceSandbox) -> Opened:
+    session = trusting_session(sandbox)
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": sandbox.client_id,
+        "client_secret": sandbox.client_secret,
+    }
+    token = session.post(f"{sandbox.url}/services/oauth2/token", data=form, timeout=30).json()["access_token"]
+    client = Salesforce(session_id=token, instance_url=sandbox.url, session=session, version=VERSION)
+    return Opened(sandbox, token, client, Bulk(sandbox, token))
+
+
+KEY = field_xml("PANDA_Key__c", "Text", "PANDA Key", length=100, externalId=True, unique=True)
+EXAM_FIELDS = (
+    KEY
+    + field_xml("Contact__c", "Lookup", referenceTo="Contact", relationshipName="Exams")
+    + field_xml("Notes__c", "LongTextArea", length=131072, visibleLines=5)
+    + field_xml("Depth__c", "Number", precision=2, scale=0)
+    + field_xml("Cost__c", "Currency", precision=18, scale=2)
+    + field_xml("Exam_Date__c", "Date")
+    + field_xml("Seen_At__c", "DateTime")
+    + field_xml("Flag__c", "Checkbox", defaultValue=False)
+    + field_xml("System__c", "Picklist", inner=picklist_xml(["Universal", "FDI"]))
+    + field_xml("Code__c", "Text", length=10)
+)
+EXAM_NAMES = (
+    "PANDA_Key__c", "Contact__c", "Notes__c", "Depth__c", "Cost__c", "Exam_Date__c", "Seen_At__c", "Flag__c",
+    "System__c", "Code__c",
+)  # fmt: skip
+
+
+def make_exam_schema(client: Any) -> None:
+    """Contact and Event with a key, and Exam__c with a field of each kind; all granted."""
+    package = Package(
+        {
+            "Contact": KEY,
+            "Account": KEY,
+            "Exam__c": object_xml("Exam", activities=True) + EXAM_FIELDS,
+            "Activity": KEY,
+        }
+    )
+    done = deploy(client, package)
+    assert done.status == "Succeeded", done.errors
+    grant(
+        client,
+        "Migration",
+        [
+            "Contact.PANDA_Key__c",
+            "Account.PANDA_Key__c",
+            "Activity.PANDA_Key__c",
+            *(f"Exam__c.{name}" for name in EXAM_NAMES),
+        ],
+    )

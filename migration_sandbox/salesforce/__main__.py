@@ -62,6 +62,7 @@ def main() -> None:
         proxy_headers=False,
         server_header=False,
         timeout_keep_alive=120,
+        timeout_graceful_shutdown=1,
         ssl_certfile=None if tls is None else str(tls.certificate),
         ssl_keyfile=None if tls is None else str(tls.key),
     )

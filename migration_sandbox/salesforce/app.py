@@ -31,7 +31,7 @@ def build(org: Org, credentials: Credentials, control_token: str) -> Gate:
     site = Site(org, Sessions(org, credentials), jobs, Worker(org, jobs))
     deployer = Deployer(org)
 
-    async def nothing_there(request: Request, error: Exception) -> Response:
+    async def nothing_there(request: Request, _error: Exception) -> Response:
         refused = not_found()
         try:
             site.sessions.check(request.headers.get("authorization"))
@@ -41,12 +41,15 @@ def build(org: Org, credentials: Credentials, control_token: str) -> Gate:
         response.headers.update(usage(site))
         return response
 
-    async def wrong_method(request: Request, error: Exception) -> Response:
+    async def wrong_method(request: Request, _error: Exception) -> Response:
         message = f"HTTP Method '{request.method}' not allowed."
         return refusal(ApiError(405, "METHOD_NOT_ALLOWED", message))
 
+    async def broken(_request: Request, _error: Exception) -> Response:
+        return refusal(ApiError(500, "UNKNOWN_EXCEPTION", "An unexpected error occurred in the sandbox"))
+
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         site.worker.start()
         deployer.start()
         yield
@@ -54,7 +57,9 @@ def build(org: Org, credentials: Credentials, control_token: str) -> Gate:
         site.worker.stop()
         org.close()
 
-    app = Starlette(exception_handlers={404: nothing_there, 405: wrong_method}, lifespan=lifespan)
+    app = Starlette(
+        exception_handlers={404: nothing_there, 405: wrong_method, 500: broken}, lifespan=lifespan
+    )
     app.router.redirect_slashes = False
     gate = Gate(app)
     app.router.routes.extend(

@@ -1,8 +1,8 @@
 """Sessions: the OAuth token endpoint, and what an Authorization header is worth.
 
-Client credentials, a JWT bearer assertion signed by a key that the org knows, or one fixed access token from the
-environment. Errors are OAuth's (`{"error", "error_description"}`) with Salesforce's descriptions. SOAP login and
-the username-password grant are refused, as orgs now do.
+Client credentials, a JWT bearer assertion signed by a key that the org knows, or one fixed access token
+from the environment. Errors are OAuth's (`{"error", "error_description"}`) with Salesforce's descriptions.
+SOAP login and the username-password grant are refused, as orgs now do.
 """
 
 import base64

@@ -1,7 +1,7 @@
 """Bulk API 2.0 over HTTP: ingest and query jobs, uploads to disk, results in pieces and in no fixed order."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import polars as pl
@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from migration_sandbox.salesforce.bulk_csv import DELIMITERS, LINE_ENDINGS
+from migration_sandbox.salesforce.bulk_csv import DELIMITERS, LINE_ENDINGS, lines
 from migration_sandbox.salesforce.errors import ApiError, not_found
 from migration_sandbox.salesforce.jobs import COMPLETE, FINISHED, OPEN, UPLOADED, Job, set_state, shown
 from migration_sandbox.salesforce.rest_rows import key_field
@@ -27,7 +27,6 @@ from migration_sandbox.salesforce.web import (
     refusal,
     usage,
 )
-from migration_sandbox.salesforce.worker import raw_rows
 
 INGEST = ("insert", "update", "upsert", "delete", "hardDelete")
 LIST_ROWS = 1000
@@ -81,7 +80,8 @@ def create_ingest(call: Call) -> Response:
             key = key_field(site.org, sobject, key).name
         except ApiError:
             raise _invalid(
-                f"Field name provided, {key} does not match an External ID, Salesforce Id, or indexed field for {sobject.name}"
+                f"Field name provided, {key} does not match an External ID, Salesforce Id, or indexed "
+                f"field for {sobject.name}"
             ) from None
     job = site.jobs.create(
         "ingest", OPEN, call.version, object=sobject.name, operation=operation,
@@ -122,10 +122,6 @@ def create_query(call: Call) -> Response:
     )
     site.worker.wake()
     return answer(shown(job))
-
-
-def _kind(call: Call) -> str:
-    return "query" if "/query" in call.path.get("kind", "") else "ingest"
 
 
 def _get(kind: str) -> Callable[[Call], Response]:
@@ -183,44 +179,48 @@ def _delete(kind: str) -> Callable[[Call], Response]:
     return handler
 
 
-def _csv(frame: pl.DataFrame, header: bool) -> bytes:
-    return frame.write_csv(include_header=header, quote_style="always").encode()
+FRONT = {
+    "successfulResults": ("sf__Id", "sf__Created"),
+    "failedResults": ("sf__Id", "sf__Error"),
+    "unprocessedrecords": (),
+}
 
 
-def _result_rows(call: Call, job: Job, kind: str, number: int, content: bytes) -> pl.DataFrame:
-    """The rows of one batch that belong to a result: their columns as sent, with sf__ columns in front."""
-    jobs = call.site.jobs
-    sent = raw_rows(jobs, job, content, number)
-    sent = sent.rename({name: f"in{name}" for name in sent.columns})
-    path = jobs.batch_result(job.id, number)
-    done = path.exists()
+def _cells(values: Sequence[str], delimiter: str) -> bytes:
+    return delimiter.join('"' + value.replace('"', '""') + '"' for value in values).encode()
+
+
+def _batch_lines(call: Call, job: Job, kind: str, number: int, sent: list[bytes]) -> list[bytes]:
+    """The lines of one batch that belong to a result: as they were sent, with the sf__ cells in front."""
+    delimiter = DELIMITERS[job.delimiter]
+    path = call.site.jobs.batch_result(job.id, number)
+    if not path.exists():
+        return sent if kind == "unprocessedrecords" else []
     if kind == "unprocessedrecords":
-        return sent.clear() if done else sent
-    if not done:
-        return sent.clear()
-    result = pl.read_ipc(path)
-    joined = sent.with_columns(result["id"], result["created"].cast(pl.String), result["error"])
-    if kind == "successfulResults":
-        return joined.filter(pl.col("error").is_null()).select("id", "created", *sent.columns)
-    return joined.filter(pl.col("error").is_not_null()).select("id", "error", *sent.columns)
+        return []
+    result = pl.read_ipc(path).with_columns(pl.col("created").cast(pl.String)).with_row_index("row")
+    wanted = pl.col("error").is_null() if kind == "successfulResults" else pl.col("error").is_not_null()
+    second = "created" if kind == "successfulResults" else "error"
+    rows = result.filter(wanted).select("row", pl.col("id").fill_null(""), second)
+    front = delimiter.encode()
+    return [_cells((key, told), delimiter) + front + sent[row] for row, key, told in rows.iter_rows()]
 
 
 def _pieces(call: Call, job: Job, kind: str) -> Iterator[bytes]:
-    front = {"successfulResults": ["sf__Id", "sf__Created"], "failedResults": ["sf__Id", "sf__Error"]}.get(
-        kind, []
-    )
-    yield _csv(pl.DataFrame({str(at): [name] for at, name in enumerate([*front, *job.header])}), False)
+    header = _cells([*FRONT[kind], *job.header], DELIMITERS[job.delimiter])
+    yield header + LINE_ENDINGS[job.line_ending]
     jobs = call.site.jobs
     with jobs.org.lock:
-        rows = jobs.org.db.execute("SELECT number FROM batches WHERE job = ?", [job.id]).fetchall()
-    numbers = sorted(number for (number,) in rows)
+        batches = jobs.org.db.execute(
+            "SELECT number, start, stop FROM batches WHERE job = ? ORDER BY number", [job.id]
+        ).fetchall()
     order = random.Random(job.id + kind)
-    order.shuffle(numbers)
-    content = jobs.content(job).read_bytes() if numbers else b""
-    for number in numbers:
-        frame = _result_rows(call, job, kind, number, content)
-        if frame.height:
-            yield _csv(frame.sample(fraction=1.0, shuffle=True, seed=order.getrandbits(32)), False)
+    order.shuffle(batches)
+    content = jobs.content(job).read_bytes() if batches else b""
+    for number, start, stop in batches:
+        found = _batch_lines(call, job, kind, number, lines(content[start:stop], job.line_ending))
+        order.shuffle(found)
+        yield b"".join(found)
 
 
 def _results(kind: str) -> Callable[[Call], Response]:
@@ -279,10 +279,12 @@ def upload(site: Site) -> Any:
                 )
             if job.uploaded:
                 raise ApiError(
-                    400, "CLIENTINPUTERROR",
-                    f"Found multiple contents for job: <{job.id}>, please 'Close' / 'Abort' / 'Delete' the current Job "
+                    400,
+                    "CLIENTINPUTERROR",
+                    f"Found multiple contents for job: <{job.id}>, please 'Close' / 'Abort' / 'Delete' "
+                    f"the current Job "
                     "then create a new Job and make sure you only do 'PUT' once on a given Job.",
-                )  # fmt: skip
+                )
             if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "text/csv":
                 raise ApiError(415, "UNSUPPORTED_MEDIA_TYPE", "The content of an ingest job is text/csv")
             await _receive(request, job)

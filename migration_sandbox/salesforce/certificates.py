@@ -1,4 +1,4 @@
-"""TLS for a server that lives for a test: a certificate authority of its own and a certificate for loopback."""
+"""TLS for a server that lives for a test: an authority of its own and a certificate for loopback."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -48,9 +48,16 @@ def make(folder: Path) -> Certificates:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     authority, server = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     usage = x509.KeyUsage(
-        digital_signature=True, key_cert_sign=True, crl_sign=True, content_commitment=False, key_encipherment=False,
-        data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False,
-    )  # fmt: skip
+        digital_signature=True,
+        key_cert_sign=True,
+        crl_sign=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
     ca = (
         _builder("Sandbox CA", "Sandbox CA", authority.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)

@@ -85,14 +85,14 @@ def _save_runs(
     if all_or_none and len(runs) > 1:
         raise ApiError(400, "INVALID_REQUEST", "allOrNone over several objects is not part of this sandbox")
     for sobject, rows in runs:
+        failed: dict[int, RowError] = {}
 
-        def also(outcome: Outcome) -> list[Statement]:
+        def also(outcome: Outcome, failed: dict[int, RowError] = failed) -> list[Statement]:
             if all_or_none and outcome.errors:
                 failed.update(outcome.errors)
                 raise _RolledBack
             return []
 
-        failed: dict[int, RowError] = {}
         try:
             outcome = save(org, batch_of(org, sobject, operation, rows, key), also)
         except _RolledBack:
@@ -108,7 +108,7 @@ def _insert_or_update(operation: str) -> Handler:
         typed = []
         for record in records:
             sobject = writable(org, _type(record))
-            cells = flatten(org, sobject, record)
+            cells = flatten(record)
             if "id" in cells:
                 cells["Id"] = cells.pop("id")
             typed.append((sobject, cells))
@@ -127,7 +127,7 @@ def upsert(call: Call) -> Response:
             raise ApiError(
                 400, "INVALID_TYPE", "All records of an upsert are of the object that the path names"
             )
-    typed = [(sobject, flatten(org, sobject, record)) for record in records]
+    typed = [(sobject, flatten(record)) for record in records]
     return answer(_save_runs(org, "upsert", typed, None if key.type == "id" else key, all_or_none))
 
 
@@ -164,7 +164,7 @@ def remove(call: Call) -> Response:
 
 
 def _lookup(results: dict[str, Any], name: str, path: str) -> Any:
-    value = results.get(name)
+    value: Any = results.get(name)
     for part in re.findall(r"\.(\w+)|\[(\d+)\]", path):
         try:
             value = value[part[0]] if part[0] else value[int(part[1])]
@@ -225,7 +225,7 @@ def _inner_routes() -> list[Route]:
         ("read", record, "GET"), ("update", record, "PATCH"), ("remove", record, "DELETE"),
         ("upsert", by_key, "PATCH"), ("query", root + "/query", "GET"), ("query", root + "/query/", "GET"),
     ]  # fmt: skip
-    return [Route(path, lambda request: None, methods=[method], name=name) for name, path, method in plan]
+    return [Route(path, lambda _: None, methods=[method], name=name) for name, path, method in plan]
 
 
 def composite(call: Call) -> Response:

@@ -84,8 +84,8 @@ class Control:
     ) -> HeldRequest:
         """Hold the nth request from now whose path contains the regular expression `path`.
 
-        moment: `before` or `after` it is processed; `upload` after `size` bytes of its body were read; `download`
-        after `size` bytes of the answer's body were sent.
+        moment: `before` or `after` it is processed; `upload` after `size` bytes of its body were read;
+        `download` after `size` bytes of the answer's body were sent.
         """
         body = {"method": method, "path": path, "nth": nth, "moment": moment, "bytes": size}
         return HeldRequest(self, int(self.call("POST", "/holds", body)["id"]))

@@ -1,13 +1,15 @@
 """/sandbox/...: what tests and demos may do to the org that no client of Salesforce could.
 
-Loopback only, and only with the control token. Nothing here is counted, held or logged as a request of the org.
+Loopback only, and only with the control token. Nothing here is counted, held or logged as a request of the
+org.
 """
 
 import asyncio
 import hmac
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -22,7 +24,17 @@ from migration_sandbox.salesforce.schema import Field
 from migration_sandbox.salesforce.web import Site, answer, refusal
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-Action = Callable[[dict[str, Any], dict[str, str]], Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a control request says: its JSON, and its query and path parameters."""
+
+    body: dict[str, Any]
+    given: dict[str, str]
+
+
+Action = Callable[[Ask], Awaitable[Any]]
 
 
 class ControlRoutes:
@@ -40,7 +52,7 @@ class ControlRoutes:
             raw = await request.body()
             try:
                 body = json.loads(raw) if raw else {}
-                return answer(await action(body, {**request.query_params, **request.path_params}))
+                return answer(await action(Ask(body, {**request.query_params, **request.path_params})))
             except ApiError as error:
                 return refusal(error)
             except (KeyError, TypeError, ValueError) as error:
@@ -72,17 +84,19 @@ class ControlRoutes:
             self.route("/reset", "POST", self.reset),
         ]
 
-    async def requests(self, body: dict[str, Any], given: dict[str, str]) -> Any:
-        return self.gate.log(int(given.get("since", "0")))
+    async def requests(self, ask: Ask) -> Any:
+        return self.gate.log(int(ask.given.get("since", "0")))
 
-    async def forget_requests(self, body: dict[str, Any], given: dict[str, str]) -> Any:
+    async def forget_requests(self, _ask: Ask) -> Any:
         self.gate.entries.clear()
         return {}
 
-    async def hold(self, body: dict[str, Any], given: dict[str, str]) -> Any:
-        if body["moment"] not in ("before", "after", "upload", "download"):
+    async def hold(self, ask: Ask) -> Any:
+        if ask.body["moment"] not in ("before", "after", "upload", "download"):
             raise ValueError
-        made = self.gate.add_hold(body["method"], body["path"], body["nth"], body["moment"], body["bytes"])
+        made = self.gate.add_hold(
+            ask.body["method"], ask.body["path"], ask.body["nth"], ask.body["moment"], ask.body["bytes"]
+        )
         return made.shown()
 
     def _hold(self, given: dict[str, str]) -> Hold:
@@ -91,72 +105,72 @@ class ControlRoutes:
             raise not_found("no such hold")
         return found
 
-    async def wait(self, body: dict[str, Any], given: dict[str, str]) -> Any:
-        hold = self._hold(given)
-        try:
-            await asyncio.wait_for(hold.held.wait(), float(given.get("wait", "0")) + 0.01)
-        except TimeoutError:
-            pass
+    async def wait(self, ask: Ask) -> Any:
+        hold = self._hold(ask.given)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(hold.held.wait(), float(ask.given.get("wait", "0")) + 0.01)
         return hold.shown()
 
-    async def settle(self, body: dict[str, Any], given: dict[str, str]) -> Any:
-        hold = self._hold(given)
-        if given["verdict"] not in ("release", "drop"):
+    async def settle(self, ask: Ask) -> Any:
+        hold = self._hold(ask.given)
+        if ask.given["verdict"] not in ("release", "drop"):
             raise ValueError
-        hold.drop = given["verdict"] == "drop"
+        hold.drop = ask.given["verdict"] == "drop"
         if hold.state == "waiting":
             self.gate.holds.remove(hold)
         hold.resume.set()
         return hold.shown()
 
-    async def fault(self, body: dict[str, Any], given: dict[str, str]) -> Any:
-        if body["kind"] not in FAULTS:
+    async def fault(self, ask: Ask) -> Any:
+        if ask.body["kind"] not in FAULTS:
             raise ValueError
-        self.gate.faults.append(Fault(body["method"], body["path"], kind=body["kind"], count=body["count"]))
+        self.gate.faults.append(
+            Fault(ask.body["method"], ask.body["path"], kind=ask.body["kind"], count=ask.body["count"])
+        )
         return {}
 
-    async def bulk_fault(self, body: dict[str, Any], given: dict[str, str]) -> Any:
-        self.site.worker.lock_rows += int(body.get("lock_rows", 0))
-        self.site.worker.fail_jobs += int(body.get("fail_jobs", 0))
+    async def bulk_fault(self, ask: Ask) -> Any:
+        self.site.worker.lock_rows += int(ask.body.get("lock_rows", 0))
+        self.site.worker.fail_jobs += int(ask.body.get("fail_jobs", 0))
         return {}
 
-    async def corruption(self, body: dict[str, Any], given: dict[str, str]) -> Any:
-        return await run_in_threadpool(corrupt, self.site.org, body)
+    async def corruption(self, ask: Ask) -> Any:
+        return await run_in_threadpool(corrupt, self.site.org, ask.body)
 
-    async def settings(self, body: dict[str, Any], given: dict[str, str]) -> Any:
+    async def settings(self, _ask: Ask) -> Any:
         return self.site.org.settings.model_dump()
 
-    async def change_settings(self, body: dict[str, Any], given: dict[str, str]) -> Any:
+    async def change_settings(self, ask: Ask) -> Any:
         org = self.site.org
         with org.lock:
-            org.settings = type(org.settings)(**{**org.settings.model_dump(), **body})
+            org.settings = type(org.settings)(**{**org.settings.model_dump(), **ask.body})
             org.save_settings()
         return org.settings.model_dump()
 
-    async def expire_tokens(self, body: dict[str, Any], given: dict[str, str]) -> Any:
+    async def expire_tokens(self, _ask: Ask) -> Any:
         self.site.sessions.expire_all()
         return {}
 
-    async def expire_results(self, body: dict[str, Any], given: dict[str, str]) -> Any:
+    async def expire_results(self, ask: Ask) -> Any:
         jobs = self.site.jobs
         with self.site.org.lock:
-            job = replace(jobs.get(given["id"]), expired=True)
+            job = replace(jobs.get(ask.given["id"]), expired=True)
             self.site.org.transaction([jobs.statement(job)])
         return {}
 
-    async def usage(self, body: dict[str, Any], given: dict[str, str]) -> Any:
-        self.site.org.api_requests = int(body["api_requests"])
+    async def usage(self, ask: Ask) -> Any:
+        self.site.org.api_requests = int(ask.body["api_requests"])
         return {}
 
-    async def fill(self, body: dict[str, Any], given: dict[str, str]) -> Any:
+    async def fill(self, ask: Ask) -> Any:
         org = self.site.org
         with org.lock:
-            found = org.sobject(body["object"])
+            found = org.sobject(ask.body["object"])
             if found is None:
                 raise not_found("no such object")
             changed = found.copy()
             number = 0
-            while changed.custom_fields < int(body["fields"]):
+            while changed.custom_fields < int(ask.body["fields"]):
                 number += 1
                 name = f"Sandbox_Filler_{number}__c"
                 if changed.find(name) is None:
@@ -168,13 +182,13 @@ class ControlRoutes:
             org.save_schema([changed], {})
             return {"custom_fields": changed.custom_fields}
 
-    async def counts(self, body: dict[str, Any], given: dict[str, str]) -> Any:
+    async def counts(self, _ask: Ask) -> Any:
         org = self.site.org
         with org.lock:
             return {name: table.count for name, table in org.tables.items() if table.sobject.createable}
 
-    async def reset(self, body: dict[str, Any], given: dict[str, str]) -> Any:
-        if body.get("records", True):
+    async def reset(self, ask: Ask) -> Any:
+        if ask.body.get("records", True):
             await run_in_threadpool(self.site.org.drop_records)
         self.gate.reset()
         self.site.worker.lock_rows = self.site.worker.fail_jobs = 0

@@ -95,7 +95,9 @@ def corrupt(org: Org, how: dict[str, Any]) -> dict[str, Any]:
         elif kind == "double":
             new = table.next_row
             done["double"] = ids.make_id(sobject.key_prefix, new)
-            frame = frame.with_columns(pl.lit(new).alias(ROW), pl.lit(done["double"]).alias("Id"))
+            frame = frame.with_columns(
+                pl.lit(new, dtype=pl.Int64).alias(ROW), pl.lit(done["double"]).alias("Id")
+            )
         else:
             frame = _edit(sobject, frame, kind, how, dice)
             done["fields"] = [how[name] for name in ("field", "other_field") if how.get(name)]

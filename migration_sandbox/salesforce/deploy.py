@@ -5,17 +5,21 @@ permission sets. A deployment is kept with its archive until it is done, so a re
 """
 
 import json
+import logging
 import threading
 import time
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from migration_sandbox.salesforce import ids
+from migration_sandbox.salesforce.errors import blame
 from migration_sandbox.salesforce.field_rules import Problem, check_change, check_name, limited, read_field
 from migration_sandbox.salesforce.metadata_files import BadPackage, Node, ObjectFile, Package, read_package
 from migration_sandbox.salesforce.org import Grants, Org
 from migration_sandbox.salesforce.schema import Field, SObject, custom_object
 from migration_sandbox.salesforce.settings import HARD_FIELD_CAP
+
+logger = logging.getLogger("migration_sandbox.salesforce")
 
 DEPLOY_PREFIX = "0Af"
 MAX_EXTERNAL_IDS = 25
@@ -140,7 +144,10 @@ class Applying:
                 continue
             for member in members:
                 if member != "*" and member not in present[kind]:
-                    problem = f"An object '{member}' of type {kind} was named in package.xml, but was not found in zipped directory"
+                    problem = (
+                        f"An object '{member}' of type {kind} was named in package.xml, but was "
+                        f"not found in zipped directory"
+                    )
                     self._fail(kind, "package.xml", member, problem)
         fields = set(self.package.manifest.get("CustomField", []))
         for file in self.package.objects:
@@ -291,7 +298,8 @@ class Applying:
                 raise Problem("Master-detail relationships are not possible here, or there are two already")
             if sobject.sharing_model != "ControlledByParent":
                 raise Problem(
-                    "Cannot set sharingModel to anything but ControlledByParent on a CustomObject with a MasterDetail relationship field"
+                    "Cannot set sharingModel to anything but ControlledByParent on a CustomObject with "
+                    "a MasterDetail relationship field"
                 )
             table = self.org.tables.get(sobject.name)
             if table is not None and table.count:
@@ -300,9 +308,9 @@ class Applying:
                 )
 
     def _keys(self, sobject: SObject, made: Field, old: Field | None) -> None:
-        if made.external_id and not (old and old.external_id):
-            if sum(item.external_id for item in sobject.fields.values()) >= MAX_EXTERNAL_IDS:
-                raise Problem(f"Too many external id fields: an object has at most {MAX_EXTERNAL_IDS}")
+        external = sum(item.external_id for item in sobject.fields.values())
+        if made.external_id and not (old and old.external_id) and external >= MAX_EXTERNAL_IDS:
+            raise Problem(f"Too many external id fields: an object has at most {MAX_EXTERNAL_IDS}")
         if made.unique and old is not None and not old.unique:
             values = self.org.tables[sobject.name].scan([made.name])[made.name].drop_nulls()
             if values.str.to_lowercase().n_unique() != len(values):
@@ -413,6 +421,7 @@ class Deployer:
             item.components = [Component("", "package.xml", "package.xml", problem=bad.text)]
         except Exception as error:
             # A package that breaks the sandbox itself must not be taken again for ever.
+            logger.error("deployment %s: %s", item.id, blame(error))
             item.status, item.message = "Failed", f"UNKNOWN_EXCEPTION: {type(error).__name__} in the sandbox"
         item.completed = time.time()
         self._save(item, ", archive = NULL")

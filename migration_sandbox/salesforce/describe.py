@@ -1,4 +1,4 @@
-"""describe: the schema as a caller may see it. A field that no assigned permission set grants is not there."""
+"""describe: the schema as a caller may see it. A field that no permission set grants is not there."""
 
 from typing import Any
 
@@ -140,7 +140,7 @@ def describe(org: Org, sobject: SObject, version: str) -> dict[str, Any]:
             for item in sobject.fields.values()
             if sobject.virtual or org.can_see(sobject, item.name)
         ]
-        children = [
+        children: list[dict[str, Any]] = [
             {
                 "cascadeDelete": item.master_detail, "childSObject": other.name, "deprecatedAndHidden": False,
                 "field": item.name, "junctionIdListNames": [], "junctionReferenceTo": [],
@@ -167,11 +167,17 @@ def describe(org: Org, sobject: SObject, version: str) -> dict[str, Any]:
         "networkScopeFieldName": None,
         "recordTypeInfos": [
             {
-                "active": True, "available": True, "defaultRecordTypeMapping": True, "developerName": "Master",
-                "master": True, "name": "Master", "recordTypeId": "012000000000000AAA", "urls": {},
+                "active": True,
+                "available": True,
+                "defaultRecordTypeMapping": True,
+                "developerName": "Master",
+                "master": True,
+                "name": "Master",
+                "recordTypeId": "012000000000000AAA",
+                "urls": {},
             }
         ],
         "searchLayoutable": sobject.createable,
         "sobjectDescribeOption": "FULL",
         "supportedScopes": [{"label": f"All {sobject.label_plural}", "name": "everything"}],
-    }  # fmt: skip
+    }

@@ -1,7 +1,7 @@
 """From a CustomField's XML to a Field: which types and attributes the platform takes, and in which limits.
 
-After "Metadata API Developer Guide", CustomField. Wordings of refusals are the platform's where they are known;
-their codes and numbers are what matters.
+After "Metadata API Developer Guide", CustomField. Wordings of refusals are the platform's where they are
+known; their codes and numbers are what matters.
 """
 
 import re
@@ -13,11 +13,24 @@ from migration_sandbox.salesforce.schema import Field
 LABEL_CHARACTERS, HELP_CHARACTERS, NAME_CHARACTERS = 40, 510, 40
 _NAME = re.compile(r"^[A-Za-z](?:[A-Za-z0-9]|_(?!_))*(?<!_)__c$")
 _DESCRIBED = {
-    "Text": "string", "AutoNumber": "string", "TextArea": "textarea", "LongTextArea": "textarea", "Number": "double",
-    "Currency": "currency", "Percent": "percent", "Checkbox": "boolean", "Date": "date", "DateTime": "datetime",
-    "Email": "email", "Phone": "phone", "Url": "url", "Picklist": "picklist", "MultiselectPicklist": "multipicklist",
-    "Lookup": "reference", "MasterDetail": "reference",
-}  # fmt: skip
+    "Text": "string",
+    "AutoNumber": "string",
+    "TextArea": "textarea",
+    "LongTextArea": "textarea",
+    "Number": "double",
+    "Currency": "currency",
+    "Percent": "percent",
+    "Checkbox": "boolean",
+    "Date": "date",
+    "DateTime": "datetime",
+    "Email": "email",
+    "Phone": "phone",
+    "Url": "url",
+    "Picklist": "picklist",
+    "MultiselectPicklist": "multipicklist",
+    "Lookup": "reference",
+    "MasterDetail": "reference",
+}
 _LENGTHS = {
     "TextArea": 255,
     "Email": 80,
@@ -43,8 +56,10 @@ class Problem(Exception):
 def check_name(name: str, what: str = "Field Name") -> None:
     if not _NAME.match(name):
         raise Problem(
-            f"The {what}: {name.removesuffix('__c')} can only contain alphanumeric characters, must begin with a letter, "
-            "cannot end with an underscore or contain two consecutive underscore characters, and must be unique across "
+            f"The {what}: {name.removesuffix('__c')} can only contain alphanumeric characters, must "
+            f"begin with a letter, "
+            "cannot end with an underscore or contain two consecutive underscore characters, and must "
+            "be unique across "
             f"all {name.removesuffix('__c')} fields. A custom name ends in __c."
         )
     if len(name) - 3 > NAME_CHARACTERS:
@@ -105,7 +120,8 @@ def read_field(owner: str, node: Node) -> Field:
         raise Problem("Required field is missing: type")
     if kind not in _DESCRIBED or node.get("formula") is not None:
         raise Problem(
-            f"Fields of type {kind}{' with a formula' if kind in _DESCRIBED else ''} are not part of this sandbox"
+            f"Fields of type {kind}{' with a formula' if kind in _DESCRIBED else ''} are not part of "
+            f"this sandbox"
         )
     if owner == "Activity" and kind in _NOT_ON_ACTIVITY:
         raise Problem(f"Activity does not support custom fields of type {kind}")
@@ -138,7 +154,7 @@ def _keys(node: Node, kind: str, made: Field) -> Field:
     return replace(made, external_id=external, unique=unique, case_sensitive=case)
 
 
-def _shape(node: Node, kind: str, made: Field) -> Field:
+def _shape(node: Node, kind: str, made: Field) -> Field:  # noqa: PLR0911 - a case a type
     """Lengths, precision, values and targets, by type."""
     if kind == "Text":
         return replace(made, length=_number(node, "length", 1, 255))

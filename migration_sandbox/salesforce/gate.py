@@ -1,7 +1,8 @@
 """The outermost layer: writes down every request, and holds, drops or fails those that a test asked for.
 
-It sees the raw ASGI messages, so it can stop an upload after its n-th byte and an answer after its n-th byte. A
-log entry has method, path and status: no body, no query string, and no key value that a path may carry.
+It sees the raw ASGI messages, so it can stop an upload after its n-th byte and an answer after its n-th
+byte. A log entry has method, path and status: no body, no query string, and no key value that a path may
+carry.
 """
 
 import asyncio
@@ -12,6 +13,8 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
+
+from migration_sandbox.salesforce.errors import blame
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -36,8 +39,11 @@ FAULTS: dict[str, tuple[int, object]] = {
 }
 
 
-class Dropped(Exception):
-    """The connection was closed on purpose; nothing is to be answered."""
+class Dropped(BaseException):
+    """The connection was closed on purpose; nothing is to be answered.
+
+    Not an Exception, or the framework below would answer 500 for it.
+    """
 
 
 def logged_path(path: str) -> str:
@@ -175,6 +181,8 @@ class Gate:
                 await self.app(scope, _uploading(hold, receive), _answering(hold, noted))
         except Dropped:
             _close(send)
+        except Exception as error:
+            logger.error("%s %s: %s", method, path_template(path), blame(error))
         logger.info("%s %s %s", method, path_template(path), entry.status or "dropped")
 
 
@@ -226,7 +234,7 @@ def _answering(hold: Hold | None, send: Send) -> Send:
 
 
 def _close(send: Send) -> None:
-    """Close the socket without an answer. uvicorn's `send` is a method of the object that has the transport."""
+    """Close the socket without an answer; uvicorn's `send` is a method of what has the transport."""
     cycle = getattr(send, "__self__", None)
     transport = getattr(cycle, "transport", None)
     if transport is not None:

@@ -164,8 +164,10 @@ def shown(job: Job, listed: bool = False) -> dict[str, Any]:
     answer |= {"retries": 0, "totalProcessingTime": job.milliseconds, "numberRecordsProcessed": job.processed}
     if job.kind == "ingest":
         answer |= {
-            "numberRecordsFailed": job.failed, "apiActiveProcessingTime": job.milliseconds, "apexProcessingTime": 0
-        }  # fmt: skip
+            "numberRecordsFailed": job.failed,
+            "apiActiveProcessingTime": job.milliseconds,
+            "apexProcessingTime": 0,
+        }
     if job.error is not None:
         answer["errorMessage"] = job.error
     return answer

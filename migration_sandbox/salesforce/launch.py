@@ -57,11 +57,14 @@ class SalesforceSandbox:
         ]  # fmt: skip
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
         environment = {
-            **os.environ, **self.environment, "PYTHONPATH": path,
-            "SALESFORCE_SANDBOX_CLIENT_ID": self.client_id, "SALESFORCE_SANDBOX_CLIENT_SECRET": self.client_secret,
+            **os.environ,
+            **self.environment,
+            "PYTHONPATH": path,
+            "SALESFORCE_SANDBOX_CLIENT_ID": self.client_id,
+            "SALESFORCE_SANDBOX_CLIENT_SECRET": self.client_secret,
             "SALESFORCE_SANDBOX_CONTROL_TOKEN": self.control_token,
             "SALESFORCE_SANDBOX_ACCESS_TOKEN": self.access_token or "",
-        }  # fmt: skip
+        }
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 command, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL

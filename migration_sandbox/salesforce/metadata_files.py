@@ -1,4 +1,4 @@
-"""A deployment's zip as plain data: the manifest, object files and permission sets. No rule of the org is here.
+"""A deployment's zip as plain data: manifest, object files, permission sets. No rule of the org is here.
 
 XML is read with the standard library; a document type declaration is refused, so entities can't expand.
 """

@@ -10,11 +10,12 @@ from migration_sandbox.salesforce.auth import SCOPE, OAuthError, identity_url
 from migration_sandbox.salesforce.web import Call, Site, answer, endpoint, form, usage
 
 LOGIN_FAULT = """<?xml version="1.0" encoding="UTF-8"?>
-<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" xmlns:sf="urn:fault.partner.soap.sforce.com">
-<soapenv:Body><soapenv:Fault><faultcode>sf:INVALID_OPERATION</faultcode>
-<faultstring>INVALID_OPERATION: SOAP API login() is disabled in this org.</faultstring>
-<detail><sf:LoginFault><sf:exceptionCode>INVALID_OPERATION</sf:exceptionCode>
-<sf:exceptionMessage>SOAP API login() is disabled in this org.</sf:exceptionMessage></sf:LoginFault></detail>
+<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"
+xmlns:sf="urn:fault.partner.soap.sforce.com">
+<soapenv:Body><soapenv:Fault><faultcode>sf:INVALID_OPERATION</faultcode> <faultstring>INVALID_OPERATION:
+SOAP API login() is disabled in this org.</faultstring>
+<detail><sf:LoginFault><sf:exceptionCode>INVALID_OPERATION</sf:exceptionCode> <sf:exceptionMessage>SOAP API
+login() is disabled in this org.</sf:exceptionMessage></sf:LoginFault></detail>
 </soapenv:Fault></soapenv:Body></soapenv:Envelope>"""
 
 
@@ -27,18 +28,32 @@ def _userinfo(call: Call) -> Response:
     )
     return answer(
         {
-            "sub": identity_url(call.base, org), "user_id": user["Id"], "organization_id": org.org_id,
-            "preferred_username": user["Username"], "nickname": user["Username"].partition("@")[0],
-            "name": user["Name"], "email": user["Email"], "email_verified": True, "given_name": user["FirstName"],
-            "family_name": user["LastName"], "zoneinfo": "America/New_York", "active": True, "user_type": "STANDARD",
-            "language": "en_US", "locale": "en_US", "utcOffset": -18000000, "is_app_installed": True,
+            "sub": identity_url(call.base, org),
+            "user_id": user["Id"],
+            "organization_id": org.org_id,
+            "preferred_username": user["Username"],
+            "nickname": user["Username"].partition("@")[0],
+            "name": user["Name"],
+            "email": user["Email"],
+            "email_verified": True,
+            "given_name": user["FirstName"],
+            "family_name": user["LastName"],
+            "zoneinfo": "America/New_York",
+            "active": True,
+            "user_type": "STANDARD",
+            "language": "en_US",
+            "locale": "en_US",
+            "utcOffset": -18000000,
+            "is_app_installed": True,
             "urls": {
-                "rest": f"{call.base}/services/data/v{{version}}/", "metadata": f"{call.base}/services/Soap/m/{{version}}/",
+                "rest": f"{call.base}/services/data/v{{version}}/",
+                "metadata": f"{call.base}/services/Soap/m/{{version}}/",
                 "sobjects": f"{call.base}/services/data/v{{version}}/sobjects/",
-                "query": f"{call.base}/services/data/v{{version}}/query/", "custom_domain": call.base,
+                "query": f"{call.base}/services/data/v{{version}}/query/",
+                "custom_domain": call.base,
             },
         }
-    )  # fmt: skip
+    )
 
 
 def routes(site: Site) -> list[Route]:
@@ -56,7 +71,7 @@ def routes(site: Site) -> list[Route]:
         }  # fmt: skip
         return answer(value, 200, usage(site) | {"Cache-Control": "no-cache, no-store"})
 
-    async def login(request: Request) -> Response:
+    async def login(_request: Request) -> Response:
         return Response(LOGIN_FAULT, 500, usage(site), media_type="text/xml")
 
     return [

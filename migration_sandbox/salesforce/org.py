@@ -1,9 +1,9 @@
-"""One org in one directory: settings, schema, permissions, and the transaction that joins records to a manifest.
+"""One org in one directory: settings, schema, permissions, and the one transaction that changes records.
 
-An SQLite file holds everything small (settings, objects, permission sets, jobs, tokens, and which segments are
-current); records stand in Arrow files beside it (table.py). `commit` is the only way records change: it writes
-the new segments, then one SQLite transaction makes them and whatever belongs to them (a batch's outcome, a job's
-state) true together. What the transaction didn't reach never happened.
+An SQLite file holds everything small (settings, objects, permission sets, jobs, tokens, and which segments
+are current); records stand in Arrow files beside it (table.py). `commit` is the only way records change: it
+writes the new segments, then one SQLite transaction makes them and whatever belongs to them (a batch's
+outcome, a job's state) true together. What the transaction didn't reach never happened.
 """
 
 import json
@@ -31,15 +31,14 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS objects (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS permission_sets (name TEXT PRIMARY KEY, row INTEGER NOT NULL, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS segments (object TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (object, number));
-CREATE TABLE IF NOT EXISTS sequences (object TEXT PRIMARY KEY, next_row INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS tokens (token TEXT PRIMARY KEY, issued REAL NOT NULL);
-CREATE TABLE IF NOT EXISTS jobs (
-    id TEXT PRIMARY KEY, kind TEXT NOT NULL, state TEXT NOT NULL, created REAL NOT NULL, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS batches (
-    job TEXT NOT NULL, number INTEGER NOT NULL, start INTEGER NOT NULL, stop INTEGER NOT NULL, rows INTEGER NOT NULL,
-    first_row INTEGER NOT NULL, done INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (job, number));
-CREATE TABLE IF NOT EXISTS deploys (id TEXT PRIMARY KEY, value TEXT NOT NULL, archive BLOB);
+CREATE TABLE IF NOT EXISTS segments (object TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (object,
+number)); CREATE TABLE IF NOT EXISTS sequences (object TEXT PRIMARY KEY, next_row INTEGER NOT NULL); CREATE
+TABLE IF NOT EXISTS tokens (token TEXT PRIMARY KEY, issued REAL NOT NULL); CREATE TABLE IF NOT EXISTS jobs (
+id TEXT PRIMARY KEY, kind TEXT NOT NULL, state TEXT NOT NULL, created REAL NOT NULL, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS batches ( job TEXT NOT NULL, number INTEGER NOT NULL, start INTEGER NOT NULL,
+stop INTEGER NOT NULL, rows INTEGER NOT NULL, first_row INTEGER NOT NULL, done INTEGER NOT NULL DEFAULT 0,
+PRIMARY KEY (job, number)); CREATE TABLE IF NOT EXISTS deploys (id TEXT PRIMARY KEY, value TEXT NOT NULL,
+archive BLOB);
 """
 
 USER_ROW = 1
@@ -88,7 +87,7 @@ class Org:
         return ("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
 
     def next_number(self, name: str) -> int:
-        """A number never given before, for ids of things that aren't records (jobs, deployments, requests)."""
+        """A number never given before, for ids of things that aren't records (jobs, deployments)."""
         with self.lock:
             number = int(self.meta(f"counter:{name}") or 0) + 1
             self.transaction([self.set_meta(f"counter:{name}", number)])
@@ -164,9 +163,9 @@ class Org:
                 old = self.objects.get(item.name)
                 self._add_object(item)
                 for name in item.fields:
-                    if old is None or old.fields.get(name) != item.fields[name]:
-                        if not item.virtual:
-                            self.tables[item.name].forget_index(name)
+                    new_field = old is None or old.fields.get(name) != item.fields[name]
+                    if new_field and not item.virtual:
+                        self.tables[item.name].forget_index(name)
             self.permission_sets.update(grants)
             self._visible.clear()
 
@@ -201,10 +200,15 @@ class Org:
     def _first_records(self) -> None:
         settings = self.settings
         organization = {
-            "Name": settings.organization_name, "IsSandbox": settings.sandbox_org,
-            "OrganizationType": settings.organization_type, "InstanceName": "SBX1", "LanguageLocaleKey": "en_US",
-            "DefaultLocaleSidKey": "en_US", "TimeZoneSidKey": "America/New_York", "Country": "US",
-        }  # fmt: skip
+            "Name": settings.organization_name,
+            "IsSandbox": settings.sandbox_org,
+            "OrganizationType": settings.organization_type,
+            "InstanceName": "SBX1",
+            "LanguageLocaleKey": "en_US",
+            "DefaultLocaleSidKey": "en_US",
+            "TimeZoneSidKey": "America/New_York",
+            "Country": "US",
+        }
         # The row number makes the org's id, and two orgs must not share one.
         number = int.from_bytes(np.random.default_rng().bytes(5), "big") % 10**12 + 1
         self.tables["Organization"].next_row = number
@@ -222,11 +226,18 @@ class Org:
             ]
         )
         user = {
-            "Username": "migration@sandbox.example", "LastName": "Migration", "FirstName": "Sandbox",
-            "Name": "Sandbox Migration", "Email": "migration@sandbox.example", "Alias": "migr", "IsActive": True,
-            "UserType": "Standard", "ProfileId": ids.make_id("00e", 1), "TimeZoneSidKey": "America/New_York",
+            "Username": "migration@sandbox.example",
+            "LastName": "Migration",
+            "FirstName": "Sandbox",
+            "Name": "Sandbox Migration",
+            "Email": "migration@sandbox.example",
+            "Alias": "migr",
+            "IsActive": True,
+            "UserType": "Standard",
+            "ProfileId": ids.make_id("00e", 1),
+            "TimeZoneSidKey": "America/New_York",
             "LocaleSidKey": "en_US",
-        }  # fmt: skip
+        }
         self.commit([("User", self.new_rows("User", [user]))])
 
     @property

@@ -73,7 +73,7 @@ def _custom_name(sobject: SObject, frame: pl.DataFrame) -> None:
 
 
 def _event(frame: pl.DataFrame) -> Errors:
-    """Start and either end or duration are required, and each follows from the others (Object Reference, Event)."""
+    """Start and either end or duration are required; each follows from the others (Object Reference)."""
     start = pl.coalesce("StartDateTime", "ActivityDateTime")
     minutes = pl.duration(minutes=pl.col("DurationInMinutes"))
     span = ((pl.col("EndDateTime") - start).dt.total_minutes()).cast(pl.Int64)

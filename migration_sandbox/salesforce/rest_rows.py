@@ -64,8 +64,8 @@ def _text(value: object, name: str) -> str:
     raise ApiError(400, "JSON_PARSER_ERROR", f"Can not deserialize field {name}: a plain value was expected")
 
 
-def flatten(org: Org, sobject: SObject, record: dict[str, Any]) -> dict[str, str]:
-    """`{"LastName": "x", "Account": {"PANDA_Key__c": "k"}}` -> `{"LastName": "x", "Account.PANDA_Key__c": "k"}`."""
+def flatten(record: dict[str, Any]) -> dict[str, str]:
+    """`{"Name": "x", "Account": {"PANDA_Key__c": "k"}}` -> `{"Name": "x", "Account.PANDA_Key__c": "k"}`."""
     cells: dict[str, str] = {}
     for name, value in record.items():
         if name == "attributes":
@@ -83,7 +83,7 @@ def flatten(org: Org, sobject: SObject, record: dict[str, Any]) -> dict[str, str
 
 
 def batch_of(
-    org: Org, sobject: SObject, operation: str, rows: list[dict[str, str]], key: Field | None, locked: int = 0
+    org: Org, sobject: SObject, operation: str, rows: list[dict[str, str]], key: Field | None
 ) -> Batch:
     """Rows of cells as a batch. Raises INVALID_FIELD for a name that the user can't see."""
     headers = list(dict.fromkeys(name for row in rows for name in row))
@@ -95,12 +95,13 @@ def batch_of(
             raise ApiError(
                 400, "INVALID_FIELD", f"No such column '{name}' on sobject of type {sobject.name}"
             ) from None
-    given = pl.DataFrame({str(at): [row.get(name) for row in rows] for at, name in enumerate(headers)}, schema_overrides={
-        str(at): pl.String for at in range(len(headers))
-    })  # fmt: skip
+    given = pl.DataFrame(
+        {str(at): [row.get(name) for row in rows] for at, name in enumerate(headers)},
+        schema_overrides={str(at): pl.String for at in range(len(headers))},
+    )
     if not headers:
         given = pl.DataFrame({"none": [None] * len(rows)}, schema={"none": pl.String})
-    return Batch(sobject, operation, targets, given, key, JSON_NULL, frozenset(range(min(locked, len(rows)))))
+    return Batch(sobject, operation, targets, given, key, JSON_NULL)
 
 
 def as_api_error(error: RowError) -> ApiError:

@@ -75,7 +75,7 @@ class Field:
         return not self.custom or self.required or self.master_detail
 
     @property
-    def dtype(self) -> pl.DataType:
+    def dtype(self) -> pl.DataType:  # noqa: PLR0911 - a case a type
         """How the column is stored: whole numbers as integers, so that a wide chart stays small."""
         if self.type == "boolean":
             return pl.Boolean()
@@ -197,7 +197,7 @@ def owner_field() -> Field:
     )
 
 
-def custom_object(
+def custom_object(  # noqa: PLR0917 - what an object is
     name: str, label: str, label_plural: str, key_prefix: str, name_field: Field, owned: bool
 ) -> SObject:
     """A custom object with its system fields and no field of its own but its name."""

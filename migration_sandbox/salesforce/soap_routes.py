@@ -59,7 +59,8 @@ def _fault(fault: Fault) -> str:
     return (
         '<?xml version="1.0" encoding="UTF-8"?><soapenv:Envelope '
         f'xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" xmlns:sf="{NAMESPACE}"><soapenv:Body>'
-        f"<soapenv:Fault><faultcode>sf:{code}</faultcode><faultstring>{code}: {escape(fault.message)}</faultstring>"
+        f"<soapenv:Fault><faultcode>sf:{code}</faultcode><faultstring>{code}: "
+        f"{escape(fault.message)}</faultstring>"
         "</soapenv:Fault></soapenv:Body></soapenv:Envelope>"
     )
 
@@ -87,7 +88,8 @@ def _details(item: Deployment) -> str:
     shown = "".join(
         _component(one, stamp) for one in [*item.failures, *(c for c in item.components if c.problem is None)]
     )
-    tests = "<runTestResult><numFailures>0</numFailures><numTestsRun>0</numTestsRun><totalTime>0.0</totalTime></runTestResult>"
+    counts = "<numFailures>0</numFailures><numTestsRun>0</numTestsRun><totalTime>0.0</totalTime>"
+    tests = f"<runTestResult>{counts}</runTestResult>"
     return f"<details>{shown}{tests}</details>"
 
 

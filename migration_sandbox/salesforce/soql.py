@@ -1,8 +1,9 @@
 """Reading SOQL: text in, a Query out, MALFORMED_QUERY for anything outside the subset.
 
 The subset: SELECT of fields, parent paths, COUNT(), COUNT/COUNT_DISTINCT/MIN/MAX/SUM/AVG; one object; WHERE
-with comparisons, LIKE, IN, INCLUDES, AND/OR/NOT; GROUP BY fields; ORDER BY; LIMIT; OFFSET. Names are checked by
-soql_run.py, which knows the schema. Grammar after "SOQL and SOSL Reference", string escapes included.
+with comparisons, LIKE, IN, INCLUDES, AND/OR/NOT; GROUP BY fields; ORDER BY; LIMIT; OFFSET. Names are
+checked by soql_run.py, which knows the schema. Grammar after "SOQL and SOSL Reference", string escapes
+included.
 """
 
 import re

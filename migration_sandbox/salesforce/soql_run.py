@@ -1,11 +1,11 @@
 """Answering a parsed query over an org: names against the visible schema, conditions as polars expressions.
 
-The result is a frame with a column for each selected path (aliases of aggregates included) and what each column
-is; rendering to JSON or CSV is render.py's. Comparisons follow SOQL: text is compared without regard to case,
-null is not less than anything, `!=` and NOT IN find nulls, and a hidden field doesn't exist.
+The result is a frame with a column for each selected path (aliases of aggregates included) and what each
+column is; rendering to JSON or CSV is render.py's. Comparisons follow SOQL: text is compared without regard
+to case, null is not less than anything, `!=` and NOT IN find nulls, and a hidden field doesn't exist.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -25,15 +25,32 @@ from migration_sandbox.salesforce.soql import (
     Value,
     malformed,
 )
+from migration_sandbox.salesforce.targets import POLYMORPHIC
 from migration_sandbox.salesforce.virtual import virtual_frame
 
 MAX_OFFSET = 2000
 MAX_DEPTH = 5
+NAME_FIELDS = frozenset(
+    {
+        "Id",
+        "Name",
+        "FirstName",
+        "LastName",
+        "Email",
+        "Username",
+        "Alias",
+        "IsActive",
+        "Phone",
+        "Title",
+        "ProfileId",
+    }
+)
+"""What a polymorphic relationship shows of its target (Object Reference, Name); no custom field."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a result. `parts` is the path with the schema's own spelling; `owners` are the objects of the
+    """A column of a result. `parts` is the path as the schema spells it; `owners` are the objects of the
     parents on the way. Aggregates have no parts but their alias."""
 
     key: str
@@ -63,8 +80,10 @@ class _Join:
 
 def _no_column(name: str, sobject: SObject) -> ApiError:
     message = (
-        f"No such column '{name}' on entity '{sobject.name}'. If you are attempting to use a custom field, be sure "
-        "to append the '__c' after the custom field name. Please reference your WSDL or the describe call for the "
+        f"No such column '{name}' on entity '{sobject.name}'. If you are attempting to use a custom "
+        f"field, be sure "
+        "to append the '__c' after the custom field name. Please reference your WSDL or the describe "
+        "call for the "
         "appropriate names."
     )
     return ApiError(400, "INVALID_FIELD", message)
@@ -78,6 +97,7 @@ class _Resolver:
         self.source = source
         self.own: dict[str, Field] = {}
         self.joins: dict[str, _Join] = {}
+        self.polymorphic: set[str] = set()
 
     def field_of(self, sobject: SObject, name: str) -> Field:
         found = sobject.find(name)
@@ -98,8 +118,10 @@ class _Resolver:
                 raise ApiError(
                     400,
                     "INVALID_FIELD",
-                    f"Didn't understand relationship '{part}' in field path. If you are attempting to use a custom "
-                    "relationship, be sure to append the '__r' after the custom relationship name. Please reference "
+                    f"Didn't understand relationship '{part}' in field path. If you are attempting to "
+                    f"use a custom "
+                    "relationship, be sure to append the '__r' after the custom relationship name. "
+                    "Please reference "
                     "your WSDL or the describe call for the appropriate names.",
                 )
             self._need(tuple(spelled), reference)
@@ -107,9 +129,13 @@ class _Resolver:
             spelled.append(reference.relationship_name or part)
             owners.append(sobject.name)
             self.joins.setdefault(".".join(spelled), _Join(reference, sobject))
+            if reference.name in POLYMORPHIC:
+                self.polymorphic.add(".".join(spelled))
         if len(spelled) > MAX_DEPTH:
             raise malformed(f"Only {MAX_DEPTH} levels of relationships are allowed in a query")
         found = self.field_of(sobject, parts[-1])
+        if self.polymorphic & {".".join(spelled)} and found.name not in NAME_FIELDS:
+            raise _no_column(found.name, replace(sobject, name="Name", fields={}))
         self._need(tuple(spelled), found)
         full = (*spelled, found.name)
         return Column(".".join(full), full, tuple(owners), found)
@@ -199,7 +225,7 @@ def _typed(item: Field, value: Value) -> object:
     return value.value
 
 
-def _ids(item: Field, values: list[str]) -> list[str]:
+def _ids(values: list[str]) -> list[str]:
     found = []
     for value in values:
         if not value.isalnum() or len(value) not in (15, 18):
@@ -220,11 +246,10 @@ def _comparison(resolver: _Resolver, part: Comparison) -> pl.Expr:
     typed = [_typed(item, value) for value in part.values if value.kind != "null"]
     is_id = item.type in ("id", "reference")
     if is_id:
-        typed = list(_ids(item, [str(value) for value in typed]))
-    elif target is not None and (item.textual or item.type == "string"):
-        if operator != "like" and not item.case_sensitive:
-            target = target.str.to_lowercase()
-            typed = [str(value).lower() for value in typed]
+        typed = list(_ids([str(value) for value in typed]))
+    elif item.textual and operator != "like" and not item.case_sensitive:
+        target = target.str.to_lowercase()
+        typed = [str(value).lower() for value in typed]
     if item.numeric:
         target = target.cast(pl.Float64)
     if operator in ("includes", "excludes"):
@@ -238,7 +263,7 @@ def _comparison(resolver: _Resolver, part: Comparison) -> pl.Expr:
             hit = hit | pl.col(column.key).is_null()
         return hit if operator in ("in", "=") else ~hit
     if operator == "like":
-        if is_id or not (item.textual or item.type == "string"):
+        if not item.textual:
             raise ApiError(400, "INVALID_QUERY_FILTER_OPERATOR", f"invalid operator on {item.type} field")
         return target.str.contains("(?i)" + part.values[0].pattern).fill_null(False)
     if wants_null or item.type in ("boolean", "id", "reference", "multipicklist"):
@@ -303,10 +328,7 @@ def _group(resolver: _Resolver, query: Query, rows: pl.DataFrame) -> tuple[list[
                 raise malformed(f"Field must be grouped or aggregated: {item}")
             last = column.parts[-1]
             columns.append(Column(column.key, (last,), (), column.field, True))
-    if keys:
-        grouped = rows.group_by(list(keys), maintain_order=True).agg(made)
-    else:
-        grouped = rows.select(made)
+    grouped = rows.group_by(list(keys), maintain_order=True).agg(made) if keys else rows.select(made)
     return columns, grouped
 
 
@@ -316,8 +338,10 @@ def source_of(org: Org, query: Query, tooling: bool = False) -> SObject:
         raise ApiError(
             400,
             "INVALID_TYPE",
-            f"sObject type '{query.source}' is not supported. If you are attempting to use a custom object, be sure "
-            "to append the '__c' after the entity name. Please reference your WSDL or the describe call for the "
+            f"sObject type '{query.source}' is not supported. If you are attempting to use a custom "
+            f"object, be sure "
+            "to append the '__c' after the entity name. Please reference your WSDL or the describe call "
+            "for the "
             "appropriate names.",
         )
     return found
@@ -374,10 +398,10 @@ def run(org: Org, query: Query, all_rows: bool = False, tooling: bool = False) -
             maintain_order=True,
         )
     frame = _cut(frame, query)
-    names = list(dict.fromkeys(column.key for column in plain))
-    parents = [f"{key}.Id" for key in resolver.joins if f"{key}.Id" not in names]
-    hidden = [] if source.virtual or "Id" in names else ["Id"]
-    return Result(source, plain, frame.select(*names, *parents, *hidden))
+    shown = list(dict.fromkeys(column.key for column in plain))
+    parents = [f"{key}.Id" for key in resolver.joins if f"{key}.Id" not in shown]
+    hidden = [] if source.virtual or "Id" in shown else ["Id"]
+    return Result(source, plain, frame.select(*shown, *parents, *hidden))
 
 
 def _cut(frame: pl.DataFrame, query: Query) -> pl.DataFrame:

@@ -4,7 +4,7 @@ Types, lengths and required fields follow the Object Reference. Compound fields 
 out, so that asking for one is refused instead of answered differently.
 """
 
-from typing import TypedDict
+from typing import TypedDict, Unpack
 
 from migration_sandbox.salesforce.schema import Field, SObject, audit_fields, owner_field, system_fields
 
@@ -19,10 +19,17 @@ class _Access(TypedDict):
     updateable: bool
 
 
+class _More(TypedDict, total=False):
+    createable: bool
+    updateable: bool
+    required: bool
+    name_field: bool
+
+
 READ_ONLY = _Access(createable=False, updateable=False)
 
 
-def _text(name: str, label: str, length: int, **more: bool) -> Field:
+def _text(name: str, label: str, length: int, **more: Unpack[_More]) -> Field:
     return Field(name, label, "string", length=length, **more)
 
 
@@ -40,13 +47,13 @@ def _phone(name: str, label: str) -> Field:
     return Field(name, label, "phone", length=40)
 
 
-def _lookup(name: str, label: str, *targets: str, relationship: str, **more: bool) -> Field:
+def _lookup(name: str, label: str, *targets: str, relationship: str, **more: Unpack[_More]) -> Field:
     return Field(
         name, label, "reference", length=18, references=targets, relationship_name=relationship, **more
     )
 
 
-def _make(
+def _make(  # noqa: PLR0917 - what an object is
     name: str, label: str, plural: str, prefix: str, fields: list[Field], writable: bool = True
 ) -> SObject:
     made = SObject(name, label, plural, prefix, createable=writable, deletable=writable)
@@ -144,20 +151,34 @@ def _event() -> SObject:
 
 def _task() -> SObject:
     return _make(
-        "Task", "Task", "Tasks", "00T",
+        "Task",
+        "Task",
+        "Tasks",
+        "00T",
         [
             *_activity_parents(),
             Field("ActivityDate", "Due Date Only", "date"),
             Field(
-                "Status", "Status", "picklist", length=255, default="Not Started",
+                "Status",
+                "Status",
+                "picklist",
+                length=255,
+                default="Not Started",
                 picklist=("Not Started", "In Progress", "Completed", "Waiting on someone else", "Deferred"),
             ),
-            Field("Priority", "Priority", "picklist", length=255, picklist=("High", "Normal", "Low"), default="Normal"),
+            Field(
+                "Priority",
+                "Priority",
+                "picklist",
+                length=255,
+                picklist=("High", "Normal", "Low"),
+                default="Normal",
+            ),
             Field("Description", "Description", "textarea", length=32000),
             owner_field(),
             Field("IsArchived", "Archived", "boolean", **READ_ONLY),
         ],
-    )  # fmt: skip
+    )
 
 
 def _setup_objects() -> list[SObject]:
@@ -266,35 +287,71 @@ def _virtual_objects() -> list[SObject]:
     ]
     return [
         _virtual(
-            "FieldPermissions", "Field Permissions",
-            [text("Id"), parent(), text("SobjectType"), text("Field"), flag("PermissionsRead"), flag("PermissionsEdit")],
-        ),
-        _virtual(
-            "ObjectPermissions", "Object Permissions",
-            [text("Id"), parent(), text("SobjectType"), *(flag(f"Permissions{name}") for name in permissions)],
-        ),
-        _virtual(
-            "EntityDefinition", "Entity Definition",
-            [text("Id"), text("DurableId"), *(text(name) for name in entity), flag("IsCustomizable"), flag("IsQueryable")],
-        ),
-        _virtual(
-            "FieldDefinition", "Field Definition",
+            "FieldPermissions",
+            "Field Permissions",
             [
-                text("Id"), *definition, text("EntityDefinitionId"), number("Length"), number("Precision"), number("Scale"),
-                flag("IsIndexed"), flag("IsNillable"),
+                text("Id"),
+                parent(),
+                text("SobjectType"),
+                text("Field"),
+                flag("PermissionsRead"),
+                flag("PermissionsEdit"),
             ],
         ),
         _virtual(
-            "CustomField", "Custom Field",
-            [text("Id"), text("DeveloperName"), text("TableEnumOrId"), text("NamespacePrefix"), text("InlineHelpText")],
+            "ObjectPermissions",
+            "Object Permissions",
+            [
+                text("Id"),
+                parent(),
+                text("SobjectType"),
+                *(flag(f"Permissions{name}") for name in permissions),
+            ],
+        ),
+        _virtual(
+            "EntityDefinition",
+            "Entity Definition",
+            [
+                text("Id"),
+                text("DurableId"),
+                *(text(name) for name in entity),
+                flag("IsCustomizable"),
+                flag("IsQueryable"),
+            ],
+        ),
+        _virtual(
+            "FieldDefinition",
+            "Field Definition",
+            [
+                text("Id"),
+                *definition,
+                text("EntityDefinitionId"),
+                number("Length"),
+                number("Precision"),
+                number("Scale"),
+                flag("IsIndexed"),
+                flag("IsNillable"),
+            ],
+        ),
+        _virtual(
+            "CustomField",
+            "Custom Field",
+            [
+                text("Id"),
+                text("DeveloperName"),
+                text("TableEnumOrId"),
+                text("NamespacePrefix"),
+                text("InlineHelpText"),
+            ],
             tooling=True,
         ),
         _virtual(
-            "CustomObject", "Custom Object",
+            "CustomObject",
+            "Custom Object",
             [text("Id"), text("DeveloperName"), text("NamespacePrefix"), text("Description")],
             tooling=True,
         ),
-    ]  # fmt: skip
+    ]
 
 
 def standard_objects() -> dict[str, SObject]:

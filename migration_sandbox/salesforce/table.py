@@ -2,10 +2,10 @@
 
 A write never changes a segment: it appends one with the full new rows, and two arrays say where each record's
 latest row is. So a batch costs one file and one SQLite transaction, a crash between the two leaves an orphan
-file that nobody reads, and a reader works on frames that don't move. Columns are polars frames in memory, files are
-uncompressed Arrow IPC (measured: 10,000 rows of 1,000 columns are written in 0.06 s, where a DuckDB insert of
-that width takes seconds). Nothing is fsynced: state survives the death of the process, not of the
-machine.
+file that nobody reads, and a reader works on frames that don't move. Columns are polars frames in memory,
+files are uncompressed Arrow IPC (measured: 10,000 rows of 1,000 columns are written in 0.06 s, where a
+DuckDB insert of that width takes seconds). Nothing is fsynced: state survives the death of the process, not
+of the machine.
 
 Here are no rules about values: validation is write.py's, transactions are org.py's.
 """

@@ -1,8 +1,9 @@
 """Turning what a client sent for one column into what the org stores, a whole column at a time.
 
-A column arrives as text (or, where the CSV reader already parsed it, as integers or floats). Null and empty text
-mean "not given", the null token means "set to null". What can't be stored becomes a RowError for that row, with
-Salesforce's code. Cost is a handful of vectorised passes a column; Python loops run over refused rows only.
+A column arrives as text (or, where the CSV reader already parsed it, as integers or floats). Null and empty
+text mean "not given", the null token means "set to null". What can't be stored becomes a RowError for that
+row, with Salesforce's code. Cost is a handful of vectorised passes a column; Python loops run over refused
+rows only.
 """
 
 from dataclasses import dataclass, field
@@ -38,7 +39,9 @@ def _refuse(column: Column, bad: pl.Series, error: RowError) -> None:
         column.errors.setdefault(row, error)
 
 
-def _refuse_each(column: Column, bad: pl.Series, given: pl.Series, code: str, name: str, text: str) -> None:
+def _refuse_each(  # noqa: PLR0917 - an error's parts
+    column: Column, bad: pl.Series, given: pl.Series, code: str, name: str, text: str
+) -> None:
     """Refuse rows with a message that quotes what was given, as the platform does."""
     for row in np.flatnonzero(bad.fill_null(False).to_numpy()).tolist():
         column.errors.setdefault(row, RowError(code, f"{text}{given[row]}", (name,)))
@@ -178,7 +181,7 @@ def _text(column: Column, item: Field, body: pl.Series, settings: Settings) -> N
     column.values = body
     length = item.length or 255
     # Bytes bound characters from above, and their count needs no pass over the text.
-    if int(body.str.len_bytes().max() or 0) > length:  # type: ignore[call-overload]
+    if (body.str.len_bytes() > length).any():
         characters = body.str.len_chars()
         for row in np.flatnonzero((characters > length).fill_null(False).to_numpy()).tolist():
             message = f"{item.label}: data value too large: {body[row][:255]} (max length={length})"

@@ -66,13 +66,19 @@ def _object_permissions(org: Org) -> list[dict[str, object]]:
 def _entities(org: Org) -> list[dict[str, object]]:
     return [
         {
-            "Id": durable_id(item), "DurableId": durable_id(item), "QualifiedApiName": item.name,
-            "DeveloperName": bare_name(item.name), "Label": item.label, "PluralLabel": item.label_plural,
-            "KeyPrefix": item.key_prefix, "IsCustomizable": item.custom or item.createable, "IsQueryable": True,
+            "Id": durable_id(item),
+            "DurableId": durable_id(item),
+            "QualifiedApiName": item.name,
+            "DeveloperName": bare_name(item.name),
+            "Label": item.label,
+            "PluralLabel": item.label_plural,
+            "KeyPrefix": item.key_prefix,
+            "IsCustomizable": item.custom or item.createable,
+            "IsQueryable": True,
         }
         for item in org.objects.values()
         if not item.virtual
-    ]  # fmt: skip
+    ]
 
 
 def _fields(org: Org) -> list[dict[str, object]]:

@@ -1,7 +1,7 @@
 """What all routes share: the site object, answers, sessions and API usage.
 
-Handlers are plain functions that run in a thread each (polars and SQLite release the interpreter), so the event
-loop stays free for uploads and holds.
+Handlers are plain functions that run in a thread each (polars and SQLite release the interpreter), so the
+event loop stays free for uploads and holds.
 """
 
 import json

@@ -4,6 +4,7 @@ A batch's records, its row results and its `done` mark become true in one commit
 where it was: no batch is done twice and none is skipped.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Iterable
@@ -11,8 +12,8 @@ from collections.abc import Iterable
 import numpy as np
 import polars as pl
 
-from migration_sandbox.salesforce.bulk_csv import DELIMITERS, CsvFault, Layout, layout, read_cells, read_text
-from migration_sandbox.salesforce.errors import ApiError, RowError
+from migration_sandbox.salesforce.bulk_csv import DELIMITERS, CsvFault, Layout, layout, read_cells
+from migration_sandbox.salesforce.errors import ApiError, RowError, blame
 from migration_sandbox.salesforce.jobs import ABORTED, COMPLETE, FAILED, RUNNING, UPLOADED, Job, Jobs
 from migration_sandbox.salesforce.org import Org, Statement
 from migration_sandbox.salesforce.render import csv_frame
@@ -21,6 +22,8 @@ from migration_sandbox.salesforce.soql import parse
 from migration_sandbox.salesforce.soql_run import run
 from migration_sandbox.salesforce.targets import Target, UnknownColumn, resolve
 from migration_sandbox.salesforce.write import CSV_NULL, Batch, Outcome, delete, save
+
+logger = logging.getLogger("migration_sandbox.salesforce")
 
 MAX_FIELDS = 5_000
 MAX_RECORD_CHARACTERS = 400_000
@@ -70,9 +73,8 @@ class Worker:
                 self._fail(job, f"InvalidBatch : {error.code}: {error.message}")
             except Exception as error:
                 # A job that the sandbox itself can't process must not be taken again for ever.
+                logger.error("job %s: %s", job.id, blame(error))
                 self._fail(job, f"InternalServerError : {type(error).__name__} in the sandbox")
-                if not self._stopping:
-                    raise
 
     def _fail(self, job: Job, text: str) -> None:
         with self.org.lock:
@@ -174,7 +176,7 @@ class Worker:
     def _targets(self, job: Job, sobject: SObject) -> list[Target]:
         return self._resolve(job.header, sobject)
 
-    def _batch(
+    def _batch(  # noqa: PLR0917 - what a batch is
         self, job_id: str, sobject: SObject, targets: list[Target], number: int, chunk: bytes, started: float
     ) -> None:
         job = self.jobs.get(job_id)
@@ -234,11 +236,3 @@ def oversized(chunk: bytes, given: pl.DataFrame) -> dict[int, RowError]:
     return {
         int(row): RowError("LIMIT_EXCEEDED", message) for row in np.flatnonzero(total > MAX_RECORD_CHARACTERS)
     }
-
-
-def raw_rows(jobs: Jobs, job: Job, content: bytes, number: int) -> pl.DataFrame:
-    """The rows of a batch as they were sent, every cell text, columns by position."""
-    start, stop = jobs.org.db.execute(
-        "SELECT start, stop FROM batches WHERE job = ? AND number = ?", [job.id, number]
-    ).fetchone()
-    return read_text(content[start:stop], len(job.header), DELIMITERS[job.delimiter])

@@ -1,9 +1,9 @@
 """Saving records: one engine for REST, collections and Bulk, over columns.
 
-A batch is a frame of what the client sent plus a Target for each column. Every rule that refuses a record lives
-here or in values.py; a refused row never stops the others. What passes is written in one commit together with
-the statements that the caller makes from the outcome, so a batch is processed exactly once even if the process
-dies.
+A batch is a frame of what the client sent plus a Target for each column. Every rule that refuses a record
+lives here or in values.py; a refused row never stops the others. What passes is written in one commit
+together with the statements that the caller makes from the outcome, so a batch is processed exactly once
+even if the process dies.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -30,7 +30,7 @@ AUDIT_FIELDS = frozenset({"CreatedDate", "CreatedById", "LastModifiedDate", "Las
 
 @dataclass
 class Outcome:
-    """A row for each row of the batch: its id (null where refused), whether it was made, why it was refused."""
+    """A row for each row of the batch: its id (null where refused), whether it was made, or why not."""
 
     ids: pl.Series
     created: pl.Series
@@ -42,7 +42,7 @@ Also = Callable[[Outcome], Iterable[Statement]]
 
 @dataclass
 class Batch:
-    """What to save: `operation` is insert, update or upsert; `key` names upsert's field (Id or an external id);
+    """What to save: `operation` is insert, update or upsert; `key` is upsert's external id (None: Id);
     `given` has a column for each target, in their order."""
 
     sobject: SObject
@@ -130,7 +130,10 @@ class _Save:
         index = self.table.index(name)
         self.rows = index.lookup(keys)
         for key, found in index.doubled.items() if index.doubled else ():
-            message = f"{name}: more than one record found for external id field: {[self._id(row) for row in found]}"
+            message = (
+                f"{name}: more than one record found for external id field: "
+                f"{[self._id(row) for row in found]}"
+            )
             self.refuse_rows(
                 (row for row, value in enumerate(keys) if value == key),
                 RowError("INVALID_FIELD", message, (name,)),
@@ -200,7 +203,8 @@ class _Save:
 
     def _parent_by_key(self, target: Target, given: pl.Series) -> Column:
         parent, key = target.parent, target.key
-        assert parent is not None and key is not None
+        assert parent is not None
+        assert key is not None
         if given.dtype != pl.String:
             given = given.cast(pl.String)
         body, nulls = self._blank(given)
@@ -211,7 +215,10 @@ class _Save:
         rows = index.lookup(index_key(key, body).to_list())
         column = Column(ids.encode(parent.key_prefix, rows), nulls)
         for row in np.flatnonzero((rows < 0) & body.is_not_null().to_numpy()).tolist():
-            message = f"Foreign key external ID: {body[row].lower()} not found for field {key.name} in entity {parent.name}"
+            message = (
+                f"Foreign key external ID: {body[row].lower()} not found for field {key.name} in "
+                f"entity {parent.name}"
+            )
             column.errors[row] = RowError("INVALID_FIELD", message)
         return column
 
@@ -251,7 +258,8 @@ class _Save:
             editable = self.org.can_edit(self.sobject, name)
             error = RowError(
                 "INVALID_FIELD_FOR_INSERT_UPDATE",
-                f"Unable to create/update fields: {name}. Please check the security settings of this field and verify "
+                f"Unable to create/update fields: {name}. Please check the security settings of this "
+                f"field and verify "
                 "that it is read/write for your profile or permission set.",
                 (name,),
             )
@@ -406,15 +414,17 @@ class _Save:
         return Outcome(ids.encode(self.sobject.key_prefix, saved), pl.Series(new & (saved >= 0)), self.errors)
 
 
-def save(org: Org, batch: Batch, also: Also = lambda outcome: ()) -> Outcome:
+def nothing_more(_outcome: Outcome) -> Iterable[Statement]:
+    return ()
+
+
+def save(org: Org, batch: Batch, also: Also = nothing_more) -> Outcome:
     """Insert, update or upsert a batch; commits what passes together with `also(outcome)`."""
     with org.lock:
         return _Save(org, batch).run(also)
 
 
-def delete(
-    org: Org, sobject: SObject, given: pl.Series, hard: bool, also: Also = lambda outcome: ()
-) -> Outcome:
+def delete(org: Org, sobject: SObject, given: pl.Series, hard: bool, also: Also = nothing_more) -> Outcome:
     """Delete by Id: into the recycle bin, or for good. Details go with their master, lookups are cleared."""
     with org.lock:
         table = org.tables[sobject.name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import signal
@@ -26,10 +27,8 @@ def main() -> NoReturn:
         level=logging.INFO if options.verbose else logging.WARNING, format="%(asctime)s %(message)s"
     )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    try:
+    with contextlib.suppress(KeyboardInterrupt, SystemExit):
         serve(options.directory, options.port, options.port_file)
-    except (KeyboardInterrupt, SystemExit):
-        pass
     # Sessions' threads may stand inside DuckDB, which doesn't survive the interpreter's own way out.
     logging.shutdown()
     os._exit(0)

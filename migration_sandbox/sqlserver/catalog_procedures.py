@@ -1,6 +1,7 @@
 """The system procedures that ODBC drivers call for SQLTables, SQLColumns, SQLDescribeParam and their kin.
 
-Each answers with columns and rows; column names and order are those of Microsoft Learn, "Catalog stored procedures".
+Each answers with columns and rows; column names and order are those of Microsoft Learn, "Catalog stored
+procedures".
 """
 
 from __future__ import annotations
@@ -59,13 +60,18 @@ def _matches(pattern: str | None, name: str) -> bool:
 
 # ODBC's type codes: name -> (ODBC 3 DATA_TYPE, SQL_DATA_TYPE, SQL_DATETIME_SUB, SS_DATA_TYPE)
 _ODBC: dict[str, tuple[int, int, int | None, int]] = {
-    "bit": (-7, -7, None, 50), "tinyint": (-6, -6, None, 38), "smallint": (5, 5, None, 38), "int": (4, 4, None, 38),
+    "bit": (-7, -7, None, 50), "tinyint": (-6, -6, None, 38), "smallint": (5, 5, None, 38), "int": (4, 4,
+                                                                                                    None, 38),
     "bigint": (-5, -5, None, 108), "decimal": (3, 3, None, 106), "numeric": (2, 2, None, 108),
-    "money": (3, 3, None, 110), "smallmoney": (3, 3, None, 110), "float": (6, 6, None, 109), "real": (7, 7, None, 109),
-    "char": (1, 1, None, 47), "varchar": (12, 12, None, 39), "nchar": (-8, -8, None, 39), "nvarchar": (-9, -9, None, 39),
+    "money": (3, 3, None, 110), "smallmoney": (3, 3, None, 110), "float": (6, 6, None, 109), "real": (7, 7,
+                                                                                                      None,
+                                                                                                      109),
+    "char": (1, 1, None, 47), "varchar": (12, 12, None, 39), "nchar": (-8, -8, None, 39), "nvarchar": (-9, -9,
+                                                                                                       None,
+                                                                                                       39),
     "binary": (-2, -2, None, 37), "varbinary": (-3, -3, None, 37), "rowversion": (-2, -2, None, 37),
     "uniqueidentifier": (-11, -11, None, 37), "date": (91, 9, 1, 0), "time": (-154, -154, 0, 0),
-    "datetime": (93, 9, 3, 111), "datetime2": (93, 9, 3, 0),
+    "datetime2": (93, 9, 3, 0), "datetime": (93, 9, 3, 111),
 }  # fmt: skip
 
 
@@ -109,7 +115,8 @@ _COLUMNS = (
     ("TABLE_QUALIFIER", SYSNAME), ("TABLE_OWNER", SYSNAME), ("TABLE_NAME", SYSNAME), ("COLUMN_NAME", SYSNAME),
     ("DATA_TYPE", SMALLINT), ("TYPE_NAME", SYSNAME), ("PRECISION", INT), ("LENGTH", INT), ("SCALE", SMALLINT),
     ("RADIX", SMALLINT), ("NULLABLE", SMALLINT), ("REMARKS", varchar(254)), ("COLUMN_DEF", nvarchar(4000)),
-    ("SQL_DATA_TYPE", SMALLINT), ("SQL_DATETIME_SUB", SMALLINT), ("CHAR_OCTET_LENGTH", INT), ("ORDINAL_POSITION", INT),
+    ("SQL_DATA_TYPE", SMALLINT), ("SQL_DATETIME_SUB", SMALLINT), ("CHAR_OCTET_LENGTH", INT),
+    ("ORDINAL_POSITION", INT),
     ("IS_NULLABLE", varchar(254)), ("SS_IS_SPARSE", SMALLINT), ("SS_IS_COLUMN_SET", SMALLINT),
     ("SS_IS_COMPUTED", SMALLINT), ("SS_IS_IDENTITY", SMALLINT), ("SS_UDT_CATALOG_NAME", SYSNAME),
     ("SS_UDT_SCHEMA_NAME", SYSNAME), ("SS_UDT_ASSEMBLY_TYPE_NAME", nvarchar(4000)),
@@ -143,8 +150,10 @@ def _column_row(environment: Environment, table: Table, column: Column, position
     )
     octets = (0 if kind.is_max else kind.max_length) if kind.is_string or kind.is_binary else None
     return (
-        environment.database.name, table.schema, table.name, column.name, data_type, _type_name(kind), _precision(kind),
-        _buffer_length(kind), scale, (2 if kind.is_approximate else 10) if numeric else None, int(column.nullable), None,
+        environment.database.name, table.schema, table.name, column.name, data_type, _type_name(kind),
+        _precision(kind),
+        _buffer_length(kind), scale, (2 if kind.is_approximate else 10) if numeric else None,
+        int(column.nullable), None,
         f"({column.default})" if column.default else None, sql_type, sub_type, octets, position,
         "YES" if column.nullable else "NO", 0, 0, 0, 0, None, None, None, None, None, None, ss_type,
     )  # fmt: skip
@@ -164,7 +173,8 @@ def primary_keys(environment: Environment, arguments: Arguments) -> RowSet:
         if table.primary_key is not None
         for position, column in enumerate(table.primary_key.columns, 1)
     ]
-    shape = (("TABLE_QUALIFIER", SYSNAME), ("TABLE_OWNER", SYSNAME), ("TABLE_NAME", SYSNAME), ("COLUMN_NAME", SYSNAME),
+    shape = (("TABLE_QUALIFIER", SYSNAME), ("TABLE_OWNER", SYSNAME), ("TABLE_NAME", SYSNAME), ("COLUMN_NAME",
+                                                                                               SYSNAME),
              ("KEY_SEQ", SMALLINT), ("PK_NAME", SYSNAME))  # fmt: skip
     return row_set(shape, rows)
 
@@ -181,12 +191,15 @@ def foreign_keys(environment: Environment, arguments: Arguments) -> RowSet:
                 continue
             for number, (mine, theirs) in enumerate(zip(key.columns, key.referenced_columns, strict=True), 1):
                 primary = target.primary_key.name if target.primary_key else None
-                rows.append((qualifier, target.schema, target.name, theirs, qualifier, table.schema, table.name, mine,
+                rows.append((qualifier, target.schema, target.name, theirs, qualifier, table.schema,
+                             table.name, mine,
                              number, 1, 1, key.name, primary, 7))  # fmt: skip
     shape = (("PKTABLE_QUALIFIER", SYSNAME), ("PKTABLE_OWNER", SYSNAME), ("PKTABLE_NAME", SYSNAME),
              ("PKCOLUMN_NAME", SYSNAME), ("FKTABLE_QUALIFIER", SYSNAME), ("FKTABLE_OWNER", SYSNAME),
-             ("FKTABLE_NAME", SYSNAME), ("FKCOLUMN_NAME", SYSNAME), ("KEY_SEQ", SMALLINT), ("UPDATE_RULE", SMALLINT),
-             ("DELETE_RULE", SMALLINT), ("FK_NAME", SYSNAME), ("PK_NAME", SYSNAME), ("DEFERRABILITY", SMALLINT))  # fmt: skip
+             ("FKTABLE_NAME", SYSNAME), ("FKCOLUMN_NAME", SYSNAME), ("KEY_SEQ", SMALLINT), ("UPDATE_RULE",
+                                                                                            SMALLINT),
+             ("DELETE_RULE", SMALLINT), ("FK_NAME", SYSNAME), ("PK_NAME", SYSNAME), ("DEFERRABILITY",
+                                                                                     SMALLINT))  # fmt: skip
     return row_set(shape, rows)
 
 
@@ -206,14 +219,18 @@ def table_statistics(environment: Environment, arguments: Arguments) -> RowSet:
         )
         if table.primary_key is not None:
             for number, column in enumerate(table.primary_key.columns, 1):
-                rows.append((qualifier, table.schema, table.name, 0, table.name, table.primary_key.name, 1, number, column,
+                rows.append((qualifier, table.schema, table.name, 0, table.name, table.primary_key.name, 1,
+                             number, column,
                              "A", count, None, None))  # fmt: skip
         for index in () if unique_only else table.indexes:
             for number, column in enumerate(index.columns, 1):
-                rows.append((qualifier, table.schema, table.name, 1, table.name, index.name, 3, number, column, "A", count,
+                rows.append((qualifier, table.schema, table.name, 1, table.name, index.name, 3, number,
+                             column, "A", count,
                              None, None))  # fmt: skip
-    shape = (("TABLE_QUALIFIER", SYSNAME), ("TABLE_OWNER", SYSNAME), ("TABLE_NAME", SYSNAME), ("NON_UNIQUE", SMALLINT),
-             ("INDEX_QUALIFIER", SYSNAME), ("INDEX_NAME", SYSNAME), ("TYPE", SMALLINT), ("SEQ_IN_INDEX", SMALLINT),
+    shape = (("TABLE_QUALIFIER", SYSNAME), ("TABLE_OWNER", SYSNAME), ("TABLE_NAME", SYSNAME), ("NON_UNIQUE",
+                                                                                               SMALLINT),
+             ("INDEX_QUALIFIER", SYSNAME), ("INDEX_NAME", SYSNAME), ("TYPE", SMALLINT), ("SEQ_IN_INDEX",
+                                                                                         SMALLINT),
              ("COLUMN_NAME", SYSNAME), ("COLLATION", varchar(1)), ("CARDINALITY", INT), ("PAGES", INT),
              ("FILTER_CONDITION", varchar(128)))  # fmt: skip
     return row_set(shape, rows)
@@ -221,37 +238,48 @@ def table_statistics(environment: Environment, arguments: Arguments) -> RowSet:
 
 _TYPE_INFO = (
     ("TYPE_NAME", SYSNAME), ("DATA_TYPE", SMALLINT), ("PRECISION", INT), ("LITERAL_PREFIX", varchar(32)),
-    ("LITERAL_SUFFIX", varchar(32)), ("CREATE_PARAMS", varchar(32)), ("NULLABLE", SMALLINT), ("CASE_SENSITIVE", SMALLINT),
-    ("SEARCHABLE", SMALLINT), ("UNSIGNED_ATTRIBUTE", SMALLINT), ("MONEY", SMALLINT), ("AUTO_INCREMENT", SMALLINT),
-    ("LOCAL_TYPE_NAME", SYSNAME), ("MINIMUM_SCALE", SMALLINT), ("MAXIMUM_SCALE", SMALLINT), ("SQL_DATA_TYPE", SMALLINT),
-    ("SQL_DATETIME_SUB", SMALLINT), ("NUM_PREC_RADIX", INT), ("INTERVAL_PRECISION", SMALLINT), ("USERTYPE", SMALLINT),
+    ("LITERAL_SUFFIX", varchar(32)), ("CREATE_PARAMS", varchar(32)), ("NULLABLE", SMALLINT),
+    ("CASE_SENSITIVE", SMALLINT),
+    ("SEARCHABLE", SMALLINT), ("UNSIGNED_ATTRIBUTE", SMALLINT), ("MONEY", SMALLINT), ("AUTO_INCREMENT",
+                                                                                      SMALLINT),
+    ("LOCAL_TYPE_NAME", SYSNAME), ("MINIMUM_SCALE", SMALLINT), ("MAXIMUM_SCALE", SMALLINT), ("SQL_DATA_TYPE",
+                                                                                             SMALLINT),
+    ("SQL_DATETIME_SUB", SMALLINT), ("NUM_PREC_RADIX", INT), ("INTERVAL_PRECISION", SMALLINT), ("USERTYPE",
+                                                                                                SMALLINT),
 )  # fmt: skip
 
 
 def datatype_info(environment: Environment, arguments: Arguments) -> RowSet:
     """sp_datatype_info_100: SQLGetTypeInfo."""
     asked = int(str(_argument(arguments, "data_type", 0) or 0))
-    sizes = {"char": 8000, "varchar": 8000, "nchar": 4000, "nvarchar": 4000, "binary": 8000, "varbinary": 8000,
-             "decimal": 38, "numeric": 38, "time": 16, "datetime2": 27, "uniqueidentifier": 36, "rowversion": 8}  # fmt: skip
+    sizes = {"char": 8000, "varchar": 8000, "nchar": 4000, "nvarchar": 4000, "binary": 8000,
+             "varbinary": 8000,
+             "decimal": 38, "numeric": 38, "time": 16, "datetime2": 27, "uniqueidentifier": 36,
+             "rowversion": 8}  # fmt: skip
     rows = []
     for name, (code, sql_type, sub_type, _) in sorted(_ODBC.items(), key=lambda item: item[1][0]):
         if asked not in (0, code):
             continue
         kind = SqlType(name)
         size = sizes.get(name, kind.catalog_precision)
-        quote = {"char": "'", "varchar": "'", "nchar": "N'", "nvarchar": "N'", "binary": "0x", "varbinary": "0x",
-                 "rowversion": "0x"}.get(name, "'" if kind.is_temporal or name == "uniqueidentifier" else None)  # fmt: skip
+        quote = {"char": "'", "varchar": "'", "nchar": "N'", "nvarchar": "N'", "binary": "0x",
+                 "varbinary": "0x",
+                 "rowversion": "0x"}.get(name,
+                                         "'" if kind.is_temporal or name == "uniqueidentifier" else None)  # fmt: skip
         suffix = None if quote in (None, "0x") else "'"
-        parameters = {"decimal": "precision,scale", "numeric": "precision,scale", "time": "scale", "datetime2": "scale",
+        parameters = {"decimal": "precision,scale", "numeric": "precision,scale", "time": "scale",
+                      "datetime2": "scale",
                       "binary": "length", "char": "length", "nchar": "length"}.get(
             name, "max length" if name in ("varchar", "nvarchar", "varbinary") else None)  # fmt: skip
         numeric = kind.is_numeric and name != "bit"
-        scales = {"decimal": (0, 38), "numeric": (0, 38), "time": (0, 7), "datetime2": (0, 7), "datetime": (3, 3),
+        scales = {"decimal": (0, 38), "numeric": (0, 38), "time": (0, 7), "datetime2": (0, 7), "datetime": (3,
+                                                                                                            3),
                   "money": (4, 4), "smallmoney": (4, 4)}  # fmt: skip
         low, high = scales.get(name, (0, 0) if kind.is_integer or name == "bit" else (None, None))
         rows.append((
             _type_name(kind), code, size, quote, suffix, parameters, 1, 0, 3 if kind.is_string else 2,
-            (1 if name == "tinyint" else 0) if numeric else None, 1 if "money" in name else 0, 0 if numeric else None,
+            (1 if name == "tinyint" else 0) if numeric else None, 1 if "money" in name else 0,
+            0 if numeric else None,
             _type_name(kind), low, high, sql_type, sub_type,
             (2 if kind.is_approximate else 10) if numeric else None, None, 0,
         ))  # fmt: skip
@@ -260,18 +288,23 @@ def datatype_info(environment: Environment, arguments: Arguments) -> RowSet:
 
 _UNDECLARED = (
     ("parameter_ordinal", INT), ("name", SYSNAME), ("suggested_system_type_id", INT),
-    ("suggested_system_type_name", nvarchar(256)), ("suggested_max_length", SMALLINT), ("suggested_precision", TINYINT),
+    ("suggested_system_type_name", nvarchar(256)), ("suggested_max_length", SMALLINT), ("suggested_precision",
+                                                                                        TINYINT),
     ("suggested_scale", TINYINT), ("suggested_user_type_id", INT), ("suggested_user_type_database", SYSNAME),
     ("suggested_user_type_schema", SYSNAME), ("suggested_user_type_name", SYSNAME),
     ("suggested_assembly_qualified_type_name", nvarchar(4000)), ("suggested_xml_collection_id", INT),
     ("suggested_xml_collection_database", SYSNAME), ("suggested_xml_collection_schema", SYSNAME),
-    ("suggested_xml_collection_name", SYSNAME), ("suggested_is_xml_document", BIT), ("suggested_is_case_sensitive", BIT),
+    ("suggested_xml_collection_name", SYSNAME), ("suggested_is_xml_document", BIT),
+    ("suggested_is_case_sensitive", BIT),
     ("suggested_is_fixed_length_clr_type", BIT), ("suggested_is_input", BIT), ("suggested_is_output", BIT),
     ("formal_parameter_name", SYSNAME), ("suggested_tds_type_id", INT), ("suggested_tds_length", INT),
 )  # fmt: skip
-_TDS_TYPES = {"bit": 104, "tinyint": 38, "smallint": 38, "int": 38, "bigint": 38, "decimal": 106, "numeric": 108,
-              "money": 110, "smallmoney": 110, "float": 109, "real": 109, "char": 175, "varchar": 167, "nchar": 239,
-              "nvarchar": 231, "binary": 173, "varbinary": 165, "rowversion": 173, "uniqueidentifier": 36, "date": 40,
+_TDS_TYPES = {"bit": 104, "tinyint": 38, "smallint": 38, "int": 38, "bigint": 38, "decimal": 106,
+              "numeric": 108,
+              "money": 110, "smallmoney": 110, "float": 109, "real": 109, "char": 175, "varchar": 167,
+              "nchar": 239,
+              "nvarchar": 231, "binary": 173, "varbinary": 165, "rowversion": 173, "uniqueidentifier": 36,
+              "date": 40,
               "time": 41, "datetime": 111, "datetime2": 42}  # fmt: skip
 
 
@@ -288,8 +321,10 @@ def describe_undeclared_parameters(environment: Environment, arguments: Argument
                 11508, f"The undeclared parameter '{name}' is used more than once or its type can't be told."
             )
         rows.append((
-            ordinal, name, SYSTEM_TYPE_IDS[kind.name], _type_name(kind) if kind.name == "rowversion" else kind.declaration,
-            kind.max_length, kind.catalog_precision, kind.catalog_scale, None, None, None, None, None, None, None, None,
+            ordinal, name, SYSTEM_TYPE_IDS[kind.name],
+            _type_name(kind) if kind.name == "rowversion" else kind.declaration,
+            kind.max_length, kind.catalog_precision, kind.catalog_scale, None, None, None, None, None, None,
+            None, None,
             None, False, False, False, True, False, None, _TDS_TYPES[kind.name],
             65535 if kind.is_max else kind.max_length,
         ))  # fmt: skip
@@ -315,7 +350,8 @@ def describe(environment: Environment, sql: str) -> tuple[QueryBinder, list[Outp
 
 
 _FIRST_RESULT = (
-    ("is_hidden", BIT), ("column_ordinal", INT), ("name", SYSNAME), ("is_nullable", BIT), ("system_type_id", INT),
+    ("is_hidden", BIT), ("column_ordinal", INT), ("name", SYSNAME), ("is_nullable", BIT), ("system_type_id",
+                                                                                           INT),
     ("system_type_name", nvarchar(256)), ("max_length", SMALLINT), ("precision", TINYINT), ("scale", TINYINT),
     ("collation_name", SYSNAME),
 )  # fmt: skip
@@ -327,7 +363,8 @@ def describe_first_result_set(environment: Environment, arguments: Arguments) ->
         raise refused("sp_describe_first_result_set with parameters")
     _, output = describe(environment, _text(arguments, "tsql", 0) or "")
     rows = [
-        (False, number, column.name or None, column.nullable, SYSTEM_TYPE_IDS[column.type.name], column.type.declaration,
+        (False, number, column.name or None, column.nullable, SYSTEM_TYPE_IDS[column.type.name],
+         column.type.declaration,
          column.type.max_length, column.type.catalog_precision, column.type.catalog_scale,
          "SQL_Latin1_General_CP1_CI_AS" if column.type.is_string else None)
         for number, column in enumerate(output, 1)

@@ -95,7 +95,8 @@ def _database_id(name: str) -> int:
 def _databases(environment: Environment) -> list[Row]:
     name = environment.database.name
     return [
-        (name, _database_id(name), _CREATED, 160, COLLATION, 0, "MULTI_USER", False, 0, "ONLINE", 1, "ON", True, 3,
+        (name, _database_id(name), _CREATED, 160, COLLATION, 0, "MULTI_USER", False, 0, "ONLINE", 1, "ON",
+         True, 3,
          "SIMPLE", False, False, False, False)
     ]  # fmt: skip
 
@@ -109,7 +110,8 @@ def _columns(environment: Environment) -> list[Row]:
             collation = COLLATION if kind.is_string else None
             default = object_id(f"{table.full_name}.DF_{column.name}") if column.default else 0
             rows.append((table.object_id, column.name, position, identifier, identifier, kind.max_length,
-                         kind.catalog_precision, kind.catalog_scale, collation, column.nullable, False, False, default))  # fmt: skip
+                         kind.catalog_precision, kind.catalog_scale, collation, column.nullable, False, False,
+                         default))  # fmt: skip
     return rows
 
 
@@ -119,10 +121,11 @@ def _types(environment: Environment) -> list[Row]:
         default = make_type(name, ("38", "38") if name in ("decimal", "numeric") else ())
         assert default is not None
         limit = (
-            8000 if default.is_string or default.is_binary and name != "rowversion" else default.max_length
+            8000 if default.is_string or (default.is_binary and name != "rowversion") else default.max_length
         )
         shown = "timestamp" if name == "rowversion" else name
-        rows.append((shown, identifier, identifier, 4, limit, default.catalog_precision, default.catalog_scale,
+        rows.append((shown, identifier, identifier, 4, limit, default.catalog_precision,
+                     default.catalog_scale,
                      COLLATION if default.is_string else None, True, False))  # fmt: skip
     rows.append(("sysname", 231, 256, 4, 256, 0, 0, COLLATION, False, False))
     return rows
@@ -152,7 +155,8 @@ def _all_indexes(environment: Environment) -> list[_IndexRow]:
 def _indexes(environment: Environment) -> list[Row]:
     kinds = ("HEAP", "CLUSTERED", "NONCLUSTERED")
     return [
-        (i.table.object_id, i.name, i.index_id, min(i.index_id, 2), kinds[min(i.index_id, 2)], i.primary, i.primary,
+        (i.table.object_id, i.name, i.index_id, min(i.index_id, 2), kinds[min(i.index_id, 2)], i.primary,
+         i.primary,
          False, False)
         for i in _all_indexes(environment)
     ]  # fmt: skip
@@ -191,7 +195,8 @@ def _foreign_key_columns(environment: Environment) -> list[Row]:
         for key in table.foreign_keys:
             parent = environment.database.table(key.referenced_table)
             for number, (mine, theirs) in enumerate(zip(key.columns, key.referenced_columns, strict=True), 1):
-                rows.append((object_id(f"{table.schema}.{key.name}"), number, table.object_id, _position(table, mine),
+                rows.append((object_id(f"{table.schema}.{key.name}"), number, table.object_id,
+                             _position(table, mine),
                              parent.object_id, _position(parent, theirs)))  # fmt: skip
     return rows
 
@@ -205,8 +210,10 @@ def _database_files(environment: Environment) -> list[Row]:
     ]
 
 
-_OBJECT = (("name", SYSNAME), ("object_id", INT), ("schema_id", INT), ("parent_object_id", INT), ("type", SqlType("char", 2)),
-           ("type_desc", nvarchar(60)), ("create_date", DATETIME), ("modify_date", DATETIME), ("is_ms_shipped", BIT))  # fmt: skip
+_OBJECT = (("name", SYSNAME), ("object_id", INT), ("schema_id", INT), ("parent_object_id", INT), ("type",
+                                                                                                  SqlType("char", 2)),
+           ("type_desc", nvarchar(60)), ("create_date", DATETIME), ("modify_date", DATETIME),
+           ("is_ms_shipped", BIT))  # fmt: skip
 
 
 def _objects(environment: Environment) -> list[Row]:
@@ -215,106 +222,6 @@ def _objects(environment: Environment) -> list[Row]:
         (t.name, t.object_id, ids[t.schema], 0, "U ", "USER_TABLE", _CREATED, _CREATED, False)
         for t in _tables(environment)
     ]
-
-
-VIEWS: dict[str, View] = {
-    "sys.databases": View(
-        (("name", SYSNAME), ("database_id", INT), ("create_date", DATETIME), ("compatibility_level", TINYINT),
-         ("collation_name", SYSNAME), ("user_access", TINYINT), ("user_access_desc", nvarchar(60)),
-         ("is_read_only", BIT), ("state", TINYINT), ("state_desc", nvarchar(60)),
-         ("snapshot_isolation_state", TINYINT), ("snapshot_isolation_state_desc", nvarchar(60)),
-         ("is_read_committed_snapshot_on", BIT), ("recovery_model", TINYINT), ("recovery_model_desc", nvarchar(60)),
-         ("is_cdc_enabled", BIT), ("is_encrypted", BIT), ("is_broker_enabled", BIT), ("is_in_standby", BIT)),
-        _databases,
-    ),
-    "sys.schemas": View(
-        (("name", SYSNAME), ("schema_id", INT), ("principal_id", INT)),
-        lambda environment: [(name, number, 1) for name, number in _schema_ids(environment).items()],
-    ),
-    "sys.tables": View(
-        (*_OBJECT, ("is_tracked_by_cdc", BIT), ("temporal_type", TINYINT), ("is_memory_optimized", BIT)),
-        lambda environment: [(*row, False, 0, False) for row in _objects(environment)],
-    ),
-    "sys.objects": View(_OBJECT, _objects),
-    "sys.views": View(_OBJECT, lambda environment: []),
-    "sys.columns": View(
-        (("object_id", INT), ("name", SYSNAME), ("column_id", INT), ("system_type_id", TINYINT), ("user_type_id", INT),
-         ("max_length", SMALLINT), ("precision", TINYINT), ("scale", TINYINT), ("collation_name", SYSNAME),
-         ("is_nullable", BIT), ("is_identity", BIT), ("is_computed", BIT), ("default_object_id", INT)),
-        _columns,
-    ),
-    "sys.types": View(
-        (("name", SYSNAME), ("system_type_id", TINYINT), ("user_type_id", INT), ("schema_id", INT),
-         ("max_length", SMALLINT), ("precision", TINYINT), ("scale", TINYINT), ("collation_name", SYSNAME),
-         ("is_nullable", BIT), ("is_user_defined", BIT)),
-        _types,
-    ),
-    "sys.indexes": View(
-        (("object_id", INT), ("name", SYSNAME), ("index_id", INT), ("type", TINYINT), ("type_desc", nvarchar(60)),
-         ("is_unique", BIT), ("is_primary_key", BIT), ("is_unique_constraint", BIT), ("is_disabled", BIT)),
-        _indexes,
-    ),
-    "sys.index_columns": View(
-        (("object_id", INT), ("index_id", INT), ("index_column_id", INT), ("column_id", INT), ("key_ordinal", TINYINT),
-         ("is_descending_key", BIT), ("is_included_column", BIT)),
-        _index_columns,
-    ),
-    "sys.key_constraints": View(
-        (("name", SYSNAME), ("object_id", INT), ("schema_id", INT), ("parent_object_id", INT), ("type", SqlType("char", 2)),
-         ("type_desc", nvarchar(60)), ("unique_index_id", INT), ("is_system_named", BIT)),
-        lambda environment: [
-            (t.primary_key.name, object_id(f"{t.schema}.{t.primary_key.name}"), _schema_ids(environment)[t.schema],
-             t.object_id, "PK", "PRIMARY_KEY_CONSTRAINT", 1, t.primary_key.system_named)
-            for t in _tables(environment) if t.primary_key is not None
-        ],
-    ),
-    "sys.foreign_keys": View(
-        (("name", SYSNAME), ("object_id", INT), ("schema_id", INT), ("parent_object_id", INT),
-         ("referenced_object_id", INT), ("is_disabled", BIT), ("is_not_trusted", BIT),
-         ("delete_referential_action", TINYINT), ("update_referential_action", TINYINT)),
-        _foreign_keys,
-    ),
-    "sys.foreign_key_columns": View(
-        (("constraint_object_id", INT), ("constraint_column_id", INT), ("parent_object_id", INT),
-         ("parent_column_id", INT), ("referenced_object_id", INT), ("referenced_column_id", INT)),
-        _foreign_key_columns,
-    ),
-    "sys.partitions": View(
-        (("partition_id", BIGINT), ("object_id", INT), ("index_id", INT), ("partition_number", INT), ("rows", BIGINT)),
-        lambda environment: [
-            (i.table.object_id * 8 + i.index_id, i.table.object_id, i.index_id, 1, row_count(environment.database, i.table))
-            for i in _all_indexes(environment)
-        ],
-    ),
-    "sys.database_files": View(
-        (("file_id", INT), ("type", TINYINT), ("type_desc", nvarchar(60)), ("data_space_id", INT), ("name", SYSNAME),
-         ("physical_name", nvarchar(260)), ("size", INT), ("max_size", INT)),
-        _database_files,
-    ),
-    "sys.change_tracking_databases": View(
-        (("database_id", INT), ("is_auto_cleanup_on", TINYINT), ("retention_period", INT), ("retention_period_units", TINYINT)),
-        lambda environment: [],
-    ),
-    "sys.change_tracking_tables": View(
-        (("object_id", INT), ("is_track_columns_updated_on", BIT), ("min_valid_version", BIGINT), ("begin_version", BIGINT),
-         ("cleanup_version", BIGINT)),
-        lambda environment: [],
-    ),
-    "information_schema.tables": View(
-        (("TABLE_CATALOG", SYSNAME), ("TABLE_SCHEMA", SYSNAME), ("TABLE_NAME", SYSNAME), ("TABLE_TYPE", SqlType("varchar", 10))),
-        lambda environment: [
-            (environment.database.name, t.schema, t.name, "BASE TABLE") for t in _tables(environment)
-        ],
-    ),
-    "information_schema.columns": View(
-        (("TABLE_CATALOG", SYSNAME), ("TABLE_SCHEMA", SYSNAME), ("TABLE_NAME", SYSNAME), ("COLUMN_NAME", SYSNAME),
-         ("ORDINAL_POSITION", INT), ("COLUMN_DEFAULT", nvarchar(4000)), ("IS_NULLABLE", SqlType("varchar", 3)),
-         ("DATA_TYPE", SYSNAME), ("CHARACTER_MAXIMUM_LENGTH", INT), ("CHARACTER_OCTET_LENGTH", INT),
-         ("NUMERIC_PRECISION", TINYINT), ("NUMERIC_SCALE", INT), ("DATETIME_PRECISION", SMALLINT),
-         ("COLLATION_NAME", SYSNAME)),
-        lambda environment: _information_columns(environment),
-    ),
-}  # fmt: skip
 
 
 def _information_columns(environment: Environment) -> list[Row]:
@@ -335,3 +242,118 @@ def _information_columns(environment: Environment) -> list[Row]:
                 COLLATION if kind.is_string else None,
             ))  # fmt: skip
     return rows
+
+
+VIEWS: dict[str, View] = {
+    "sys.databases": View(
+        (("name", SYSNAME), ("database_id", INT), ("create_date", DATETIME), ("compatibility_level", TINYINT),
+         ("collation_name", SYSNAME), ("user_access", TINYINT), ("user_access_desc", nvarchar(60)),
+         ("is_read_only", BIT), ("state", TINYINT), ("state_desc", nvarchar(60)),
+         ("snapshot_isolation_state", TINYINT), ("snapshot_isolation_state_desc", nvarchar(60)),
+         ("is_read_committed_snapshot_on", BIT), ("recovery_model", TINYINT), ("recovery_model_desc",
+                                                                               nvarchar(60)),
+         ("is_cdc_enabled", BIT), ("is_encrypted", BIT), ("is_broker_enabled", BIT), ("is_in_standby", BIT)),
+        _databases,
+    ),
+    "sys.schemas": View(
+        (("name", SYSNAME), ("schema_id", INT), ("principal_id", INT)),
+        lambda environment: [(name, number, 1) for name, number in _schema_ids(environment).items()],
+    ),
+    "sys.tables": View(
+        (*_OBJECT, ("is_tracked_by_cdc", BIT), ("temporal_type", TINYINT), ("is_memory_optimized", BIT)),
+        lambda environment: [(*row, False, 0, False) for row in _objects(environment)],
+    ),
+    "sys.objects": View(_OBJECT, _objects),
+    "sys.views": View(_OBJECT, lambda environment: []),
+    "sys.columns": View(
+        (("object_id", INT), ("name", SYSNAME), ("column_id", INT), ("system_type_id", TINYINT),
+         ("user_type_id", INT),
+         ("max_length", SMALLINT), ("precision", TINYINT), ("scale", TINYINT), ("collation_name", SYSNAME),
+         ("is_nullable", BIT), ("is_identity", BIT), ("is_computed", BIT), ("default_object_id", INT)),
+        _columns,
+    ),
+    "sys.types": View(
+        (("name", SYSNAME), ("system_type_id", TINYINT), ("user_type_id", INT), ("schema_id", INT),
+         ("max_length", SMALLINT), ("precision", TINYINT), ("scale", TINYINT), ("collation_name", SYSNAME),
+         ("is_nullable", BIT), ("is_user_defined", BIT)),
+        _types,
+    ),
+    "sys.indexes": View(
+        (("object_id", INT), ("name", SYSNAME), ("index_id", INT), ("type", TINYINT), ("type_desc",
+                                                                                       nvarchar(60)),
+         ("is_unique", BIT), ("is_primary_key", BIT), ("is_unique_constraint", BIT), ("is_disabled", BIT)),
+        _indexes,
+    ),
+    "sys.index_columns": View(
+        (("object_id", INT), ("index_id", INT), ("index_column_id", INT), ("column_id", INT), ("key_ordinal",
+                                                                                               TINYINT),
+         ("is_descending_key", BIT), ("is_included_column", BIT)),
+        _index_columns,
+    ),
+    "sys.key_constraints": View(
+        (("name", SYSNAME), ("object_id", INT), ("schema_id", INT), ("parent_object_id", INT), ("type",
+                                                                                                SqlType("char", 2)),
+         ("type_desc", nvarchar(60)), ("unique_index_id", INT), ("is_system_named", BIT)),
+        lambda environment: [
+            (t.primary_key.name, object_id(f"{t.schema}.{t.primary_key.name}"),
+             _schema_ids(environment)[t.schema],
+             t.object_id, "PK", "PRIMARY_KEY_CONSTRAINT", 1, t.primary_key.system_named)
+            for t in _tables(environment) if t.primary_key is not None
+        ],
+    ),
+    "sys.foreign_keys": View(
+        (("name", SYSNAME), ("object_id", INT), ("schema_id", INT), ("parent_object_id", INT),
+         ("referenced_object_id", INT), ("is_disabled", BIT), ("is_not_trusted", BIT),
+         ("delete_referential_action", TINYINT), ("update_referential_action", TINYINT)),
+        _foreign_keys,
+    ),
+    "sys.foreign_key_columns": View(
+        (("constraint_object_id", INT), ("constraint_column_id", INT), ("parent_object_id", INT),
+         ("parent_column_id", INT), ("referenced_object_id", INT), ("referenced_column_id", INT)),
+        _foreign_key_columns,
+    ),
+    "sys.partitions": View(
+        (("partition_id", BIGINT), ("object_id", INT), ("index_id", INT), ("partition_number", INT), ("rows",
+                                                                                                      BIGINT)),
+        lambda environment: [
+            (i.table.object_id * 8 + i.index_id, i.table.object_id, i.index_id, 1,
+             row_count(environment.database, i.table))
+            for i in _all_indexes(environment)
+        ],
+    ),
+    "sys.database_files": View(
+        (("file_id", INT), ("type", TINYINT), ("type_desc", nvarchar(60)), ("data_space_id", INT), ("name",
+                                                                                                    SYSNAME),
+         ("physical_name", nvarchar(260)), ("size", INT), ("max_size", INT)),
+        _database_files,
+    ),
+    "sys.change_tracking_databases": View(
+        (("database_id", INT), ("is_auto_cleanup_on", TINYINT), ("retention_period", INT),
+         ("retention_period_units", TINYINT)),
+        lambda environment: [],
+    ),
+    "sys.change_tracking_tables": View(
+        (("object_id", INT), ("is_track_columns_updated_on", BIT), ("min_valid_version", BIGINT),
+         ("begin_version", BIGINT),
+         ("cleanup_version", BIGINT)),
+        lambda environment: [],
+    ),
+    "information_schema.tables": View(
+        (("TABLE_CATALOG", SYSNAME), ("TABLE_SCHEMA", SYSNAME), ("TABLE_NAME", SYSNAME), ("TABLE_TYPE",
+                                                                                          SqlType("varchar",
+                                                                                                  10))),
+        lambda environment: [
+            (environment.database.name, t.schema, t.name, "BASE TABLE") for t in _tables(environment)
+        ],
+    ),
+    "information_schema.columns": View(
+        (("TABLE_CATALOG", SYSNAME), ("TABLE_SCHEMA", SYSNAME), ("TABLE_NAME", SYSNAME), ("COLUMN_NAME",
+                                                                                          SYSNAME),
+         ("ORDINAL_POSITION", INT), ("COLUMN_DEFAULT", nvarchar(4000)), ("IS_NULLABLE", SqlType("varchar",
+                                                                                                3)),
+         ("DATA_TYPE", SYSNAME), ("CHARACTER_MAXIMUM_LENGTH", INT), ("CHARACTER_OCTET_LENGTH", INT),
+         ("NUMERIC_PRECISION", TINYINT), ("NUMERIC_SCALE", INT), ("DATETIME_PRECISION", SMALLINT),
+         ("COLLATION_NAME", SYSNAME)),
+        _information_columns,
+    ),
+}  # fmt: skip

@@ -1,14 +1,16 @@
 """One client from its first byte to its last: TLS, login, requests, answers.
 
-Runs in a thread of its own. While a statement runs, a watcher looks at the socket: bytes that arrive then are an
-attention (a cancel) or the end of the connection, and interrupt it.
+Runs in a thread of its own. While a statement runs, a watcher looks at the socket: bytes that arrive then
+are an attention (a cancel) or the end of the connection, and interrupt it.
 """
 
 from __future__ import annotations
 
 import logging
 import ssl
+import traceback
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -24,6 +26,7 @@ from .parser import parse_batch
 from .permissions import authenticated
 from .scope import OutputColumn
 from .session import Session
+from .sqltypes import MAX, nvarchar, varbinary, varchar
 from .syntax import Execute, Literal
 from .watcher import Watcher
 from .wire import login, packets, requests, tokens
@@ -32,8 +35,11 @@ from .wire.rows import encode_rows
 
 logger = logging.getLogger("migration_sandbox.sqlserver")
 SERVER_NAME = "SANDBOX"
-_COMMANDS = {"SELECT": tokens.COMMAND_SELECT, "INSERT": tokens.COMMAND_INSERT, "UPDATE": tokens.COMMAND_UPDATE,
+_COMMANDS = {"SELECT": tokens.COMMAND_SELECT, "INSERT": tokens.COMMAND_INSERT,
+             "UPDATE": tokens.COMMAND_UPDATE,
              "DELETE": tokens.COMMAND_DELETE}  # fmt: skip
+# The older names under which drivers declare long parameters.
+_LARGE_PARAMETERS = {"image": varbinary(MAX), "ntext": nvarchar(MAX), "text": varchar(MAX)}
 OpenDatabase = Callable[[str], Database]
 CloseDatabase = Callable[[Database], None]
 
@@ -70,11 +76,15 @@ class Connection:
                     self._answer(self.channel.read_message())
         except ConnectionLost as reason:
             logger.info("session %d ended: %s", self.number, reason)
+        except Exception as error:
+            _bug(error)
         finally:
             self.channel.cut()
             if self._session is not None:
-                self._session.close()
-                self._close_database(self._session.database)
+                try:
+                    self._session.close()
+                finally:
+                    self._close_database(self._session.database)
 
     # Login
 
@@ -108,7 +118,8 @@ class Connection:
 
     def _granted(self, request: login.LoginRequest) -> Session:
         if request.integrated:
-            raise SqlServerError(18452, "Login failed. The login is from an untrusted domain and cannot be used with "
+            raise SqlServerError(18452, "Login failed. The login is from an untrusted domain and cannot be "
+                                        "used with "
                                  "Integrated authentication.", severity=14)  # fmt: skip
         who = authenticated(request.user, request.password)
         if who is None:
@@ -158,11 +169,19 @@ class Connection:
             return
         session = self.session
         session.cancelled.clear()
+        if message.resets:
+            session.reset()
+            self._prepared.clear()
+            self.channel.write(tokens.reset_acknowledged())
         with self._watcher.watching(self.channel, self._interrupt):
             try:
                 self._run(message)
             except SqlServerError as error:
                 self._failed(error)
+            except ConnectionLost:
+                raise
+            except Exception as error:
+                self._failed(_bug(error))
         if session.cancelled.is_set():
             # The client's attention is the next message; its answer ends with DONE_ATTN.
             if self.channel.read_message().kind != packets.ATTENTION:
@@ -193,6 +212,7 @@ class Connection:
                     self._call(call)
                 except SqlServerError as error:
                     self._failed(error)
+                    # One row's error doesn't stop the rest of a batch of calls; a cancel does.
                     if self.session.cancelled.is_set():
                         return
                 finally:
@@ -384,6 +404,15 @@ class Connection:
             self.channel.write(more)
 
 
+def _bug(error: Exception) -> SqlServerError:
+    """What the server didn't foresee, logged by its place alone: a message or a traceback could quote a
+    value."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "unknown"
+    logger.error("unforeseen %s at %s", type(error).__name__, place)
+    return refused("a request that it doesn't understand")
+
+
 def _sql_text(argument: requests.Argument) -> str:
     value = argument.parameter.value
     if not isinstance(value, str):
@@ -403,7 +432,10 @@ def _declared(arguments: tuple[requests.Argument, ...]) -> dict[str, ParameterVa
     while stream.current.kind is not Kind.END:
         name = stream.advance().text
         stream.accept("AS")
-        declared[name.casefold()] = ParameterValue(column_type(stream), None)
+        large = _LARGE_PARAMETERS.get(stream.current.text.casefold())
+        if large is not None:
+            stream.advance()
+        declared[name.casefold()] = ParameterValue(large or column_type(stream), None)
         if stream.accept("OUTPUT") or stream.accept("OUT"):
             raise refused("an output parameter")
         stream.accept_mark(",")

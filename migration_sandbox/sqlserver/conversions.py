@@ -79,8 +79,12 @@ def _to_string(sql: str, source: SqlType, target: SqlType, style: int | None) ->
 
 def _string_to_string(sql: str, source: SqlType, target: SqlType) -> str:
     if source.is_unicode and not target.is_unicode:
-        # SQL Server puts its best fit or '?' for a character outside the code page; which one isn't known here.
-        sql = f"CASE WHEN strlen({sql}) <> length({sql}) AND tsql_cp1252({sql}) IS NULL THEN {failure(50000)} ELSE {sql} END"
+        # SQL Server puts its best fit or '?' for a character outside the code page; which one isn't known
+        # here.
+        sql = (
+            f"CASE WHEN strlen({sql}) <> length({sql}) AND tsql_cp1252({sql}) IS NULL THEN "
+            f"{failure(50000)} ELSE {sql} END"
+        )
     fits = target.is_max or (not source.is_max and source.length <= target.length)
     return _padded(sql if fits else _cut(sql, target), target)
 
@@ -108,7 +112,10 @@ def _padded(sql: str, target: SqlType) -> str:
 def substring(sql: str, start: str, length: str) -> str:
     """Characters from start (1 is the first) counted in UTF-16 units, as SUBSTRING counts nvarchar."""
     plain = f"substring({sql}, {start}, {length})"
-    return f"CASE WHEN {utf16_units(sql)} = length({sql}) THEN {plain} ELSE tsql_utf16_part({sql}, {start}, {length}) END"
+    return (
+        f"CASE WHEN {utf16_units(sql)} = length({sql}) THEN {plain} ELSE tsql_utf16_part({sql}, {start}, "
+        f"{length}) END"
+    )
 
 
 def _temporal_text(sql: str, source: SqlType, style: int | None) -> str:
@@ -134,9 +141,12 @@ def _to_binary(sql: str, source: SqlType, target: SqlType, style: int | None) ->
     length = 8 if target.name == "rowversion" else target.length
     if source.is_integer:
         digits = {"tinyint": 2, "smallint": 4, "int": 8, "bigint": 16}[source.name]
-        raw = f"from_hex(CASE WHEN {sql} < 0 THEN {failure(50000)} ELSE printf('%0{digits}x', CAST({sql} AS BIGINT)) END)"
+        raw = (
+            f"from_hex(CASE WHEN {sql} < 0 THEN {failure(50000)} ELSE printf('%0{digits}x', CAST({sql} AS "
+            "BIGINT)) END)"
+        )
         width = digits // 2
-        if length == MAX or length == width or (target.name == "varbinary" and length > width):
+        if length in (MAX, width) or (target.name == "varbinary" and length > width):
             return raw
         if length > width:
             return f"(from_hex('{'00' * (length - width)}') || {raw})"
@@ -194,7 +204,8 @@ def _string_to_number(sql: str, source: SqlType, target: SqlType) -> str:
         yes, no = f"lower({text}) = 'true'", f"lower({text}) = 'false'"
         return (
             f"CASE WHEN {sql} IS NULL THEN NULL WHEN {yes} THEN true WHEN {no} OR {text} = '' THEN false "
-            f"WHEN NOT regexp_full_match({text}, '{pattern}') THEN {wrong} ELSE CAST({text} AS HUGEINT) <> 0 END"
+            f"WHEN NOT regexp_full_match({text}, '{pattern}') THEN {wrong} ELSE CAST({text} AS HUGEINT) <> "
+            "0 END"
         )
     return (
         f"CASE WHEN {sql} IS NULL THEN NULL WHEN {text} = '' THEN {blank} "
@@ -228,7 +239,8 @@ def _stamp(stamp: str, target: SqlType) -> str:
 
 
 def _string_to_temporal(sql: str, target: SqlType) -> str:
-    """ISO 8601 alone: what other text means depends on SET LANGUAGE and DATEFORMAT, so it is refused at run time."""
+    """ISO 8601 alone: what other text means depends on SET LANGUAGE and DATEFORMAT, so it is refused at run
+    time."""
     text = f"trim({sql}, ' ')"
     if target.name == "time":
         raise refused("the conversion of a string to time")

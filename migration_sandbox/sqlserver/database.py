@@ -1,8 +1,9 @@
 """A SQL Server database kept in one DuckDB file: made from its DDL, opened, filled without the wire.
 
-The file holds the tables in DuckDB's schema dbo and, in schema sandbox, the T-SQL text that declared them (parsed
-again at each opening), the rowversion counter and the foreign keys that were loaded without a check. DuckDB's own
-constraints aren't used: SQL Server's rules are in storage_rules.py, with SQL Server's error numbers.
+The file holds the tables in DuckDB's schema dbo and, in schema sandbox, the T-SQL text that declared them
+(parsed again at each opening), the rowversion counter and the foreign keys that were loaded without a check.
+DuckDB's own constraints aren't used: SQL Server's rules are in storage_rules.py, with SQL Server's error
+numbers.
 
 What a statement does over the wire is in session.py and statements.py.
 """
@@ -22,11 +23,11 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from . import udfs
 from .ddl import parse_schema
 from .errors import SqlServerError, invalid_column, invalid_object
 from .schema import Column, Schema, Table, quoted
 from .sqltypes import SqlType
-from . import udfs
 from .storage_rules import Assignment, assign, check_foreign_key, check_primary_key, checked
 
 # SQL Server, too, reserves row versions ahead and skips the rest of a reservation after a crash.
@@ -111,9 +112,9 @@ class Database:
     def append(self, table: str, frame: pl.DataFrame | pa.Table, check_foreign_keys: bool = True) -> int:
         """Stores the frame's rows in one transaction and returns their count.
 
-        table: "Patient" or "dbo.Patient". The frame's columns are the table's by name, without regard to case; a
-        column that it lacks gets its default or NULL, rowversion is always assigned. Raises SqlServerError with
-        515, 220, 8115, 2628, 2627, 547, 206, 207, 208 or 273 and then stores nothing.
+        table: "Patient" or "dbo.Patient". The frame's columns are the table's by name, without regard to
+        case; a column that it lacks gets its default or NULL, rowversion is always assigned. Raises
+        SqlServerError with 515, 220, 8115, 2628, 2627, 547, 206, 207, 208 or 273 and then stores nothing.
         check_foreign_keys=False is WITH NOCHECK: the table's foreign keys turn untrusted.
         """
         target = self.table(table)
@@ -179,7 +180,7 @@ class Database:
         finally:
             cursor.execute("DROP VIEW IF EXISTS incoming_rows")
             cursor.unregister("incoming_values")
-        return rows.num_rows
+        return int(rows.num_rows)
 
     def _assignments(self, table: Table, incoming: pa.Schema) -> list[Assignment]:
         given: dict[str, pa.Field] = {}
@@ -210,7 +211,8 @@ class Database:
         return self._last_rowversion
 
     def min_active_rowversion(self) -> int:
-        """MIN_ACTIVE_ROWVERSION(): the lowest one that an open transaction has assigned, else the next one."""
+        """MIN_ACTIVE_ROWVERSION(): the lowest one that an open transaction has assigned, else the next
+        one."""
         with self._rowversion_lock:
             return min(self._active_rowversions.values(), default=self._last_rowversion + 1)
 
@@ -272,7 +274,8 @@ def _numeric_literal_type(text: str, sql_type: SqlType) -> pa.DataType:
 
 
 def _without_null_types(rows: pa.Table) -> pa.Table:
-    """Arrow's null type, which DuckDB doesn't scan, as strings; the caller knows the columns from the schema."""
+    """Arrow's null type, which DuckDB doesn't scan, as strings; the caller knows the columns from the
+    schema."""
     for position, field in enumerate(rows.schema):
         if pa.types.is_null(field.type):
             rows = rows.set_column(position, field.name, rows.column(position).cast(pa.string()))

@@ -1,7 +1,7 @@
 """CREATE TABLE and CREATE INDEX statements read into a Schema; anything else in a script is refused.
 
-A script runs once, when a database is made; the wire accepts no DDL. Foreign keys may name tables created later
-in the script, as a schema's dump may.
+A script runs once, when a database is made; the wire accepts no DDL. Foreign keys may name tables created
+later in the script, as a schema's dump may.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from .lexer import Kind, TokenStream, tokenize
 from .schema import Column, ForeignKey, Index, PrimaryKey, Schema, Table, system_name
 from .sqltypes import SqlType, make_type
 
-# A column's default is one of these calls or a literal, so that an append can evaluate it for every row at once.
+# A column's default is one of these calls or a literal, so that an append can evaluate it for every row at
+# once.
 DEFAULT_CALLS = ("GETDATE", "SYSDATETIME", "GETUTCDATE", "SYSUTCDATETIME", "NEWID")
 
 
@@ -223,7 +224,8 @@ def _check_references(table: Table, tables: dict[str, Table]) -> None:
         if not primary or [name.casefold() for name in wanted] != [name.casefold() for name in primary]:
             raise SqlServerError(
                 1776,
-                f"There are no primary or candidate keys in the referenced table '{key.referenced_table}' that "
+                f"There are no primary or candidate keys in the referenced table '{key.referenced_table}' "
+                "that "
                 f"match the referencing column list in the foreign key '{key.name}'.",
                 state=0,
             )

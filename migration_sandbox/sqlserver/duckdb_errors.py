@@ -1,4 +1,5 @@
-"""What went wrong inside DuckDB, said as SQL Server says it. DuckDB's own texts quote values and go nowhere."""
+"""What went wrong inside DuckDB, said as SQL Server says it. DuckDB's own texts quote values and go
+nowhere."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ def as_sql_server(error: duckdb.Error) -> SqlServerError:
         return refused("a text that UTF-16 or code page 1252 can't hold here")
     if "More than one row returned by a subquery" in text:
         return SqlServerError(
-            512, "Subquery returned more than 1 value. This is not permitted when the subquery follows =, !=, <, "
+            512, "Subquery returned more than 1 value. This is not permitted when the subquery follows =, "
+                 "!=, <, "
             "<= , >, >= or when the subquery is used as an expression.",
         )  # fmt: skip
     if isinstance(error, duckdb.OutOfRangeException | duckdb.ConversionException):
@@ -36,11 +38,13 @@ def as_sql_server(error: duckdb.Error) -> SqlServerError:
         return arithmetic_overflow(name)
     if isinstance(error, duckdb.TransactionException) or "Conflict on" in text or "conflict" in text.lower():
         return SqlServerError(
-            3960, "Snapshot isolation transaction aborted due to update conflict: another transaction modified a row "
+            3960, "Snapshot isolation transaction aborted due to update conflict: another transaction "
+                  "modified a row "
             "since this one began. Retry the transaction.", state=2,
         )  # fmt: skip
     if isinstance(error, duckdb.OutOfMemoryException):
-        return SqlServerError(701, "There is insufficient system memory in resource pool 'default' to run this query.",
+        return SqlServerError(701, "There is insufficient system memory in resource pool 'default' to run "
+                                   "this query.",
                               severity=17, state=123)  # fmt: skip
     return refused("a statement that its own engine rejects")
 
@@ -53,7 +57,8 @@ def _failure(number: int, arguments: list[str]) -> SqlServerError:
     if number == 241:
         return conversion_failed("string", "date")
     if number == 242:
-        return SqlServerError(242, "The conversion of a varchar data type to a datetime data type resulted in an "
+        return SqlServerError(242, "The conversion of a varchar data type to a datetime data type resulted "
+                                   "in an "
                               "out-of-range value.", state=3)  # fmt: skip
     if number == 8169:
         return SqlServerError(

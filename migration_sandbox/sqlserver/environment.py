@@ -1,4 +1,5 @@
-"""What a statement may know of its session: database, login, parameters, transaction. Read by the binder alone."""
+"""What a statement may know of its session: database, login, parameters, transaction. Read by the binder
+alone."""
 
 from __future__ import annotations
 

@@ -65,7 +65,8 @@ def duplicate_key(constraint: str, table: str) -> SqlServerError:
     """2627 without the key's value: SQL Server quotes it, a practice's log must not."""
     return SqlServerError(
         2627,
-        f"Violation of PRIMARY KEY constraint '{constraint}'. Cannot insert duplicate key in object '{table}'.",
+        f"Violation of PRIMARY KEY constraint '{constraint}'. Cannot insert duplicate key in object "
+        f"'{table}'.",
         severity=14,
     )
 

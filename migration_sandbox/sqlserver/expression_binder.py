@@ -16,7 +16,16 @@ from .environment import Environment
 from .errors import SqlServerError, refused
 from .scope import Bound, OutputColumn, Scope
 from .sqltypes import (
-    BIGINT, DATETIME, INT, MAX, PRECEDENCE, SqlType, decimal, nvarchar, varbinary, varchar,
+    BIGINT,
+    DATETIME,
+    INT,
+    MAX,
+    PRECEDENCE,
+    SqlType,
+    decimal,
+    nvarchar,
+    varbinary,
+    varchar,
 )  # fmt: skip
 from .storage_rules import comparison_key
 from .syntax import Expression, Predicate
@@ -89,7 +98,8 @@ class ExpressionBinder(abc.ABC):
                 sql, columns = self.bind_subquery(query, scope)
                 if len(columns) != 1:
                     raise SqlServerError(
-                        116, "Only one expression can be specified in the select list when the subquery is not "
+                        116, "Only one expression can be specified in the select list when the subquery is "
+                             "not "
                         "introduced with EXISTS.",
                     )  # fmt: skip
                 return Bound(f"({sql})", columns[0].type, nullable=True)
@@ -154,7 +164,8 @@ class ExpressionBinder(abc.ABC):
             if operator == "%" and target.is_approximate:
                 raise SqlServerError(
                     402,
-                    f"The data types {kinds[0].name} and {kinds[-1].name} are incompatible in the modulo operator.",
+                    f"The data types {kinds[0].name} and {kinds[-1].name} are incompatible in the modulo "
+                    "operator.",
                 )
             symbol = "//" if operator == "/" and target.is_integer else operator
             result = f"CASE WHEN {b} = 0 THEN {failure(8134)} ELSE {a} {symbol} {b} END"
@@ -345,7 +356,8 @@ class ExpressionBinder(abc.ABC):
             return f"({negation}({' OR '.join(tests)}))"
         sql, columns = self.bind_subquery(predicate.query, scope)
         if len(columns) != 1:
-            raise SqlServerError(116, "Only one expression can be specified in the select list when the subquery is "
+            raise SqlServerError(116, "Only one expression can be specified in the select list when the "
+                                      "subquery is "
                                  "not introduced with EXISTS.")  # fmt: skip
         column = Bound("s.c0", columns[0].type)
         target = common_type([operand, column])
@@ -456,7 +468,10 @@ def order_key(sql: str, kind: SqlType) -> str:
     plain = comparison_key(sql, kind)
     if not kind.is_unicode:
         return f"icu_sort_key({plain}, 'en')"
-    return f"(icu_sort_key(regexp_replace({plain}, '[-'']', '', 'g'), 'en') || ' ' || icu_sort_key({plain}, 'en'))"
+    return (
+        f"(icu_sort_key(regexp_replace({plain}, '[-'']', '', 'g'), 'en') || ' ' || icu_sort_key({plain}, "
+        "'en'))"
+    )
 
 
 def like_regex(pattern: str, escape: str | None) -> str:
@@ -492,7 +507,8 @@ def like_regex(pattern: str, escape: str | None) -> str:
 
 
 def _check_range(body: str) -> None:
-    # A range follows the collation's order, which is known here for digits and for ASCII letters without case.
+    # A range follows the collation's order, which is known here for digits and for ASCII letters without
+    # case.
     if not re.fullmatch(r"\^?(?:0-9|[0-9]-[0-9]|a-z|A-Z|[A-Za-z0-9])+", body):
         raise refused("this range in a LIKE pattern")
 

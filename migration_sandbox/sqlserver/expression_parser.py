@@ -1,7 +1,7 @@
 """T-SQL's expressions, predicates and queries, read by recursive descent.
 
-Statements are in parser.py. What T-SQL knows and this grammar doesn't is either a syntax error here or a refusal
-in the binder, never a guess.
+Statements are in parser.py. What T-SQL knows and this grammar doesn't is either a syntax error here or a
+refusal in the binder, never a guess.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Faults that a test asks for, and the count of what clients asked: kinds of statements and tables, never values."""
+"""Faults that a test asks for, and the count of what clients asked: kinds of statements and tables, never
+values."""
 
 from __future__ import annotations
 
@@ -72,7 +73,8 @@ class Faults:
                 self._deadlocks[table.casefold()] = left - 1
                 raise SqlServerError(
                     1205,
-                    f"Transaction (Process ID {session}) was deadlocked on lock resources with another process and "
+                    f"Transaction (Process ID {session}) was deadlocked on lock resources with another "
+                    "process and "
                     "has been chosen as the deadlock victim. Rerun the transaction.",
                     severity=13,
                     state=51,

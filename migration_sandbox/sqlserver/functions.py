@@ -1,7 +1,7 @@
 """T-SQL's scalar functions, each by an exact translation; a function that isn't here is refused.
 
-A function gets its arguments bound and answers with a Bound. Functions whose answer hangs on the session alone
-(DB_NAME, HAS_PERMS_BY_NAME) are in session_functions.py.
+A function gets its arguments bound and answers with a Bound. Functions whose answer hangs on the session
+alone (DB_NAME, HAS_PERMS_BY_NAME) are in session_functions.py.
 """
 
 from __future__ import annotations
@@ -87,7 +87,10 @@ def _substring(name: str, arguments: Sequence[Bound]) -> Bound:
     starts, lengths = integer(start), integer(length)
     # A start before the first character takes from the length; a negative length is 537.
     first = f"greatest({starts}, 1)"
-    count = f"CASE WHEN {lengths} < 0 THEN {failure(537)} ELSE greatest({lengths} + least({starts}, 1) - 1, 0) END"
+    count = (
+        f"CASE WHEN {lengths} < 0 THEN {failure(537)} ELSE greatest({lengths} + least({starts}, 1) - 1, "
+        "0) END"
+    )
     nullable = any(argument.nullable for argument in arguments)
     if kind.is_binary:
         part = f"array_slice({source.sql}, {first}, {first} + ({count}) - 1)"
@@ -198,7 +201,7 @@ def dateadd(part: str, arguments: Sequence[Bound]) -> Bound:
 
 
 def datepart(part: str, argument: Bound) -> Bound:
-    sql, kind = _moment(argument)
+    sql, _ = _moment(argument)
     unit = date_part(part)
     if unit == "millisecond":
         raise refused("DATEPART of milliseconds")
@@ -214,7 +217,10 @@ def _calendar(part: str) -> Scalar:
 
 
 # DuckDB's upper makes a capital sharp s; SQL Server has none.
-_UPPER = "CASE WHEN contains({0}, 'ß') THEN array_to_string(list_transform(string_split({0}, 'ß'), p -> upper(p)), 'ß') ELSE upper({0}) END"
+_UPPER = (
+    "CASE WHEN contains({0}, 'ß') THEN array_to_string(list_transform(string_split({0}, 'ß'), p -> "
+    "upper(p)), 'ß') ELSE upper({0}) END"
+)
 
 SCALARS: dict[str, Scalar] = {
     "DATALENGTH": _datalength,

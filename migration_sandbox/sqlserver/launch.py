@@ -6,7 +6,6 @@ with start(directory, owner_password="...", reader_password="...") as server:
 
 from __future__ import annotations
 
-import glob
 import importlib.util
 import json
 import os
@@ -37,9 +36,9 @@ class SandboxServer:
     def connection_string(self, database: str, login: str, password: str, *, trust: str | None = None) -> str:
         """For Microsoft's ODBC Driver 18, with the server verified by its certificate.
 
-        The driver reads ServerCertificate under Encrypt=strict alone (TDS 8.0). trust="no" is Encrypt=yes verified
-        by OpenSSL's authorities, which know this server only where SSL_CERT_FILE names its certificate;
-        trust="yes" is Encrypt=yes without verification.
+        The driver reads ServerCertificate under Encrypt=strict alone (TDS 8.0). trust="no" is Encrypt=yes
+        verified by OpenSSL's authorities, which know this server only where SSL_CERT_FILE names its
+        certificate; trust="yes" is Encrypt=yes without verification.
         """
         verification = f"Encrypt=yes;TrustServerCertificate={trust}"
         if trust is None:
@@ -117,7 +116,8 @@ def start(
         environment[PASSWORD_VARIABLES[login]] = password
     root = str(Path(__file__).resolve().parents[2])
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH")]))
-    command = [sys.executable, "-m", __package__ or "migration_sandbox.sqlserver", "--directory", str(directory),
+    command = [sys.executable, "-m", __package__ or "migration_sandbox.sqlserver", "--directory",
+               str(directory),
                "--port", str(port), "--port-file", str(status_file)]  # fmt: skip
     process = subprocess.Popen(command + (["--verbose"] if verbose else []), env=environment)
     deadline = time.monotonic() + _START_SECONDS
@@ -140,7 +140,7 @@ def odbc_driver() -> str:
     if spec is None or not spec.submodule_search_locations:
         raise RuntimeError("mssql-python-odbc isn't installed; it brings Microsoft's ODBC Driver 18")
     pattern = "libs/linux/debian_ubuntu/x86_64/lib/libmsodbcsql-18*.so*"
-    found = sorted(glob.glob(str(Path(spec.submodule_search_locations[0]) / pattern)))
+    found = sorted(Path(spec.submodule_search_locations[0]).glob(pattern))
     if not found:
         raise RuntimeError(f"no ODBC driver {pattern} in mssql-python-odbc")
-    return found[-1]
+    return str(found[-1])

@@ -10,13 +10,43 @@ from .syntax import Expression, Statement
 
 _TRANSACTION = ("TRAN", "TRANSACTION", "WORK")
 _STATEMENTS_REFUSED = frozenset(
-    """ALTER BACKUP BULK CHECKPOINT CLOSE CREATE DBCC DEALLOCATE DECLARE DENY DROP FETCH GOTO GRANT KILL MERGE OPEN
-    PRINT RAISERROR RECONFIGURE RESTORE RETURN REVERT REVOKE SAVE SHUTDOWN THROW WAITFOR WHILE""".split()
+    [
+        "ALTER",
+        "BACKUP",
+        "BULK",
+        "CHECKPOINT",
+        "CLOSE",
+        "CREATE",
+        "DBCC",
+        "DEALLOCATE",
+        "DECLARE",
+        "DENY",
+        "DROP",
+        "FETCH",
+        "GOTO",
+        "GRANT",
+        "KILL",
+        "MERGE",
+        "OPEN",
+        "PRINT",
+        "RAISERROR",
+        "RECONFIGURE",
+        "RESTORE",
+        "RETURN",
+        "REVERT",
+        "REVOKE",
+        "SAVE",
+        "SHUTDOWN",
+        "THROW",
+        "WAITFOR",
+        "WHILE",
+    ]
 )
 
 
 def parse_batch(sql: str) -> list[Statement]:
-    """Raises SqlServerError with 102 or 156 for what isn't T-SQL, 50000 for T-SQL that the sandbox won't run."""
+    """Raises SqlServerError with 102 or 156 for what isn't T-SQL, 50000 for T-SQL that the sandbox won't
+    run."""
     stream = TokenStream(tokenize(sql))
     statements: list[Statement] = []
     while stream.current.kind is not Kind.END:
@@ -151,7 +181,9 @@ def _transaction(stream: TokenStream) -> Statement:
         stream.advance()
     if named and (stream.current.kind is Kind.NAME or stream.current.kind is Kind.VARIABLE):
         raise refused("a named transaction")
-    return {"BEGIN": syntax.BeginTransaction, "COMMIT": syntax.Commit, "ROLLBACK": syntax.Rollback}[word]()
+    if word == "BEGIN":
+        return syntax.BeginTransaction()
+    return syntax.Commit() if word == "COMMIT" else syntax.Rollback()
 
 
 def _if(stream: TokenStream) -> Statement:

@@ -29,8 +29,10 @@ _READER_DATABASE = (
 _OWNER_DATABASE = (
     "CREATE TABLE", "CREATE VIEW", "CREATE PROCEDURE", "CREATE FUNCTION", "CREATE RULE", "CREATE DEFAULT",
     "BACKUP DATABASE", "BACKUP LOG", "CREATE TYPE", "CREATE ASSEMBLY", "CREATE SCHEMA", "CREATE SYNONYM",
-    "CREATE ROLE", "CONNECT", "CONNECT REPLICATION", "CHECKPOINT", "SUBSCRIBE QUERY NOTIFICATIONS", "AUTHENTICATE",
-    "SHOWPLAN", "ALTER ANY USER", "ALTER ANY ROLE", "ALTER ANY SCHEMA", "VIEW DATABASE STATE", "VIEW DEFINITION",
+    "CREATE ROLE", "CONNECT", "CONNECT REPLICATION", "CHECKPOINT", "SUBSCRIBE QUERY NOTIFICATIONS",
+    "AUTHENTICATE",
+    "SHOWPLAN", "ALTER ANY USER", "ALTER ANY ROLE", "ALTER ANY SCHEMA", "VIEW DATABASE STATE",
+    "VIEW DEFINITION",
     "TAKE OWNERSHIP", "ALTER", "CONTROL", "SELECT", "INSERT", "UPDATE", "DELETE", "REFERENCES", "EXECUTE",
 )  # fmt: skip
 _SERVER = ("CONNECT SQL", "VIEW ANY DATABASE")
@@ -39,7 +41,8 @@ _DATABASE_ROLES = (
     "db_datawriter", "db_denydatareader", "db_denydatawriter",
 )  # fmt: skip
 _SERVER_ROLES = (
-    "sysadmin", "serveradmin", "securityadmin", "processadmin", "setupadmin", "bulkadmin", "diskadmin", "dbcreator",
+    "sysadmin", "serveradmin", "securityadmin", "processadmin", "setupadmin", "bulkadmin", "diskadmin",
+    "dbcreator",
 )  # fmt: skip
 
 
@@ -113,9 +116,12 @@ def has_permission(
     wanted = permission.upper().rstrip()
     kind = (securable_class or "").upper()
     if securable is None and not kind:
-        known: tuple[str, ...] = _SERVER + ("ALTER ANY DATABASE", "CONTROL SERVER", "CREATE ANY DATABASE", "VIEW SERVER STATE",
-                                            "ALTER ANY LOGIN", "ALTER SETTINGS", "SHUTDOWN", "ADMINISTER BULK OPERATIONS",
-                                            "VIEW ANY DEFINITION", "ALTER SERVER STATE", "ALTER ANY CONNECTION")  # fmt: skip
+        known: tuple[str, ...] = _SERVER + ("ALTER ANY DATABASE", "CONTROL SERVER", "CREATE ANY DATABASE",
+                                            "VIEW SERVER STATE",
+                                            "ALTER ANY LOGIN", "ALTER SETTINGS", "SHUTDOWN",
+                                            "ADMINISTER BULK OPERATIONS",
+                                            "VIEW ANY DEFINITION", "ALTER SERVER STATE",
+                                            "ALTER ANY CONNECTION")  # fmt: skip
         return (1 if wanted in _SERVER else 0) if wanted in known or wanted == "ANY" else None
     if kind == "DATABASE":
         if securable is not None and "".join(split_name(securable)).casefold() != database.casefold():
@@ -141,7 +147,8 @@ def has_permission(
 
 
 def is_role_member(login: Login, role: str | None) -> int | None:
-    """IS_ROLEMEMBER and IS_MEMBER for the session's own user: a db_owner isn't a member of the other roles."""
+    """IS_ROLEMEMBER and IS_MEMBER for the session's own user: a db_owner isn't a member of the other
+    roles."""
     name = (role or "").casefold()
     if name == "public":
         return 1

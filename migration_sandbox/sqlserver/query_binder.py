@@ -1,7 +1,7 @@
 """The meaning of queries: sources, grouping, order and paging as one DuckDB SELECT, with typed columns.
 
-Every query's columns are c0, c1, ... in DuckDB; their T-SQL names are kept apart, since T-SQL allows a name twice
-and none at all.
+Every query's columns are c0, c1, ... in DuckDB; their T-SQL names are kept apart, since T-SQL allows a name
+twice and none at all.
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ class QueryBinder(ExpressionBinder):
         parts = [self._select(select, bare, outer) for select in query.selects]
         widths = {len(columns) for _, columns in parts}
         if len(widths) != 1:
-            raise SqlServerError(205, "All queries combined using a UNION, INTERSECT or EXCEPT operator must have an "
+            raise SqlServerError(205, "All queries combined using a UNION, INTERSECT or EXCEPT operator "
+                                      "must have an "
                                  "equal number of expressions in their target lists.")  # fmt: skip
         kinds = [common_type([Bound("", c[i].type) for _, c in parts]) for i in range(widths.pop())]
         selects = []
@@ -163,7 +164,8 @@ class QueryBinder(ExpressionBinder):
         for expression in select.group_by:
             bound = self.bind(expression, scope)
             if bound.type is None or isinstance(expression, syntax.Literal | syntax.Parameter):
-                raise SqlServerError(164, "Each GROUP BY expression must contain at least one column that is not an "
+                raise SqlServerError(164, "Each GROUP BY expression must contain at least one column that "
+                                          "is not an "
                                      "outer reference.")  # fmt: skip
             keys.append(comparison_key(bound.sql, bound.type))
             seen[bound.sql] = (
@@ -196,14 +198,16 @@ class QueryBinder(ExpressionBinder):
         ):
             raise SqlServerError(
                 8120,
-                f"Column '{'.'.join(name.parts)}' is invalid in the select list because it is not contained in either "
+                f"Column '{'.'.join(name.parts)}' is invalid in the select list because it is not contained "
+                "in either "
                 "an aggregate function or the GROUP BY clause.",
             )
 
     def bind_aggregate(self, call: syntax.Call, scope: Scope) -> Bound:
         grouping = self._current(scope)
         if grouping is None:
-            raise SqlServerError(147, "An aggregate may not appear in the WHERE clause, in another aggregate or over "
+            raise SqlServerError(147, "An aggregate may not appear in the WHERE clause, in another "
+                                      "aggregate or over "
                                  "an outer reference here.", severity=15)  # fmt: skip
         if call.star:
             if call.name not in ("COUNT", "COUNT_BIG"):
@@ -240,7 +244,8 @@ class QueryBinder(ExpressionBinder):
         for item in query.order_by:
             bound = _listed(item.expression, items, names)
             if bound is None:
-                raise SqlServerError(145, "ORDER BY items must appear in the select list if SELECT DISTINCT is "
+                raise SqlServerError(145, "ORDER BY items must appear in the select list if SELECT DISTINCT "
+                                          "is "
                                      "specified.", severity=15)  # fmt: skip
             terms.append(_order_term(bound, descending=item.descending))
         return f" ORDER BY {', '.join(terms)}" if terms else ""
@@ -263,7 +268,8 @@ class QueryBinder(ExpressionBinder):
             return 0
         value = self.constant(expression)
         if not isinstance(value, int):
-            raise SqlServerError(1060, "The number of rows provided for a TOP or FETCH clauses row count parameter must "
+            raise SqlServerError(1060, "The number of rows provided for a TOP or FETCH clauses row count "
+                                       "parameter must "
                                  "be an integer.", severity=15)  # fmt: skip
         if value < 0:
             raise SqlServerError(1014, "A TOP or FETCH clause contains an invalid value.", severity=15)
@@ -365,8 +371,10 @@ class QueryBinder(ExpressionBinder):
 def _check_subquery_order(query: syntax.Query) -> None:
     paged = query.offset is not None or any(select.top is not None for select in query.selects)
     if query.order_by and not paged:
-        raise SqlServerError(1033, "The ORDER BY clause is invalid in views, inline functions, derived tables, "
-                             "subqueries, and common table expressions, unless TOP, OFFSET or FOR XML is also "
+        raise SqlServerError(1033, "The ORDER BY clause is invalid in views, inline functions, derived "
+                                   "tables, "
+                             "subqueries, and common table expressions, unless TOP, OFFSET or FOR XML is "
+                             "also "
                              "specified.", severity=15)  # fmt: skip
 
 
@@ -420,10 +428,7 @@ def _aggregate(call: syntax.Call, operand: Bound, kind: SqlType) -> Bound:
         return Bound(f"{function}({distinct}CAST({sql} AS DOUBLE))", SqlType("float"))
     if name == "AVG":
         raise refused(f"AVG of {kind.name}")
-    if kind.name in ("decimal", "numeric"):
-        result = decimal(38, kind.scale)
-    else:
-        result = SqlType("money")
+    result = decimal(38, kind.scale) if kind.name in ("decimal", "numeric") else SqlType("money")
     return Bound(f"CAST({total} AS {result.duckdb})", result)
 
 
@@ -465,7 +470,8 @@ def _listed(expression: syntax.Expression, items: list[Bound], names: list[str])
     if isinstance(expression, syntax.Literal) and expression.kind == "integer":
         position = int(expression.text)
         if not 1 <= position <= len(items):
-            raise SqlServerError(108, f"The ORDER BY position number {position} is out of range of the number of items "
+            raise SqlServerError(108, f"The ORDER BY position number {position} is out of range of the "
+                                      "number of items "
                                  "in the select list.", severity=15)  # fmt: skip
         return items[position - 1]
     if isinstance(expression, syntax.Literal | syntax.Parameter):

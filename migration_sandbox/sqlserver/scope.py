@@ -66,7 +66,8 @@ class Scope:
         if any(other.schema == source.schema for other in taken):
             raise SqlServerError(
                 1013,
-                f'The objects "{source.exposed}" and "{source.exposed}" in the FROM clause have the same exposed '
+                f'The objects "{source.exposed}" and "{source.exposed}" in the FROM clause have the same '
+                "exposed "
                 "names. Use correlation names to distinguish them.",
             )
         self.sources.append(source)

@@ -1,9 +1,10 @@
 """A client's session: its transaction, its isolation, and what each statement does.
 
-READ COMMITTED reads each statement at the latest commit (the databases have READ_COMMITTED_SNAPSHOT on); SNAPSHOT
-reads at the transaction's first access, which is a DuckDB transaction. A writer holds the database's write lock
-until its transaction ends, so a DuckDB transaction that begins with the first write misses nothing. READ
-UNCOMMITTED, REPEATABLE READ and SERIALIZABLE depend on locks that the sandbox doesn't have and are refused.
+READ COMMITTED reads each statement at the latest commit (the databases have READ_COMMITTED_SNAPSHOT on);
+SNAPSHOT reads at the transaction's first access, which is a DuckDB transaction. A writer holds the
+database's write lock until its transaction ends, so a DuckDB transaction that begins with the first write
+misses nothing. READ UNCOMMITTED, REPEATABLE READ and SERIALIZABLE depend on locks that the sandbox doesn't
+have and are refused.
 
 One deviation: an error that DuckDB itself meets while it runs a statement ends the whole transaction, as SQL
 Server does with XACT_ABORT ON; the client is told by the rollback's ENVCHANGE.
@@ -39,8 +40,10 @@ _descriptors = itertools.count(1)
 
 # Options that the drivers send at login or that change nothing a client of this server can see.
 _ACCEPTED_OPTIONS = {
-    "ANSI_NULLS": "ON", "ANSI_PADDING": "ON", "ANSI_WARNINGS": "ON", "ANSI_NULL_DFLT_ON": "ON", "ANSI_DEFAULTS": "ON",
-    "QUOTED_IDENTIFIER": "ON", "CONCAT_NULL_YIELDS_NULL": "ON", "ARITHABORT": "ON", "NUMERIC_ROUNDABORT": "OFF",
+    "ANSI_NULLS": "ON", "ANSI_PADDING": "ON", "ANSI_WARNINGS": "ON", "ANSI_NULL_DFLT_ON": "ON",
+    "ANSI_DEFAULTS": "ON",
+    "QUOTED_IDENTIFIER": "ON", "CONCAT_NULL_YIELDS_NULL": "ON", "ARITHABORT": "ON",
+    "NUMERIC_ROUNDABORT": "OFF",
     "CURSOR_CLOSE_ON_COMMIT": "OFF", "LANGUAGE": "US_ENGLISH", "DATEFORMAT": "MDY", "DATEFIRST": "7",
     "TEXTSIZE": None, "ROWCOUNT": "0", "FMTONLY": "OFF", "NOEXEC": "OFF", "DEADLOCK_PRIORITY": None,
     "QUERY_GOVERNOR_COST_LIMIT": None,
@@ -95,11 +98,19 @@ class Session:
             self._end(commit=False)
         self.cursor.close()
 
+    def reset(self) -> None:
+        """As after login: what a pool's next client expects."""
+        self._rollback_all()
+        self.isolation = "READ COMMITTED"
+        self.implicit_transactions = self.no_count = self.abort_on_error = False
+        self.lock_timeout = None
+
     def environment(
         self, parameters: Mapping[str, ParameterValue], *, describing: bool = False
     ) -> Environment:
         return Environment(
-            self.database, self.login, self.number, parameters, describing, self.open_transactions, self._row_count,
+            self.database, self.login, self.number, parameters, describing, self.open_transactions,
+            self._row_count,
             self._last_error, self._application, self._host,
         )  # fmt: skip
 
@@ -202,7 +213,8 @@ class Session:
             BATCH_ROWS_OF_LARGE if large else BATCH_ROWS
         )
         count = 0
-        # The first batch is fetched before the columns are sent: an error met there is the statement's whole answer.
+        # The first batch is fetched before the columns are sent: an error met there is the statement's whole
+        # answer.
         first = next(reader, None)
         self.sink.columns(columns)
         for batch in itertools.chain([] if first is None else [first], reader):
@@ -232,7 +244,8 @@ class Session:
         if self._accessed and self._accessed != self.isolation:
             if self.isolation == "SNAPSHOT":
                 raise SqlServerError(
-                    3951, "Transaction failed in this database because the statement was run under snapshot isolation but "
+                    3951, "Transaction failed in this database because the statement was run under snapshot "
+                          "isolation but "
                     "the transaction did not start in snapshot isolation.",
                 )  # fmt: skip
             raise refused("a snapshot transaction that turns to READ COMMITTED")

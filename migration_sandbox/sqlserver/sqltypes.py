@@ -39,8 +39,10 @@ PRECEDENCE = {
     name: rank
     for rank, name in enumerate(
         (
-            "binary", "varbinary", "char", "varchar", "nchar", "nvarchar", "uniqueidentifier", "rowversion", "bit",
-            "tinyint", "smallint", "int", "bigint", "smallmoney", "money", "numeric", "decimal", "real", "float",
+            "binary", "varbinary", "char", "varchar", "nchar", "nvarchar", "uniqueidentifier", "rowversion",
+            "bit",
+            "tinyint", "smallint", "int", "bigint", "smallmoney", "money", "numeric", "decimal", "real",
+            "float",
             "time", "date", "datetime", "datetime2",
         )
     )
@@ -65,7 +67,8 @@ class SqlType:
     """One T-SQL type.
 
     length: characters for strings, bytes for binaries, MAX for (max); 0 for other types.
-    precision: total digits of decimal; scale: its fraction digits, or the fraction digits of time and datetime2.
+    precision: total digits of decimal; scale: its fraction digits, or the fraction digits of time and
+    datetime2.
     """
 
     name: str

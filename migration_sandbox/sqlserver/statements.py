@@ -1,9 +1,13 @@
-"""INSERT, UPDATE, DELETE and TRUNCATE inside a session's transaction, by SQL Server's rules of permission and keys.
+"""INSERT, UPDATE, DELETE and TRUNCATE inside a session's transaction, by SQL Server's rules of permission
+and keys.
 
-Each function returns the count of rows. The caller holds the database's write lock and has begun the transaction.
+Each function returns the count of rows. The caller holds the database's write lock and has begun the
+transaction.
 """
 
 from __future__ import annotations
+
+import contextlib
 
 import duckdb
 import numpy as np
@@ -64,7 +68,8 @@ def _insert_columns(table: Table, statement: syntax.Insert) -> list[Column]:
         if column in columns:
             raise SqlServerError(
                 264,
-                f"The column name '{name}' is specified more than once in the SET clause or column list of an INSERT.",
+                f"The column name '{name}' is specified more than once in the SET clause or column list of "
+                "an INSERT.",
             )
         columns.append(column)
     return columns
@@ -72,11 +77,15 @@ def _insert_columns(table: Table, statement: syntax.Insert) -> list[Column]:
 
 def _wrong_count(wanted: int, given: int) -> SqlServerError:
     if given < wanted:
-        return SqlServerError(109, "There are more columns in the INSERT statement than values specified in the VALUES "
-                              "clause. The number of values in the VALUES clause must match the number of columns "
+        return SqlServerError(109, "There are more columns in the INSERT statement than values specified in "
+                                   "the VALUES "
+                              "clause. The number of values in the VALUES clause must match the number of "
+                              "columns "
                               "specified in the INSERT statement.", severity=15)  # fmt: skip
-    return SqlServerError(110, "There are fewer columns in the INSERT statement than values specified in the VALUES "
-                          "clause. The number of values in the VALUES clause must match the number of columns specified "
+    return SqlServerError(110, "There are fewer columns in the INSERT statement than values specified in "
+                               "the VALUES "
+                          "clause. The number of values in the VALUES clause must match the number of "
+                          "columns specified "
                           "in the INSERT statement.", severity=15)  # fmt: skip
 
 
@@ -90,7 +99,8 @@ def _value(binder: QueryBinder, column: Column, item: syntax.Expression | None) 
 def _assigned(binder: QueryBinder, column: Column, value: Bound) -> str:
     if column.type.name == "rowversion":
         raise SqlServerError(
-            273, "Cannot insert an explicit value into a timestamp column. Use INSERT with a column list to exclude the "
+            273, "Cannot insert an explicit value into a timestamp column. Use INSERT with a column list to "
+                 "exclude the "
             "timestamp column, or insert a DEFAULT into the timestamp column.",
         )  # fmt: skip
     if value.parameter is not None:
@@ -169,7 +179,8 @@ def update(
         bumped = ', i."$rowversion"' if version is not None else ""
         new = f'SELECT i."$rowid"{bumped}, {stored}'
         cursor.execute(
-            f"CREATE OR REPLACE TEMP TABLE incoming_rows AS SELECT n.*{others} FROM ({new} FROM incoming_values i) n "
+            f"CREATE OR REPLACE TEMP TABLE incoming_rows AS SELECT n.*{others} FROM ({new} FROM "
+            "incoming_values i) n "
             f'JOIN {table.duckdb_name} t ON t.rowid = n."$rowid"'
         )
         if keys & {name.casefold() for name in changed}:
@@ -190,14 +201,13 @@ def update(
         )
     finally:
         _forget(cursor)
-    return rows.num_rows
+    return int(rows.num_rows)
 
 
 def _forget(cursor: duckdb.DuckDBPyConnection) -> None:
-    try:
+    # An aborted transaction takes the table with it.
+    with contextlib.suppress(duckdb.Error):
         cursor.execute("DROP TABLE IF EXISTS incoming_rows")
-    except duckdb.Error:
-        pass  # the transaction is aborted and takes the table with it
     cursor.unregister("incoming_values")
 
 
@@ -213,13 +223,15 @@ def delete(
 ) -> int:
     table, condition = bind_delete(binder, statement)
     cursor.execute(
-        f'CREATE OR REPLACE TEMP TABLE incoming_rows AS SELECT t.*, t.rowid AS "$rowid" FROM {table.duckdb_name} t WHERE {condition}',
+        'CREATE OR REPLACE TEMP TABLE incoming_rows AS SELECT t.*, t.rowid AS "$rowid" FROM '
+        f"{table.duckdb_name} t WHERE {condition}",
         binder.arguments,
     )
     try:
         for child, key in database.schema.referencing(table):
             equal = " AND ".join(
-                f"{comparison_key(f'c.{quoted(mine)}', column.type)} = {comparison_key(f'd.{quoted(theirs)}', column.type)}"
+                f"{comparison_key(f'c.{quoted(mine)}', column.type)} = "
+                f"{comparison_key(f'd.{quoted(theirs)}', column.type)}"
                 for mine, theirs in zip(key.columns, key.referenced_columns, strict=True)
                 if (column := child.column(mine)) is not None
             )
@@ -242,12 +254,14 @@ def truncate(
     if not binder.environment.login.may("ALTER"):
         raise SqlServerError(
             1088,
-            f'Cannot find the object "{table.name}" because it does not exist or you do not have permissions.',
+            f'Cannot find the object "{table.name}" because it does not exist or you do not have '
+            "permissions.",
             state=7,
         )
     if any(child is not table for child, _ in database.schema.referencing(table)):
         raise SqlServerError(
             4712,
-            f"Cannot truncate table '{table.name}' because it is being referenced by a FOREIGN KEY constraint.",
+            f"Cannot truncate table '{table.name}' because it is being referenced by a FOREIGN KEY "
+            "constraint.",
         )
     cursor.execute(f"DELETE FROM {table.duckdb_name}")

@@ -7,7 +7,7 @@ Keys and foreign keys are joins, each its own query. Nothing here writes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -37,7 +37,10 @@ _OUTSIDE_CP1252 = f"[^\\x{{0}}-\\x{{7F}}\\x{{A0}}-\\x{{FF}}{_CP1252}]"
 def utf16_units(expression: str) -> str:
     """The length of a VARCHAR in UTF-16 code units, which is what nvarchar's length counts."""
     above_bmp = f"length(regexp_replace({expression}, '[\\x{{0}}-\\x{{FFFF}}]', '', 'g'))"
-    return f"(CASE WHEN strlen({expression}) = length({expression}) THEN length({expression}) ELSE length({expression}) + {above_bmp} END)"
+    return (
+        f"(CASE WHEN strlen({expression}) = length({expression}) THEN length({expression}) ELSE "
+        f"length({expression}) + {above_bmp} END)"
+    )
 
 
 def comparison_key(expression: str, sql_type: SqlType) -> str:
@@ -97,36 +100,45 @@ def _out_of_range(sql_type: SqlType) -> SqlServerError:
 
 
 def _fits(sql_type: SqlType, arrow_type: pa.DataType) -> bool:
-    types = pa.types
-    if types.is_dictionary(arrow_type):
+    if pa.types.is_dictionary(arrow_type):
         return _fits(sql_type, arrow_type.value_type)
-    text = (
-        types.is_string(arrow_type) or types.is_large_string(arrow_type) or types.is_string_view(arrow_type)
-    )
-    integer = types.is_integer(arrow_type) or types.is_boolean(arrow_type)
-    number = integer or types.is_floating(arrow_type) or types.is_decimal(arrow_type)
-    binary = (
-        types.is_binary(arrow_type)
-        or types.is_large_binary(arrow_type)
-        or types.is_fixed_size_binary(arrow_type)
-        or types.is_binary_view(arrow_type)
-    )
+    found = _family(arrow_type)
     if sql_type.is_string:
-        return text
+        return found == "text"
     if sql_type.is_binary:
-        return binary
+        return found == "binary"
     if sql_type.is_integer or sql_type.name == "bit":
-        return integer
+        return found == "integer"
     if sql_type.is_exact or sql_type.is_approximate:
-        return number
+        return found in ("integer", "number")
     if sql_type.name == "uniqueidentifier":
-        return text or isinstance(arrow_type, pa.UuidType)
-    if sql_type.name == "time":
-        return types.is_time(arrow_type)
-    if sql_type.name == "date":
-        return types.is_date(arrow_type)
-    without_zone = types.is_timestamp(arrow_type) and arrow_type.tz is None
-    return without_zone or types.is_date(arrow_type)
+        return found == "text" or isinstance(arrow_type, pa.UuidType)
+    if sql_type.name in ("time", "date"):
+        return found == sql_type.name
+    return found in ("timestamp", "date")
+
+
+_FAMILIES: tuple[tuple[str, tuple[Callable[[pa.DataType], bool], ...]], ...] = (
+    ("text", (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)),
+    ("integer", (pa.types.is_integer, pa.types.is_boolean)),
+    ("number", (pa.types.is_floating, pa.types.is_decimal)),
+    (
+        "binary",
+        (
+            pa.types.is_binary,
+            pa.types.is_large_binary,
+            pa.types.is_fixed_size_binary,
+            pa.types.is_binary_view,
+        ),
+    ),
+    ("time", (pa.types.is_time,)),
+    ("date", (pa.types.is_date,)),
+    ("timestamp", (lambda kind: pa.types.is_timestamp(kind) and kind.tz is None,)),
+)
+
+
+def _family(arrow_type: pa.DataType) -> str:
+    return next((name for name, tests in _FAMILIES if any(test(arrow_type) for test in tests)), "")
 
 
 def _same_storage(sql_type: SqlType, arrow_type: pa.DataType) -> bool:
@@ -136,8 +148,8 @@ def _same_storage(sql_type: SqlType, arrow_type: pa.DataType) -> bool:
         shape = (
             (sql_type.precision, sql_type.scale) if sql_type.precision else (sql_type.catalog_precision, 4)
         )
-        return pa.types.is_decimal128(arrow_type) and (arrow_type.precision, arrow_type.scale) == shape
-    return exact.get(sql_type.name) == arrow_type
+        return bool(pa.types.is_decimal128(arrow_type)) and (arrow_type.precision, arrow_type.scale) == shape
+    return bool(exact.get(sql_type.name) == arrow_type)
 
 
 def _string(table: Table, column: Column, value: str, checks: list[Check]) -> str:
@@ -159,7 +171,10 @@ def _string(table: Table, column: Column, value: str, checks: list[Check]) -> st
         )
     )
     # Trailing blanks beyond the length are dropped without an error.
-    cut = f"CASE WHEN {units} > {limit} THEN rpad({trimmed}, CAST({limit} - {trimmed_units} + length({trimmed}) AS INTEGER), ' ') ELSE {value} END"
+    cut = (
+        f"CASE WHEN {units} > {limit} THEN rpad({trimmed}, CAST({limit} - {trimmed_units} + "
+        f"length({trimmed}) AS INTEGER), ' ') ELSE {value} END"
+    )
     if column.type.name in ("char", "nchar"):
         return f"rpad({cut}, CAST({limit} - {units} + length({value}) AS INTEGER), ' ')"
     return cut
@@ -204,13 +219,15 @@ def _temporal(column: Column, value: str, arrow_type: pa.DataType, checks: list[
 
 def _bad_date(sql_type: SqlType) -> SqlServerError:
     return SqlServerError(
-        242, f"The conversion of a datetime2 data type to a {sql_type.name} data type resulted in an out-of-range value.",
+        242, f"The conversion of a datetime2 data type to a {sql_type.name} data type resulted in an "
+             "out-of-range value.",
         state=3,
     )  # fmt: skip
 
 
 def rounded_timestamp(stamp: str, sql_type: SqlType) -> str:
-    """A TIMESTAMP rounded to the type's own fraction; datetime keeps three-hundredths of a second, shown as ms."""
+    """A TIMESTAMP rounded to the type's own fraction; datetime keeps three-hundredths of a second, shown as
+    ms."""
     if sql_type.name == "datetime":
         midnight = f"date_trunc('day', {stamp})"
         ticks = f"CAST(floor((epoch_us({stamp}) - epoch_us({midnight})) * 3 / 10000.0 + 0.5) AS BIGINT)"
@@ -281,7 +298,8 @@ def check_foreign_key(
 
     def equal(alias: str) -> str:
         return " AND ".join(
-            f"{comparison_key(f'{alias}.{quoted(theirs)}', mine.type)} = {comparison_key(f'i.{quoted(mine.name)}', mine.type)}"
+            f"{comparison_key(f'{alias}.{quoted(theirs)}', mine.type)} = "
+            f"{comparison_key(f'i.{quoted(mine.name)}', mine.type)}"
             for mine, theirs in pairs
         )
 

@@ -1,4 +1,5 @@
-"""The parts of T-SQL that the sandbox reads, as a syntax tree. Shapes only: parsing is in parser.py, meaning in binder.py."""
+"""The parts of T-SQL that the sandbox reads, as a syntax tree. Shapes only: parsing is in parser.py, meaning
+in binder.py."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from .sqltypes import SqlType
 
 @dataclass(frozen=True)
 class Literal:
-    """kind: integer, decimal, float, string, unicode, binary or null; text as written, without quotes or 0x."""
+    """kind: integer, decimal, float, string, unicode, binary or null; text as written, without quotes or
+    0x."""
 
     kind: str
     text: str
@@ -293,6 +295,6 @@ class Execute:
 
 
 Statement = (
-    Query | Insert | Update | Delete | Truncate | SetOption | SetIsolation | BeginTransaction | Commit | Rollback
-    | Use | If | Execute
+    Query | Insert | Update | Delete | Truncate | SetOption | SetIsolation | BeginTransaction | Commit |
+    Rollback | Use | If | Execute
 )  # fmt: skip

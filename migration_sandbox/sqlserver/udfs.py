@@ -1,16 +1,20 @@
-"""Text functions that DuckDB lacks, in Python: the bytes of a string in SQL Server's encodings, and UTF-16 slices."""
+"""Text functions that DuckDB lacks, in Python: the bytes of a string in SQL Server's encodings, and UTF-16
+slices."""
 
 from __future__ import annotations
 
 import duckdb
+from duckdb.func import FunctionNullHandling
 
 from .errors import refused
 
 
 def register(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.create_function("tsql_utf16", _utf16, ["VARCHAR"], "BLOB")  # type: ignore[list-item, arg-type]
-    connection.create_function("tsql_cp1252", _cp1252, ["VARCHAR"], "BLOB", null_handling="special")  # type: ignore[list-item, arg-type]
-    connection.create_function("tsql_utf16_part", _utf16_part, ["VARCHAR", "BIGINT", "BIGINT"], "VARCHAR")  # type: ignore[list-item, arg-type]
+    connection.create_function("tsql_utf16", _utf16, ["VARCHAR"], "BLOB")
+    connection.create_function(
+        "tsql_cp1252", _cp1252, ["VARCHAR"], "BLOB", null_handling=FunctionNullHandling.SPECIAL
+    )
+    connection.create_function("tsql_utf16_part", _utf16_part, ["VARCHAR", "BIGINT", "BIGINT"], "VARCHAR")
 
 
 def _utf16(text: str) -> bytes:

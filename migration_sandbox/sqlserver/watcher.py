@@ -43,7 +43,14 @@ class Watcher:
                 if sock is self._wake_reader:
                     sock.recv(4096)
                     continue
-                with self._lock:
-                    on_input = self._watched.pop(sock, None)
-                    if on_input is not None:
-                        on_input()
+                self._notify(sock)
+
+    def _notify(self, sock: socket.socket) -> None:
+        with self._lock:
+            on_input = self._watched.get(sock)
+            # What woke us may have been this statement's own request, read since: only bytes that are there
+            # now come from a client that doesn't wait for its answer.
+            if on_input is None or not select.select([sock], [], [], 0)[0]:
+                return
+            del self._watched[sock]
+            on_input()

@@ -74,8 +74,9 @@ def header(schema: ObjectSchema) -> str:
 def unrepresentable(rows: pl.DataFrame, schema: ObjectSchema) -> tuple[pl.DataFrame, list[LoadResult]]:
     """The rows that can be written, and a failed result for each of the others."""
     wrong: dict[str, pl.Expr] = {}
+    dtypes = rows.schema
     for field in schema.fields:
-        dtype = rows.schema[field.name]
+        dtype = dtypes[field.name]
         if dtype == pl.String:
             wrong[field.name] = pl.col(field.name) == NULL
         elif dtype.is_float():
@@ -146,7 +147,9 @@ def _fitting(piece: pl.DataFrame, schema: ObjectSchema, room: int) -> Iterator[t
 
 
 def _body(rows: pl.DataFrame, schema: ObjectSchema) -> bytes:
-    columns = [_outgoing(field, rows.schema[field.name]) for field in schema.fields]
+    # DataFrame.schema is built anew at each access.
+    dtypes = rows.schema
+    columns = [_outgoing(field, dtypes[field.name]) for field in schema.fields]
     text = rows.select(columns).write_csv(
         include_header=False,
         null_value=NULL,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from requests import Response
 
@@ -30,10 +30,11 @@ Post = Callable[[str, Mapping[str, str]], Response]
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A token and the address of the instance that takes it."""
+    """A token, the address of the instance that takes it, and whose it is where the org said so."""
 
-    token: str
+    token: str = field(repr=False)
     instance_url: str
+    user_id: str | None = None
 
 
 _REMEDIES = {
@@ -84,11 +85,13 @@ def _granted(settings: EnvironmentSettings, base: str, response: Response) -> Gr
             "check that instance_url is the org's My Domain address"
         )
     instance = str(body.get("instance_url") or base).rstrip("/")
-    return Grant(str(body["access_token"]), instance if instance.startswith("https://") else base)
+    # The identity URL ends with the user's id; asking for it otherwise needs a scope that the app may lack.
+    user_id = str(body.get("id") or "").rpartition("/")[2] or None
+    return Grant(str(body["access_token"]), instance if instance.startswith("https://") else base, user_id)
 
 
 def _assertion(auth: JwtBearer) -> str:
-    import jwt
+    import jwt  # noqa: PLC0415
 
     claims = {
         "iss": resolve(auth.client_id),

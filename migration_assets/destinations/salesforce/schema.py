@@ -175,41 +175,44 @@ def deploy_schema(
     """
     created: dict[str, None] = {}
     updated: dict[str, None] = {}
-    wanted = _grants(schemas)
     for _ in range(_PASSES):
         plans = plan(session, schemas)
         _refuse_problems(plans)
         _require_room(session, settings, plans)
-        present = _present_grants(session)
-        grants = None if present is not None and wanted.within(present) else wanted | (present or wanted)
-        new = [each for each in plans if not each.exists]
-        changed = {
-            each.schema.name: [*((field, None) for field in each.created), *each.updated]
-            for each in plans
-            if each.exists and (each.created or each.updated)
-        }
-        if new or changed or grants is not None:
-            package = metadata_package.build(
-                settings.api_version, [each.schema for each in new], changed, grants
-            )
-            soap.deploy(session, package)
+        _deploy(session, plans, _grants(schemas))
         _assign(session)
-        created |= dict.fromkeys(each.schema.name for each in new)
         for each in plans:
-            created |= dict.fromkeys(f"{each.schema.name}.{field.name}" for field in each.created)
-            updated |= dict.fromkeys(f"{each.schema.name}.{field.name}" for field, _ in each.updated)
+            name = each.schema.name
+            created |= dict.fromkeys([] if each.exists else [name])
+            created |= dict.fromkeys(f"{name}.{field.name}" for field in each.created)
+            updated |= dict.fromkeys(f"{name}.{field.name}" for field, _ in each.updated)
         if not any(each.hidden or (each.exists and each.org is None) for each in plans):
             break
-    everything = [
-        f"{schema.name}.{field.name}" for schema in schemas for field in schema.fields if field.custom
-    ]
+    mapped = [f"{schema.name}.{field.name}" for schema in schemas for field in schema.fields if field.custom]
     touched = created.keys() | updated.keys()
     return SchemaDeployment(
         created=tuple(created),
         updated=tuple(updated),
-        unchanged=tuple(name for name in everything if name not in touched),
+        unchanged=tuple(name for name in mapped if name not in touched),
         findings=tuple(finding for each in plan(session, schemas) for finding in shortcomings(each)),
     )
+
+
+def _deploy(session: SalesforceSession, plans: Sequence[ObjectPlan], wanted: Grants) -> None:
+    """One deployment of all that the plans lack; none where that is nothing."""
+    present = _present_grants(session)
+    if present is None:
+        grants: Grants | None = wanted
+    else:
+        grants = None if wanted.within(present) else wanted | present
+    new = [each.schema for each in plans if not each.exists]
+    changed = {
+        each.schema.name: [*((field, None) for field in each.created), *each.updated]
+        for each in plans
+        if each.exists and (each.created or each.updated)
+    }
+    if new or changed or grants is not None:
+        soap.deploy(session, metadata_package.build(session.settings.api_version, new, changed, grants))
 
 
 def shortcomings(each: ObjectPlan) -> list[Finding]:

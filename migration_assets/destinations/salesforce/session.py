@@ -8,7 +8,7 @@ answer's text, which may quote a record: status, code and field names only.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -123,7 +123,7 @@ class Http(requests.Session):
 
         return self._repeat(once)
 
-    def _repeat(self, once: Any) -> requests.Response:
+    def _repeat(self, once: Callable[[], requests.Response]) -> requests.Response:
         first = self.settings.retry_wait
         waits = wait_exponential(multiplier=first, max=_LONGEST_WAIT_SECONDS) + wait_random(0, first)
         retrying = Retrying(
@@ -173,10 +173,9 @@ class Http(requests.Session):
         used, _, total = usage.partition("api-usage=")[2].partition(";")[0].partition("/")
         if used.isdigit() and total.isdigit():
             self.api_usage = (int(used), int(total))
-        try:
-            self.server_time = parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
-        except (KeyError, ValueError, TypeError):
-            self.server_time = self.server_time
+        told = response.headers.get("Date")
+        if told:
+            self.server_time = parsedate_to_datetime(told).astimezone(UTC)
 
     def _judge(self, response: requests.Response, idempotent: bool) -> requests.Response:
         if response.status_code < 400 or _is_soap_fault(response):
@@ -238,7 +237,7 @@ class SalesforceSession:
     def client(self) -> Salesforce:
         """simple-salesforce for REST, describe and SOQL, over the same policy."""
         if self._client is None:
-            from simple_salesforce.api import Salesforce
+            from simple_salesforce.api import Salesforce  # noqa: PLC0415
 
             grant = self.http.grant
             self._client = Salesforce(
@@ -279,7 +278,8 @@ class SalesforceSession:
     def user_id(self) -> str:
         """The login's user, 18 characters."""
         if self._user_id is None:
-            self._user_id = str(self.get_json("/services/oauth2/userinfo")["user_id"])
+            granted = self.http.grant.user_id
+            self._user_id = granted or str(self.get_json("/services/oauth2/userinfo")["user_id"])
         return self._user_id
 
     def close(self) -> None:

@@ -91,7 +91,6 @@ def start_org(tmp_path_factory: pytest.TempPathFactory, private_key: rsa.RSAPriv
             edition=edition,
             client_id="test-client",
             client_secret="test-client-secret",
-            access_token="a-fixed-token",
             environment={"SALESFORCE_SANDBOX_JWT_PUBLIC_KEY_FILE": str(public_key)},
         )
         running.append(org.start())
@@ -100,11 +99,10 @@ def start_org(tmp_path_factory: pytest.TempPathFactory, private_key: rsa.RSAPriv
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TEST_SF_CLIENT_ID", "test-client")
         patch.setenv("TEST_SF_CLIENT_SECRET", "test-client-secret")
-        patch.setenv("TEST_SF_TOKEN", "a-fixed-token")
         patch.setenv("TEST_SF_PRIVATE_KEY", private_pem.decode())
         yield start
         for org in running:
-            org.stop()
+            org.kill()
 
 
 @pytest.fixture(scope="session")

@@ -10,11 +10,12 @@ from migration_assets.destinations.salesforce.failures import refusal, request_e
 @pytest.mark.parametrize(
     ("text", "code", "field"),
     [
-        ("REQUIRED_FIELD_MISSING:Required fields are missing: [LastName]:LastName --", "REQUIRED_FIELD_MISSING",
-         "LastName"),
-        ("INVALID_EMAIL_ADDRESS:Email: invalid email address: jane:doe@x:Email --", "INVALID_EMAIL_ADDRESS", "Email"),
-        ("STRING_TOO_LONG:Notes: data value too large: Jane Doe (max length=3):LastName,Email --", "STRING_TOO_LONG",
-         "LastName"),
+        ("REQUIRED_FIELD_MISSING:Required fields are missing: [LastName]:LastName --",
+         "REQUIRED_FIELD_MISSING", "LastName"),
+        ("INVALID_EMAIL_ADDRESS:Email: invalid email address: jane:doe@x:Email --",
+         "INVALID_EMAIL_ADDRESS", "Email"),
+        ("STRING_TOO_LONG:Notes: data value too large: Jane Doe (max length=3):LastName,Email --",
+         "STRING_TOO_LONG", "LastName"),
         ("DUPLICATE_VALUE:duplicate value found: PANDA_Key__c duplicates value on record with id: 003x:--",
          "DUPLICATE_VALUE", None),
         ("Jane Doe was here", "UNKNOWN_ERROR", None),

@@ -34,8 +34,9 @@ def members(package: bytes) -> dict[str | None, list[str | None]]:
 
 def found(name: str, type_: str, **changes: object) -> OrgField:
     field = OrgField(
-        name=name, label=name, type=type_, custom=True, length=0, precision=0, scale=0, required=False, unique=False,
-        external_id=False, createable=True, updateable=True, restricted=True, help_text=None, values=(),
+        name=name, label=name, type=type_, custom=True, length=0, precision=0, scale=0, required=False,
+        unique=False, external_id=False, createable=True, updateable=True, restricted=True, help_text=None,
+        values=(),
         reference_to=(), relationship=None,
     )  # fmt: skip
     return replace(field, **changes)  # type: ignore[arg-type]

@@ -33,7 +33,10 @@ def _empty_org(control: Control) -> None:
 
 
 @pytest.mark.parametrize("auth", [CLIENT_CREDENTIALS, JWT, TOKEN], ids=lambda auth: auth["flow"])
-def test_every_flow_reaches_the_same_org(connected: Connect, auth: dict[str, Any]) -> None:
+def test_every_flow_reaches_the_same_org(
+    connected: Connect, auth: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_SF_TOKEN", connected()._session.http.grant.token)
     identity = connected(auth=auth).identity()
     assert identity.organization_id.startswith("00D")
     assert not identity.is_sandbox

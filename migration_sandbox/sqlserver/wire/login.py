@@ -1,4 +1,5 @@
-"""PRELOGIN and LOGIN7: what a client says of itself, and the tokens of a granted login (MS-TDS 2.2.6.4, 2.2.6.5)."""
+"""PRELOGIN and LOGIN7: what a client says of itself, and the tokens of a granted login (MS-TDS 2.2.6.4,
+2.2.6.5)."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ def client_encryption(payload: bytes) -> int:
     while position < len(payload) and payload[position] != _TERMINATOR:
         option, offset, length = struct.unpack_from(">BHH", payload, position)
         if option == _ENCRYPTION and length:
-            return payload[offset]
+            return int(payload[offset])
         position += 5
     return ENCRYPT_NOT_SUPPORTED
 

@@ -1,11 +1,13 @@
-"""TDS packets over a socket, with TLS begun inside of them: MS-TDS 2.2.3 (packets), 2.2.6.5 (PRELOGIN), 3.2.5.
+"""TDS packets over a socket, with TLS begun inside of them: MS-TDS 2.2.3 (packets), 2.2.6.5 (PRELOGIN),
+3.2.5.
 
-A Channel reads whole messages and writes packet-sized pieces of one. During the handshake TLS records travel in
-PRELOGIN packets; afterwards packets travel in TLS records.
+A Channel reads whole messages and writes packet-sized pieces of one. During the handshake TLS records travel
+in PRELOGIN packets; afterwards packets travel in TLS records.
 """
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import struct
@@ -21,6 +23,7 @@ LOGIN7 = 0x10
 PRELOGIN = 0x12
 
 _END_OF_MESSAGE = 0x01
+_RESET_CONNECTION = 0x18  # with or without keeping the transaction, which a pool never asks for
 _TLS_HANDSHAKE = 0x16
 _HEADER = 8
 DEFAULT_PACKET_SIZE = 4096
@@ -33,8 +36,11 @@ class ConnectionLost(Exception):
 
 @dataclass(frozen=True)
 class Message:
+    """resets: the client takes the connection out of a pool and wants a session as after login."""
+
     kind: int
     payload: bytes
+    resets: bool = False
 
 
 class Channel:
@@ -56,14 +62,16 @@ class Channel:
 
     def read_message(self) -> Message:
         payload = bytearray()
+        resets = False
         while True:
             header = self._read(_HEADER)
             kind, status, length = struct.unpack_from(">BBH", header)
             if length < _HEADER or len(payload) + length > _MESSAGE_LIMIT:
                 raise ConnectionLost("not a TDS packet")
             payload += self._read(length - _HEADER)
+            resets = resets or bool(status & _RESET_CONNECTION)
             if status & _END_OF_MESSAGE:
-                return Message(kind, bytes(payload))
+                return Message(kind, bytes(payload), resets)
 
     def _read(self, count: int) -> bytes:
         while len(self._received) < count:
@@ -189,8 +197,6 @@ class Channel:
     def cut(self) -> None:
         """Closes the socket at once, in the middle of whatever is being sent."""
         self._closed.set()
-        try:
+        with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
         self.socket.close()

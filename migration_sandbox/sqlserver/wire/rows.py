@@ -1,7 +1,8 @@
 """Arrow batches as ROW tokens, vectorised: no Python work for each value of a fixed or short column.
 
-A batch becomes a matrix of bytes, a row a line, with a mask that says which of them are sent; the columns that are
-long or (max) are encoded one by one and laid between the matrix's pieces. MS-TDS 2.2.5.4 (types), 2.2.7.19 (ROW).
+A batch becomes a matrix of bytes, a row a line, with a mask that says which of them are sent; the columns
+that are long or (max) are encoded one by one and laid between the matrix's pieces. MS-TDS 2.2.5.4 (types),
+2.2.7.19 (ROW).
 """
 
 from __future__ import annotations
@@ -57,13 +58,13 @@ def encode_rows(columns: Sequence[OutputColumn], batch: pa.RecordBatch) -> bytes
             run = []
         pieces.append(item)
     if not pieces:
-        return _joined(run, count)[0].tobytes()
+        return _joined(run)[0].tobytes()
     if run:
         pieces.append(_lines(run, count))
     return b"".join([part for row in zip(*pieces, strict=True) for part in row])
 
 
-def _joined(run: Sequence[Dense], count: int) -> tuple[Bytes, Flags | None]:
+def _joined(run: Sequence[Dense]) -> tuple[Bytes, Flags | None]:
     data = np.concatenate([item.data for item in run], axis=1)
     if all(item.mask is None for item in run):
         return data, None
@@ -74,7 +75,7 @@ def _joined(run: Sequence[Dense], count: int) -> tuple[Bytes, Flags | None]:
 
 
 def _lines(run: Sequence[Dense], count: int) -> list[bytes]:
-    data, mask = _joined(run, count)
+    data, mask = _joined(run)
     raw = data.tobytes()
     if mask is None:
         width = len(raw) // count
@@ -118,7 +119,8 @@ def _as_bytes(values: np.ndarray[Any, Any], count: int) -> Bytes:
 def _numbers(array: pa.Array, kind: pa.DataType) -> np.ndarray[Any, Any]:
     """The values' buffer as numpy, with whatever stands under a NULL."""
     filled = array if array.null_count == 0 else array.fill_null(0)
-    return filled.cast(kind).to_numpy(zero_copy_only=False)
+    values: np.ndarray[Any, Any] = filled.cast(kind).to_numpy(zero_copy_only=False)
+    return values
 
 
 def _fixed(kind: SqlType, array: pa.Array) -> Bytes:
@@ -126,7 +128,7 @@ def _fixed(kind: SqlType, array: pa.Array) -> Bytes:
     name = kind.name
     if name == "bit":
         filled = array if array.null_count == 0 else array.fill_null(False)
-        return filled.to_numpy(zero_copy_only=False).astype(np.uint8).reshape(count, 1)
+        return _as_bytes(filled.to_numpy(zero_copy_only=False).astype(np.uint8), count)
     if name in _INTEGER_WIDTHS:
         target = {"tinyint": pa.uint8(), "smallint": pa.int16(), "int": pa.int32(), "bigint": pa.int64(),
                   "real": pa.float32(), "float": pa.float64()}[name]  # fmt: skip

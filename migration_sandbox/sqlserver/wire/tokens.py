@@ -16,6 +16,7 @@ MORE, ERROR, COUNT, ATTENTION_DONE = 0x01, 0x02, 0x10, 0x20
 COMMAND_SELECT, COMMAND_INSERT, COMMAND_DELETE, COMMAND_UPDATE = 0xC1, 0xC3, 0xC4, 0xC5
 
 _DATABASE, _LANGUAGE, _PACKET_SIZE, _COLLATION_CHANGE, _BEGIN, _COMMIT, _ROLLBACK = 1, 2, 4, 7, 8, 9, 10
+_RESET = 18
 _INTEGER_SIZES = {"tinyint": 1, "smallint": 2, "int": 4, "bigint": 8}
 _SIZED = {"varchar": 0xA7, "char": 0xAF, "nvarchar": 0xE7, "nchar": 0xEF, "varbinary": 0xA5, "binary": 0xAD}
 
@@ -76,6 +77,10 @@ def transaction_begun(descriptor: int) -> bytes:
 
 def transaction_ended(descriptor: int, *, committed: bool) -> bytes:
     return _change(_COMMIT if committed else _ROLLBACK, b"\0", b"\x08" + struct.pack("<Q", descriptor))
+
+
+def reset_acknowledged() -> bytes:
+    return _change(_RESET, b"\0", b"\0")
 
 
 def login_acknowledged(version: int) -> bytes:

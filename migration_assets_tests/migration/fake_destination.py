@@ -1,0 +1,196 @@
+"""A destination in memory that keeps the port's promises, refuses rows and dies on request.
+
+It behaves like a bulk API: a batch becomes a job, which is created, filled, closed, processed and asked for
+its results; what a dead run left behind is still there for the next one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+
+from migration_assets.destinations.base import (
+    Batch,
+    DestinationIdentity,
+    Finding,
+    Journal,
+    LoadResult,
+    ObjectCapacity,
+    ObjectSchema,
+    OpenBatch,
+    ReadRequest,
+    SchemaDeployment,
+    payload_dtype,
+)
+from migration_assets.errors import JobLost
+
+MODIFIED = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+class Killed(BaseException):
+    """The process ends here: nothing of the engine may catch this."""
+
+
+@dataclass
+class Job:
+    """``known`` is false for a job that was created while the process died: nobody wrote down its id."""
+
+    schema: ObjectSchema
+    rows: pl.DataFrame | None = None
+    state: str = "open"
+    results: list[LoadResult] = field(default_factory=list)
+
+
+@dataclass
+class FakeDestination:
+    """``refused`` are keys that fail, ``skipped`` keys that a job leaves unprocessed, ``die_at`` the number
+    of the step at which the process dies (the steps of one run are counted in ``steps``)."""
+
+    batch_rows: int = 3
+    chunk_rows: int = 2
+    refused: set[str] = field(default_factory=set)
+    skipped: set[str] = field(default_factory=set)
+    die_at: int | None = None
+    forgets_jobs: bool = False
+    room: int = 800
+    identified: DestinationIdentity = field(
+        default_factory=lambda: DestinationIdentity("00D000000000001", True, "Fake")
+    )
+    name: str = "salesforce"
+    steps: list[str] = field(default_factory=list)
+    jobs: dict[str, Job] = field(default_factory=dict)
+    records: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    writes: Counter[str] = field(default_factory=Counter)
+    sent: list[list[str]] = field(default_factory=list)
+    orphans_sought: list[frozenset[str]] = field(default_factory=list)
+    closed: bool = False
+
+    def identity(self) -> DestinationIdentity:
+        return self.identified
+
+    def capacity(self, objects: Sequence[str]) -> dict[str, ObjectCapacity]:
+        return {name: ObjectCapacity(name, True, self.room, frozenset()) for name in objects}
+
+    def preflight(self, schemas: Sequence[ObjectSchema]) -> list[Finding]:  # noqa: ARG002
+        return []
+
+    def deploy_schema(self, schemas: Sequence[ObjectSchema]) -> SchemaDeployment:
+        return SchemaDeployment(tuple(each.name for each in schemas), (), ())
+
+    def batches(self, schema: ObjectSchema, rows: pl.DataFrame) -> Iterator[pl.DataFrame]:  # noqa: ARG002
+        yield from rows.iter_slices(self.batch_rows)
+
+    def send(self, batch: Batch, journal: Journal) -> Iterator[Sequence[LoadResult]]:
+        assert set(batch.rows.columns) == set(batch.schema.field_names)
+        self.sent.append(batch.rows[batch.schema.key_field].to_list())
+        self._step("about to create the job")
+        job_id = f"job{len(self.jobs) + 1}"
+        job = self.jobs[job_id] = Job(batch.schema)
+        self._step("job created")
+        journal.job_created(batch.id, job_id)
+        self._step("job known")
+        job.rows = batch.rows
+        journal.job_submitted(batch.id)
+        self._step("content uploaded")
+        job.state = "closed"
+        self._step("job closed")
+        self._process(job)
+        self._step("job processed")
+        journal.job_ended(batch.id, job.state)
+        yield from self._results(job, batch.rows[batch.schema.key_field].to_list())
+
+    def settle(self, batch: OpenBatch, journal: Journal) -> Iterator[Sequence[LoadResult]]:
+        self._step("about to settle")
+        if batch.job_id is None:
+            yield [LoadResult(key, "not_sent", code="NOT_SUBMITTED") for key in batch.keys]
+            return
+        if self.forgets_jobs:
+            raise JobLost("the destination knows the job no more; run again")
+        job = self.jobs[batch.job_id]
+        if job.state == "open":
+            job.state = "aborted"
+        self._process(job)
+        self._step("job ended")
+        journal.job_ended(batch.id, job.state)
+        yield from self._results(job, batch.keys)
+
+    def abandon_orphans(
+        self, schema: ObjectSchema, *, since: datetime, known_jobs: Collection[str]
+    ) -> tuple[str, ...]:
+        assert since.tzinfo is not None
+        self.orphans_sought.append(frozenset(known_jobs))
+        self._step("about to abandon")
+        orphans = [
+            name
+            for name, job in self.jobs.items()
+            if job.schema.name == schema.name and job.state == "open" and name not in known_jobs
+        ]
+        for name in orphans:
+            self.jobs[name].state = "aborted"
+        return tuple(orphans)
+
+    def read(self, request: ReadRequest) -> Iterator[pl.DataFrame]:
+        self._step("about to read")
+        schema = request.schema
+        names = list(request.fields or schema.field_names)
+        types = {"_id": pl.String(), "_modified_at": pl.Datetime("ms", "UTC")}
+        types |= {name: payload_dtype(schema.field(name)) for name in names}
+        found = [
+            {"_id": f"id-{key}", "_modified_at": MODIFIED} | {name: record.get(name) for name in names}
+            for key, record in self.records.get(schema.name, {}).items()
+            if key.startswith(request.key_prefix)
+        ]
+        for start in range(0, len(found), self.chunk_rows):
+            yield pl.DataFrame(found[start : start + self.chunk_rows], schema=types)
+            self._step("page read")
+
+    def close(self) -> None:
+        self.closed = True
+
+    def put(self, schema: ObjectSchema, record: Mapping[str, Any]) -> None:
+        """A record that is there without our doing."""
+        self.records.setdefault(schema.name, {})[record[schema.key_field]] = dict(record)
+
+    def keys(self, schema: ObjectSchema) -> set[str]:
+        return set(self.records.get(schema.name, {}))
+
+    def _step(self, name: str) -> None:
+        self.steps.append(name)
+        if len(self.steps) == self.die_at:
+            raise Killed
+
+    def _process(self, job: Job) -> None:
+        """Each row once, however often it is asked for."""
+        if job.state != "closed" or job.rows is None:
+            return
+        there = self.records.setdefault(job.schema.name, {})
+        for row in job.rows.iter_rows(named=True):
+            key = row[job.schema.key_field]
+            if key in self.skipped:
+                job.results.append(LoadResult(key, "not_sent", code="UNPROCESSED"))
+            elif key in self.refused or self._absent_parent(job.schema, row):
+                job.results.append(LoadResult(key, "failed", code="REFUSED", message="the record was refused"))
+            else:
+                self.writes[key] += 1
+                created = key not in there
+                there[key] = row
+                job.results.append(LoadResult(key, "loaded", destination_id=f"id-{key}", created=created))
+        job.state = "ended"
+
+    def _absent_parent(self, schema: ObjectSchema, row: Mapping[str, Any]) -> bool:
+        return any(
+            row[each.name] is not None and row[each.name] not in self.records.get(str(each.reference_to), {})
+            for each in schema.references
+        )
+
+    def _results(self, job: Job, keys: Sequence[str]) -> Iterator[Sequence[LoadResult]]:
+        by_key = {result.key: result for result in job.results}
+        answers = [by_key.get(key, LoadResult(key, "not_sent", code="JOB_ABORTED")) for key in keys]
+        for start in range(0, len(answers), self.chunk_rows):
+            yield answers[start : start + self.chunk_rows]
+            self._step("results handed over")

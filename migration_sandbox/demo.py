@@ -1,0 +1,107 @@
+"""`make demo`: the whole way of the demo practices, and a proof by somebody who doesn't trust it.
+
+Drives the platform as its user would, by its commands, and imports nothing of it.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from migration_sandbox.expectations import unexpected
+from migration_sandbox.installation import PRACTICES, Installation, Running
+from migration_sandbox.sqlserver.launch import odbc_driver
+
+_BIN = Path(sys.executable).parent
+_STEP_DONE = re.compile(r" - STEP_SUCCESS - ")
+_STEP_NAME = re.compile(r" - (\w+) - STEP_SUCCESS - ")
+_TARGET = ("salesforce", "rehearsal")
+
+
+def run(installation: Installation, data: Path) -> int:
+    """0 where every practice is balanced, equal and as its manifest expects; else 1."""
+    began = time.monotonic()
+    _say("Starting a SQL Server with the demo practices, and a Salesforce org ...")
+    with installation.running() as running:
+        environment = {**os.environ, **installation.environment(running)}
+        _call([_BIN / "migration-assets", "register"], environment)
+        failed = [key for key in PRACTICES if not _migrate(installation, running, environment, data, key)]
+    _say(f"{time.monotonic() - began:.0f} s. Reports: {data / 'reports'}. To look around: make ui")
+    if failed:
+        _say(f"NOT as it should be: {', '.join(failed)}")
+    return 1 if failed else 0
+
+
+def check(installation: Installation, practices: Sequence[str] = PRACTICES) -> int:
+    """Run the black-box checker on what the servers hold now."""
+    with installation.running() as running:
+        environment = {**os.environ, **installation.environment(running)}
+        results = [_black_box(installation, running, environment, key) for key in practices]
+    return 0 if all(results) else 1
+
+
+def _migrate(
+    installation: Installation, running: Running, environment: Mapping[str, str], data: Path, key: str
+) -> bool:
+    _say(f"\n{key}: materialising every asset of the practice")
+    if not _materialize(environment, key, data / "dagster" / f"demo-{key}.log"):
+        return False
+    destination, name = _TARGET
+    report = [_BIN / "migration-assets", "report", key, destination, "--environment", name]
+    clean = _call(report, environment)
+    reconciliation = data / "reports" / key / destination / name / "reconciliation.json"
+    lines = unexpected(installation.manifest(key), reconciliation)
+    planted = "every planted defect ended as expected, nothing else was rejected, corrected or held back"
+    _say("\n".join(lines) if lines else f"manifest: {planted}")
+    return _black_box(installation, running, environment, key) and clean and not lines
+
+
+def _materialize(environment: Mapping[str, str], key: str, log: Path) -> bool:
+    """Dagster's own command; its log goes to a file, a line a step to the terminal."""
+    command = [_BIN / "dagster", "asset", "materialize", "--select", "*", "--partition", key]
+    command += ["-m", "migration_assets.definitions"]
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w", encoding="utf-8") as file:
+        began = time.monotonic()
+        process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        for line in process.stdout or ():
+            file.write(line)
+            if _STEP_DONE.search(line) and (step := _STEP_NAME.search(line)):
+                _say(f"  {time.monotonic() - began:5.1f} s  {step[1].replace('__', '/')}")
+        if process.wait() != 0:
+            _say(f"  failed; see {log} or the run in Dagster's UI (make ui)")
+    return process.returncode == 0
+
+
+def _black_box(
+    installation: Installation, running: Running, environment: Mapping[str, str], key: str
+) -> bool:
+    command = [sys.executable, "-m", "migration_assets_tests.blackbox", "--practice", key]
+    command += ["--expect-manifest", installation.manifest(key)]
+    given = {
+        "BLACKBOX_ODBC_DRIVER": odbc_driver(),
+        "BLACKBOX_ODBC_ENCRYPT": "yes",
+        "BLACKBOX_ODBC_SERVER": f"127.0.0.1,{running.sql_port}",
+        "BLACKBOX_ODBC_DATABASE": f"panda_{key}",
+        "BLACKBOX_ODBC_UID": "panda_reader",
+        "BLACKBOX_ODBC_PWD": environment["DEMO_SQL_PASSWORD"],
+        "BLACKBOX_ODBC_SERVERCERTIFICATE": str(running.sql_certificate),
+        "BLACKBOX_INSTANCE_URL": running.salesforce_url,
+        "BLACKBOX_CA": str(running.salesforce_ca),
+        "BLACKBOX_CLIENT_ID": environment["DEMO_SALESFORCE_CLIENT_ID"],
+        "BLACKBOX_CLIENT_SECRET": environment["DEMO_SALESFORCE_CLIENT_SECRET"],
+    }
+    return _call(command, {**environment, **given})
+
+
+def _call(command: Sequence[str | Path], environment: Mapping[str, str]) -> bool:
+    return subprocess.run(command, env=environment, check=False).returncode == 0
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)

@@ -1,0 +1,185 @@
+"""A sandbox installation in one folder: both servers, their secrets, the demo practices' databases.
+
+Secrets are made at random once and kept in a file that only its owner can read; ports are kept too, so that
+a practice file which names the variables goes on working after a restart.
+"""
+
+import json
+import os
+import secrets
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from migration_sandbox.practice.generator import Practice, generate, write_database
+from migration_sandbox.practice.nhanes import nhanes_practice
+from migration_sandbox.salesforce.launch import SalesforceSandbox
+from migration_sandbox.sqlserver import launch as sqlserver
+from migration_sandbox.sqlserver.launch import SandboxServer
+
+PRACTICES = ("nhanes", "maple")
+"""Keys of the demo practices; each has a file in data/practices and a database panda_<key> here."""
+
+_SEED, _PATIENTS = 7, 200
+_SECRETS = (
+    "encryption_key",
+    "owner_password",
+    "reader_password",
+    "client_id",
+    "client_secret",
+    "control_token",
+)
+
+
+@dataclass(frozen=True)
+class Running:
+    """What a client needs to reach the two servers."""
+
+    sql_port: int
+    sql_certificate: Path
+    salesforce_url: str
+    salesforce_ca: Path
+
+
+class Installation:
+    """The sandbox servers over ``directory``, started here or by another process."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    @contextmanager
+    def running(self) -> Iterator[Running]:
+        """Both servers, started for the duration unless another process already runs them."""
+        found = self._already_running()
+        if found is not None:
+            yield found
+            return
+        self.make_databases()
+        ports = self._ports()
+        sql = self._start_sql(ports.get("sql", 0))
+        try:
+            org = self._org(ports.get("salesforce", 0))
+            with org:
+                if org.ca_path is None:
+                    raise RuntimeError("the Salesforce sandbox was started without TLS")
+                now = Running(sql.port, sql.certificate, org.url, org.ca_path)
+                self._write("ports.json", {"sql": sql.port, "salesforce": org.port})
+                self._write("running.json", {"pid": os.getpid(), **_as_text(now)})
+                yield now
+        finally:
+            (self.directory / "running.json").unlink(missing_ok=True)
+            sql.stop()
+
+    def make_databases(self) -> None:
+        """Generate the demo practices that aren't there yet, each with its manifest."""
+        for key in PRACTICES:
+            database = self.sql_directory / f"panda_{key}.duckdb"
+            if database.exists():
+                continue
+            self.sql_directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            practice = _practice(key)
+            unfinished = database.with_name(f"unfinished-{database.name}")
+            unfinished.unlink(missing_ok=True)
+            write_database(practice, unfinished)
+            practice.manifest.write(self.manifest(key))
+            unfinished.rename(database)
+
+    def environment(self, running: Running) -> dict[str, str]:
+        """Variables that the demo's practice files and the checker refer to."""
+        kept = self.secrets()
+        return {
+            "DEMO_ENCRYPTION_KEY": kept["encryption_key"],
+            "DEMO_SQL_PORT": str(running.sql_port),
+            "DEMO_SQL_PASSWORD": kept["reader_password"],
+            "DEMO_SQL_CERTIFICATE": str(running.sql_certificate),
+            "DEMO_SALESFORCE_URL": running.salesforce_url,
+            "DEMO_SALESFORCE_CA": str(running.salesforce_ca),
+            "DEMO_SALESFORCE_CLIENT_ID": kept["client_id"],
+            "DEMO_SALESFORCE_CLIENT_SECRET": kept["client_secret"],
+        }
+
+    @property
+    def sql_directory(self) -> Path:
+        return self.directory / "sqlserver"
+
+    def manifest(self, practice: str) -> Path:
+        return self.directory / "manifests" / practice / "manifest.json"
+
+    def secrets(self) -> dict[str, str]:
+        path = self.directory / "secrets.json"
+        if not path.exists():
+            self._write(path.name, {name: secrets.token_hex(24) for name in _SECRETS})
+        kept: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+        return kept
+
+    def _start_sql(self, port: int) -> SandboxServer:
+        kept = self.secrets()
+        return sqlserver.start(
+            self.sql_directory,
+            owner_password=kept["owner_password"],
+            reader_password=kept["reader_password"],
+            port=_free_or_any(port),
+        )
+
+    def _org(self, port: int) -> SalesforceSandbox:
+        kept = self.secrets()
+        return SalesforceSandbox(
+            self.directory / "salesforce",
+            sandbox_org=True,
+            port=_free_or_any(port),
+            client_id=kept["client_id"],
+            client_secret=kept["client_secret"],
+            control_token=kept["control_token"],
+        )
+
+    def _ports(self) -> dict[str, int]:
+        path = self.directory / "ports.json"
+        ports: dict[str, int] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        return ports
+
+    def _already_running(self) -> Running | None:
+        with suppress(FileNotFoundError, ValueError, KeyError):
+            told = json.loads((self.directory / "running.json").read_text(encoding="utf-8"))
+            if psutil.pid_exists(told["pid"]) and not _is_free(int(told["sql_port"])):
+                return Running(
+                    int(told["sql_port"]),
+                    Path(told["sql_certificate"]),
+                    told["salesforce_url"],
+                    Path(told["salesforce_ca"]),
+                )
+        return None
+
+    def _write(self, name: str, content: dict[str, object]) -> None:
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        part = self.directory / f".{name}.part"
+        part.unlink(missing_ok=True)
+        part.touch(mode=0o600)
+        part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        part.replace(self.directory / name)
+
+
+def _practice(key: str) -> Practice:
+    return nhanes_practice(key) if key == "nhanes" else generate(_SEED, _PATIENTS, name=key)
+
+
+def _as_text(running: Running) -> dict[str, object]:
+    return {name: str(getattr(running, name)) for name in Running.__dataclass_fields__}
+
+
+def _free_or_any(port: int) -> int:
+    """The port of last time, or any where something else has taken it since."""
+    return port if port and _is_free(port) else 0
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
