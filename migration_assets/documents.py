@@ -152,7 +152,10 @@ def _problem(details: Mapping[str, Any], model: type[BaseModel]) -> tuple[str, s
             return "is not a known key", f"known here: {', '.join(known)}"
         case "union_tag_invalid":
             # pydantic's own sentence quotes what stands there.
-            return f"{details['ctx']['discriminator']} is none of {details['ctx']['expected_tags']}", "mend it"
+            return (
+                f"{details['ctx']['discriminator']} is none of {details['ctx']['expected_tags']}",
+                "mend it",
+            )
         case _:
             return str(details["msg"]).removeprefix("Value error, "), "mend the value"
 
@@ -183,5 +186,7 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _branch_names(model: type[BaseModel]) -> set[Any]:
-    tags = (get_args(f.annotation) for f in model.model_fields.values() if get_origin(f.annotation) is Literal)
+    tags = (
+        get_args(f.annotation) for f in model.model_fields.values() if get_origin(f.annotation) is Literal
+    )
     return {model.__name__, *(tag for each in tags for tag in each)}

@@ -89,7 +89,10 @@ def read_org(salesforce: Salesforce, practice: str) -> Org:
 def sign_in(url: str, token: str | None, client: tuple[str | None, str | None], ca: str | None) -> Salesforce:
     """A session by access token, or by the client credentials flow where there is none."""
     session = requests.Session()
-    session.verify = ca or True
+    if ca:
+        # REQUESTS_CA_BUNDLE would win over the session's own authority.
+        session.trust_env = False
+        session.verify = ca
     if not token:
         form = {"grant_type": "client_credentials", "client_id": client[0], "client_secret": client[1]}
         answer = session.post(f"{url}/services/oauth2/token", data=form, timeout=30)

@@ -88,7 +88,9 @@ def test_what_is_no_usable_yaml_is_refused_with_its_line(path: Path, text: str, 
     assert refusal(path, text).startswith(message)
 
 
-@pytest.mark.parametrize("text", ["a: *hunter2\n", "a: !hunter2 x\n", "a: !it's-hunter2 x\n", "a: 'hunter2\n"])
+@pytest.mark.parametrize(
+    "text", ["a: *hunter2\n", "a: !hunter2 x\n", "a: !it's-hunter2 x\n", "a: 'hunter2\n"]
+)
 def test_yamls_own_complaints_dont_quote_what_stands_there(path: Path, text: str) -> None:
     message = refusal(path, text)
 

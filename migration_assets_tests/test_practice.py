@@ -111,14 +111,30 @@ def test_an_empty_folder_has_no_practices(registry: PracticeRegistry) -> None:
         ),
         ("practice: maple", "practice: Maple!", "line 1, key 'practice': must be 1 to 63 of a-z"),
         ("practice: maple", "practice: [maple]", "line 1, key 'practice': Input should be a valid string"),
-        ("name: Maple", "nickname: M\nname: Maple", "line 2, key 'nickname': is not a known key; known here: "),
+        (
+            "name: Maple",
+            "nickname: M\nname: Maple",
+            "line 2, key 'nickname': is not a known key; known here: ",
+        ),
         ("name: Maple Periodontics\n", "", "line 1, key 'name': is missing; add it"),
         ("name: Maple Periodontics", "name: ''", "line 2, key 'name': String should have at least 1"),
         ("name: Maple", "practice: maple\nname: Maple", "line 2, key 'practice': stands twice; keep one"),
-        ("reject_limit: 0.05", "reject_limit: 5", "line 6, key 'policies.reject_limit': Input should be less"),
-        ("reject_limit: 0.05", "on_bad_teeth: hold", "line 6, key 'policies.on_bad_teeth': is not a known key"),
+        (
+            "reject_limit: 0.05",
+            "reject_limit: 5",
+            "line 6, key 'policies.reject_limit': Input should be less",
+        ),
+        (
+            "reject_limit: 0.05",
+            "on_bad_teeth: hold",
+            "line 6, key 'policies.on_bad_teeth': is not a known key",
+        ),
         ("database: PANDA", "data_base: PANDA", "line 7, key 'source.database': is missing; add it"),
-        ("  salesforce:\n", "  hubspot:\n", "line 13, key 'destinations.hubspot': is not a known destination; known: salesforce"),
+        (
+            "  salesforce:\n",
+            "  hubspot:\n",
+            "line 13, key 'destinations.hubspot': is not a known destination; known: salesforce",
+        ),
         (
             "instance_url: https://maple",
             "instance_url: http://maple",
@@ -146,7 +162,11 @@ def test_an_empty_folder_has_no_practices(registry: PracticeRegistry) -> None:
             "line 22, key 'destinations.salesforce.environments.live.colour': is not a known key; known here: "
             "activity_field_limit, api_version, auth, bulk,",
         ),
-        ("  salesforce:\n", "  salesforce:\n    bulk: {}\n", "line 14, key 'destinations.salesforce.bulk': is not a known key; known here: environments"),
+        (
+            "  salesforce:\n",
+            "  salesforce:\n    bulk: {}\n",
+            "line 14, key 'destinations.salesforce.bulk': is not a known key; known here: environments",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_file_line_key_and_remedy(
@@ -173,7 +193,7 @@ def test_a_mistake_is_named_with_file_line_key_and_remedy(
 def test_a_secret_in_the_file_is_refused_and_never_quoted(
     registry: PracticeRegistry, old: str, line: int, key: str, secret: str
 ) -> None:
-    complaint = refusal(registry, old, f"{old.split(':')[0]}: {secret}")
+    complaint = refusal(registry, old, f"{old.partition(':')[0]}: {secret}")
 
     assert "hunter2" not in complaint
     assert complaint.startswith(f"maple.yaml, line {line}")
@@ -222,5 +242,5 @@ def test_a_variable_that_isnt_set_is_named(monkeypatch: pytest.MonkeyPatch, valu
     if value is not None:
         monkeypatch.setenv("MAPLE_KEY", value)
 
-    with pytest.raises(ConfigurationError, match="environment variable MAPLE_KEY is not set.* set it where"):
+    with pytest.raises(ConfigurationError, match=r"environment variable MAPLE_KEY is not set.* set it where"):
         EnvReference(env="MAPLE_KEY").value()

@@ -140,7 +140,8 @@ class SchemaDeployment:
 def payload_dtype(field: FieldSchema) -> pl.DataType:
     """The type that a field's column is read back in; a payload's numbers may be narrower.
 
-    A number has its field's own scale, so that 7.10 sent and 7.1 returned are equal.
+    A number with decimals has more of them than any field keeps: 7.10 sent and 7.1 returned are equal,
+    and a destination that returns 7.100000001 is found out instead of rounded.
     """
     match field.type:
         case FieldType.CHECKBOX:
@@ -150,7 +151,7 @@ def payload_dtype(field: FieldSchema) -> pl.DataType:
         case FieldType.DATETIME:
             return pl.Datetime("ms", "UTC")
         case FieldType.NUMBER | FieldType.CURRENCY | FieldType.PERCENT:
-            return pl.Decimal(38, field.scale) if field.scale else pl.Int64()
+            return pl.Int64() if field.scale == 0 else pl.Decimal(38, 18)
         case _:
             return pl.String()
 

@@ -99,8 +99,9 @@ class DecisionLog:
             expected = self._keys.chain(head.link, self._sealed_part(head.sequence + 1, entry))
             if sequence != head.sequence + 1 or link != expected or json.loads(entry).get("kind") != kind:
                 raise DecisionLogBroken(
-                    f"practice {self._practice}: entry {head.sequence + 1} of the decisions log was altered, removed "
-                    "or written with another key; restore the ledger from a backup before anything is approved"
+                    f"practice {self._practice}: entry {head.sequence + 1} of the decisions log was altered, "
+                    "removed or written with another key; restore the ledger from a backup before anything "
+                    "is approved"
                 )
             head = Head(sequence, link)
         return head

@@ -171,8 +171,8 @@ class Loader:
             self.ledger.record(schema, answered, self.run_id, batch_id)
         if expected:
             raise LedgerError(
-                f"{self.ledger.target}: {len(expected)} of {len(keys)} {schema.name} records of a batch got no "
-                "answer; run the upload again, it settles them first"
+                f"{self.ledger.target}: {len(expected)} of {len(keys)} {schema.name} records of a batch got "
+                "no answer; run the upload again, it settles them first"
             )
 
     def _summary(self, shipment: Shipment, unchanged: int, sent: pl.Series) -> UploadSummary:

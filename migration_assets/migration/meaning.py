@@ -103,7 +103,7 @@ def compare(
         compared += cells.height
         parts.append(_unequal(object_name, field, cells))
     if meaning.chart is not None:
-        chart = _compare_chart(meaning, meaning.chart, object_name, key_field, records, raw)
+        chart = _compare_chart(meaning, meaning.chart, object_name, key_field, records=records, raw=raw)
         compared += chart.compared
         parts.append(chart.differences)
     return Comparison(compared, pl.concat([no_differences(), *parts]))
@@ -174,35 +174,46 @@ def _compare_chart(
     chart: _ChartMeaning,
     object_name: str,
     key_field: str,
+    *,
     records: pl.DataFrame,
     raw: RawPractice,
 ) -> Comparison:
     """Every site field of every exam: the raw row of that tooth in the exam's own numbering, or nothing."""
+    by_tooth = _site_fields(object_name, records.columns)
     rows = _chart_rows(meaning, chart, raw)
-    by_tooth = {tooth: part for (tooth,), part in rows.partition_by("_tooth", as_dict=True).items()}
-    exams = records.select(pl.col(key_field).alias("key"), _RAW)
+    cells = {cell: cell.split("_")[0] for fields in by_tooth.values() for cell in fields.values()}
+    actual = raw.profile.table(chart.table).actual
+    expected = rows.select(
+        pl.col("_exam").alias(_RAW),
+        "_tooth",
+        *(
+            chart_number(rows[actual(cell)], what, raw.profile.chart).alias(cell)
+            for cell, what in cells.items()
+        ),
+    )
+    charted = {tooth: part for (tooth,), part in expected.partition_by("_tooth", as_dict=True).items()}
     parts, compared = [], 0
-    for field in records.columns:
-        parsed = _SITE_FIELD.fullmatch(field)
-        if parsed is None:
-            continue
-        measure, site, quadrant, number = parsed[1], parsed[2], parsed[3], int(parsed[4])
-        if QUADRANTS[(number - 1) // _TEETH_A_QUADRANT] != quadrant:
-            raise ValueError(f"{object_name}.{field} names a tooth outside its quadrant")
-        here = exams.with_columns(records[field].alias(_ACTUAL))
-        tooth_rows = by_tooth.get(number, rows.clear())
-        expected = tooth_rows.select(
-            pl.col("_exam").alias(_RAW),
-            chart_number(
-                tooth_rows[raw.profile.table(chart.table).actual(f"{measure}_{site}")],
-                measure,
-                raw.profile.chart,
-            ).alias(_EXPECTED),
+    for tooth, fields in by_tooth.items():
+        both = records.select(pl.col(key_field).alias("key"), _RAW, *fields).join(
+            charted.get(tooth, expected.clear()), on=_RAW, how="left"
         )
-        cells = here.join(expected, on=_RAW, how="left")
-        compared += cells.height
-        parts.append(_unequal(object_name, field, cells))
+        for field, cell in fields.items():
+            sites = both.select("key", pl.col(field).alias(_ACTUAL), pl.col(cell).alias(_EXPECTED))
+            parts.append(_unequal(object_name, field, sites))
+        compared += both.height * len(fields)
     return Comparison(compared, pl.concat([no_differences(), *parts]))
+
+
+def _site_fields(object_name: str, columns: list[str]) -> dict[int, dict[str, str]]:
+    """Universal number -> the tooth's fields there, each with the logical name of its raw cell."""
+    found: dict[int, dict[str, str]] = {}
+    for field in columns:
+        if parsed := _SITE_FIELD.fullmatch(field):
+            measure, site, quadrant, number = parsed[1], parsed[2], parsed[3], int(parsed[4])
+            if QUADRANTS[(number - 1) // _TEETH_A_QUADRANT] != quadrant:
+                raise ValueError(f"{object_name}.{field} names a tooth outside its quadrant")
+            found.setdefault(number, {})[field] = f"{measure}_{site}"
+    return found
 
 
 def _chart_rows(meaning: ObjectMeaning, chart: _ChartMeaning, raw: RawPractice) -> pl.DataFrame:

@@ -142,8 +142,9 @@ class Migration:
     def _require_built_by(self, plan: Plan, build: Build) -> None:
         if build.plan_hash != plan.hash:
             raise StagingRefused(
-                f"{self.target}: the payload was built by plan {build.plan_hash[:12]}, but the mapping, the profile or "
-                f"the practice's settings have changed since (now {plan.hash[:12]}); materialise the payload again"
+                f"{self.target}: the payload was built by plan {build.plan_hash[:12]}, but the mapping, the "
+                f"profile or the practice's settings have changed since (now {plan.hash[:12]}); "
+                "materialise the payload again"
             )
 
     def _stored_plan(self, practice: Practice) -> Plan:

@@ -72,12 +72,13 @@ def make_plan(
 
 
 def stored_plan(practice: Practice, profile: Profile, target: Target, engine: Engine) -> Plan:
-    """The plan without asking the destination; raises WarehouseTableMissing before the first ``make_plan``."""
+    """The plan without asking the destination; raises WarehouseTableMissing before the first plan."""
     mapping = load_mapping(target.destination)
     layout = _stored_layout(engine, target, mapping)
     if layout is None and mapping.charted is not None:
         raise WarehouseTableMissing(
-            f"{target}: the chart's layout isn't planned yet; materialise the destination's schema asset first"
+            f"{target}: the chart's layout isn't planned yet; "
+            "materialise the destination's schema asset first"
         )
     return Plan(mapping, layout, _hash(practice, profile, mapping, layout))
 
@@ -92,9 +93,10 @@ def _plan_layout(mapping: MappingSet, destination: Destination, fields_left_free
     if layout.unplaced:
         needed = sum(field_count(measure) for measure in charted.chart.measures)
         raise DestinationWithoutRoom(
-            f"{charted.name}: the chart's measures {', '.join(charted.chart.measures)} need {needed} custom fields, "
-            f"but the organisation has room for {room} (limit {capacity.custom_field_limit} an object, "
-            f"{len(capacity.custom_fields)} used, {fields_left_free} left free); take measures out of the mapping, "
+            f"{charted.name}: the chart's measures {', '.join(charted.chart.measures)} need {needed} custom "
+            f"fields, but the organisation has room for {room} (limit {capacity.custom_field_limit} an object, "
+            f"{len(capacity.custom_fields)} used, {fields_left_free} left free); take measures out of the "
+            "mapping, "
             "erase deleted fields, lower fields_left_free or use an edition with a higher limit"
         )
     return layout

@@ -27,8 +27,8 @@ class PracticeKeys:
     def __init__(self, practice: str, secret: str) -> None:
         if len(secret) < _MINIMUM_SECRET_CHARACTERS:
             raise ConfigurationError(
-                f"practice {practice}: encryption_key is shorter than {_MINIMUM_SECRET_CHARACTERS} characters; "
-                "set a random one, for example from `openssl rand -hex 32`, and keep it safe"
+                f"practice {practice}: encryption_key is shorter than {_MINIMUM_SECRET_CHARACTERS} "
+                "characters; set a random one, for example from `openssl rand -hex 32`, and keep it safe"
             )
         self._practice = practice
         self._secret = secret.encode()

@@ -35,7 +35,7 @@ _SYSTEMS = {
 _SEXES = {"M": ("M", "MALE"), "F": ("F", "FEMALE"), "X": ("X",), "U": ("U", "UNKNOWN")}
 
 
-def read(raw: pl.Series, kind: ReadAs, zone: ZoneInfo) -> pl.Series:
+def read(raw: pl.Series, kind: ReadAs, zone: ZoneInfo) -> pl.Series:  # noqa: PLR0911
     """A raw column as the value that its field must show; null stays null, a blank text is null."""
     match kind:
         case "text" | "lines":

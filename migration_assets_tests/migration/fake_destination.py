@@ -174,7 +174,9 @@ class FakeDestination:
             if key in self.skipped:
                 job.results.append(LoadResult(key, "not_sent", code="UNPROCESSED"))
             elif key in self.refused or self._absent_parent(job.schema, row):
-                job.results.append(LoadResult(key, "failed", code="REFUSED", message="the record was refused"))
+                job.results.append(
+                    LoadResult(key, "failed", code="REFUSED", message="the record was refused")
+                )
             else:
                 self.writes[key] += 1
                 created = key not in there

@@ -104,7 +104,8 @@ def test_a_cut_tail_shows_in_the_head(three: DecisionLog, engine: Engine) -> Non
     assert three.verify() != before
 
 
-def test_entries_of_another_key_dont_verify(three: DecisionLog, engine: Engine) -> None:
+@pytest.mark.usefixtures("three")
+def test_entries_of_another_key_dont_verify(engine: Engine) -> None:
     other = DecisionLog(engine, "maple", PracticeKeys("maple", "another secret altogether"))
 
     with pytest.raises(DecisionLogBroken, match="entry 1"):

@@ -13,7 +13,9 @@ from migration_assets.migration.gate import require_open, requirements
 PLAN, OTHER_PLAN = "a" * 64, "b" * 64
 
 
-def rehearsed(run_id: str = "r1", *, clean: bool = True, plan: str = PLAN, to: str = "salesforce") -> Decision:
+def rehearsed(
+    run_id: str = "r1", *, clean: bool = True, plan: str = PLAN, to: str = "salesforce"
+) -> Decision:
     return RehearsalCompleted(destination=to, run_id=run_id, plan_hash=plan, clean=clean)
 
 

@@ -129,7 +129,9 @@ def test_every_mapped_field_has_a_meaning_but_those_that_no_raw_cell_holds() -> 
         assert set(spec.schema.field_names) - meant == unmirrored[spec.name]
 
 
-TEXT_FIELDS = [name for name, kind in CONTACT_TYPES.items() if kind == pl.String and CONTACT[name] and name != KEY]
+TEXT_FIELDS = [
+    name for name, kind in CONTACT_TYPES.items() if kind == pl.String and CONTACT[name] and name != KEY
+]
 
 
 @pytest.mark.parametrize("name", TEXT_FIELDS)
@@ -184,7 +186,12 @@ def test_a_line_break_of_another_kind_is_counted_apart() -> None:
 
 @pytest.mark.parametrize(
     ("first", "second", "street"),
-    [("1 Elm", None, "1 Elm"), (None, "Unit 2", "Unit 2"), ("", " ", None), ("1 Elm", "Unit 2", "1 Elm\nUnit 2")],
+    [
+        ("1 Elm", None, "1 Elm"),
+        (None, "Unit 2", "Unit 2"),
+        ("", " ", None),
+        ("1 Elm", "Unit 2", "1 Elm\nUnit 2"),
+    ],
 )
 def test_a_street_has_the_lines_that_the_source_has(
     first: str | None, second: str | None, street: str | None
@@ -499,9 +506,7 @@ def test_rows_of_other_exams_and_primary_teeth_are_nobodys() -> None:
 def test_an_exam_without_a_known_numbering_system_has_no_chart() -> None:
     unknown = correction("ToothNumberingSystem", "unknown_numbering_system", "ClinicalExam", "9")
     record = true_record() | dict.fromkeys(SITE_FIELDS) | {"ToothNumberingSystem__c": None}
-    comparison = exam_compared(
-        record, exam={"ToothNumberingSystem": "Haderup"}, corrections=(unknown,)
-    )
+    comparison = exam_compared(record, exam={"ToothNumberingSystem": "Haderup"}, corrections=(unknown,))
 
     assert found(comparison) == []
 

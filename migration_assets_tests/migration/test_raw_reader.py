@@ -125,7 +125,8 @@ def test_numbers_and_flags() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "meant"), [("M", "M"), ("male", "M"), (" Female ", "F"), ("x", "X"), ("unknown", "U"), ("?", None)]
+    ("written", "meant"),
+    [("M", "M"), ("male", "M"), (" Female ", "F"), ("x", "X"), ("unknown", "U"), ("?", None)],
 )
 def test_sexes_are_read_by_their_spellings(written: str, meant: str | None) -> None:
     assert one(written, "sex") == meant

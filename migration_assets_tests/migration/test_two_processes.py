@@ -79,8 +79,11 @@ def test_their_decisions_stand_in_one_sound_chain(shared: Engine) -> None:
 
     assert log.verify().sequence == 2 * ROUNDS
     for name in ("first", "second"):
-        runs = [entry.run_id for entry in log.entries() if entry.kind == "rehearsal_completed"
-                and entry.destination == name]
+        runs = [
+            entry.run_id
+            for entry in log.entries()
+            if entry.kind == "rehearsal_completed" and entry.destination == name
+        ]
         assert runs == [str(number) for number in range(ROUNDS)]
 
 

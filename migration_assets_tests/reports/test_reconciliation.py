@@ -37,7 +37,9 @@ CONTACT = ObjectReconciliation(
     meaning_different=0,
     fill_rates={"Email": 0.97},
 )
-REJECT = Reject(table="Patient", source_key="9", column=None, code="missing_last_name", message="no last name")
+REJECT = Reject(
+    table="Patient", source_key="9", column=None, code="missing_last_name", message="no last name"
+)
 BALANCED = Reconciliation(
     practice="maple",
     destination="salesforce",
@@ -85,7 +87,9 @@ CONTRACT: dict[str, Any] = json.loads("""
 def shape(value: Any) -> Any:
     """Keys in their order, all the way down; values don't count, nor the names of counted things."""
     if isinstance(value, dict):
-        return [(key, None if key in ("excused", "fill_rates") else shape(each)) for key, each in value.items()]
+        return [
+            (key, None if key in ("excused", "fill_rates") else shape(each)) for key, each in value.items()
+        ]
     if isinstance(value, list):
         return [shape(each) for each in value[:1]]
     return None

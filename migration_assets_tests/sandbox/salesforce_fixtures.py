@@ -110,7 +110,7 @@ class Deployed:
 
 def deploy(client: Any, package: Package, sandbox: bool = False) -> Deployed:
     """Deploy through simple-salesforce and wait for the end."""
-    number, _ = client.deploy(io.BytesIO(package.zip()), sandbox=sandbox)["asyncId"], None
+    number = client.deploy(io.BytesIO(package.zip()), sandbox=sandbox)["asyncId"]
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         told = client.checkDeployStatus(number, sandbox=sandbox)

@@ -34,11 +34,12 @@ CREATE TABLE dbo.Exam (
 CREATE INDEX IX_Exam_Patient ON dbo.Exam (PatientID);
 CREATE TABLE dbo.Document (DocumentID int NOT NULL PRIMARY KEY, Content varbinary(max) NULL);
 CREATE TABLE dbo.Kinds (
-  ID int NOT NULL PRIMARY KEY, ABit bit NULL, ATiny tinyint NULL, ASmall smallint NULL, AnInt int NULL, ABig
-  bigint NULL, ADecimal decimal(38,10) NULL, ASmallDecimal decimal(5,2) NULL, AMoney money NULL, AFloat float
-  NULL, AReal real NULL, AChar char(5) NULL, AVarchar varchar(50) NULL, AText varchar(max) NULL, ANChar
-  nchar(5) NULL, ANVarchar nvarchar(50) NULL, ANText nvarchar(max) NULL, ADate date NULL, ATime time(6) NULL, ADatetime datetime NULL, ADatetime2 datetime2(6) NULL,
-  ASecond datetime2(0) NULL, ABinary binary(4) NULL, AVarbinary varbinary(50) NULL, ABlob varbinary(max) NULL,
+  ID int NOT NULL PRIMARY KEY, ABit bit NULL, ATiny tinyint NULL, ASmall smallint NULL, AnInt int NULL,
+  ABig bigint NULL, ADecimal decimal(38,10) NULL, ASmallDecimal decimal(5,2) NULL, AMoney money NULL,
+  AFloat float NULL, AReal real NULL, AChar char(5) NULL, AVarchar varchar(50) NULL, AText varchar(max) NULL,
+  ANChar nchar(5) NULL, ANVarchar nvarchar(50) NULL, ANText nvarchar(max) NULL, ADate date NULL,
+  ATime time(6) NULL, ADatetime datetime NULL, ADatetime2 datetime2(6) NULL, ASecond datetime2(0) NULL,
+  ABinary binary(4) NULL, AVarbinary varbinary(50) NULL, ABlob varbinary(max) NULL,
   AnID uniqueidentifier NULL);
 """
 

@@ -32,31 +32,51 @@ FAITHFUL = [
     ("SELECT 1.10 + 2, 1.5 * 1.5", (Decimal("3.10"), Decimal("2.25"))),
     ("SELECT N'a' + NULL, 'a' + 'b', CONCAT('a', NULL, 'b')", (None, "ab", "ab")),
     ("SELECT CONVERT(varchar(3), 'abcdef'), CAST(12345 AS varchar(3))", ("abc", "*")),
-    ("SELECT CAST(1.999 AS int), CAST(-1.999 AS int), CAST(1.005 AS decimal(5,2))", (1, -1, Decimal("1.01"))),
+    (
+        "SELECT CAST(1.999 AS int), CAST(-1.999 AS int), CAST(1.005 AS decimal(5,2))",
+        (1, -1, Decimal("1.01")),
+    ),
     ("SELECT CONVERT(varchar(10), CAST('2024-02-29' AS date), 112)", ("20240229",)),
-    ("SELECT CONVERT(varchar(30), ModifiedAt, 121) FROM Patient WHERE PatientID = 1",
-     ("2024-02-29 13:45:59.123",)),
+    (
+        "SELECT CONVERT(varchar(30), ModifiedAt, 121) FROM Patient WHERE PatientID = 1",
+        ("2024-02-29 13:45:59.123",),
+    ),
     ("SELECT DATALENGTH(N'aé😀'), DATALENGTH('aé'), LEN(N'ab  '), DATALENGTH(N'ab  ')", (8, 2, 2, 8)),
-    ("SELECT SUBSTRING('hello', 2, 3), SUBSTRING('hello', 0, 3), SUBSTRING(0x0102030405, 2, 2)", ("ell", "he",
-                                                                                                  b"\2\3")),
-    ("SELECT ISNULL(CAST(NULL AS varchar(2)), 'abcd'), COALESCE(NULL, 2, 3.5), NULLIF('a', 'A')", ("ab",
-                                                                                                   Decimal("2.0"), None)),
-    ("SELECT DATEDIFF(day, '2024-02-28T23:59:59', '2024-03-01'), DATEADD(month, 1, CAST('2024-01-31' AS "
-     "date))", (2, datetime.date(2024, 2, 29))),
+    (
+        "SELECT SUBSTRING('hello', 2, 3), SUBSTRING('hello', 0, 3), SUBSTRING(0x0102030405, 2, 2)",
+        ("ell", "he", b"\2\3"),
+    ),
+    (
+        "SELECT ISNULL(CAST(NULL AS varchar(2)), 'abcd'), COALESCE(NULL, 2, 3.5), NULLIF('a', 'A')",
+        ("ab", Decimal("2.0"), None),
+    ),
+    (
+        "SELECT DATEDIFF(day, '2024-02-28T23:59:59', '2024-03-01'), "
+        "DATEADD(month, 1, CAST('2024-01-31' AS date))",
+        (2, datetime.date(2024, 2, 29)),
+    ),
     ("SELECT COUNT(*) FROM Patient WHERE LastName = N'O''NEIL  '", (1,)),
     ("SELECT COUNT(*) FROM Patient WHERE LastName LIKE N'%STR_M'", (1,)),
     ("SELECT COUNT(*) FROM Patient WHERE LastName LIKE N'[a-z]''%'", (1,)),
     ("SELECT COUNT(DISTINCT Code) FROM Patient", (2,)),
-    ("SELECT MIN(Balance), MAX(Balance), SUM(Balance), COUNT(Balance), COUNT_BIG(*) FROM Patient",
-     (Decimal("-3.25"), Decimal("10.50"), Decimal("7.25"), 2, 3)),
+    (
+        "SELECT MIN(Balance), MAX(Balance), SUM(Balance), COUNT(Balance), COUNT_BIG(*) FROM Patient",
+        (Decimal("-3.25"), Decimal("10.50"), Decimal("7.25"), 2, 3),
+    ),
     ("SELECT AVG(Depth), SUM(Depth) FROM Exam", (3, 7)),
     ("SELECT MAX(DATALENGTH(Notes)), MAX(LEN(Notes)) FROM Exam", (8, 4)),
-    ("SELECT CASE WHEN EXISTS (SELECT 1 FROM Exam e WHERE e.PatientID = p.PatientID) THEN 'y' ELSE 'n' END "
-     "FROM Patient p WHERE p.PatientID = 2", ("n",)),
-    ("WITH e AS (SELECT PatientID, COUNT(*) AS n FROM Exam GROUP BY PatientID) SELECT p.PatientID, e.n FROM "
-     "Patient p JOIN e ON e.PatientID = p.PatientID", (1, 2)),
+    (
+        "SELECT CASE WHEN EXISTS (SELECT 1 FROM Exam e WHERE e.PatientID = p.PatientID) THEN 'y' "
+        "ELSE 'n' END FROM Patient p WHERE p.PatientID = 2",
+        ("n",),
+    ),
+    (
+        "WITH e AS (SELECT PatientID, COUNT(*) AS n FROM Exam GROUP BY PatientID) "
+        "SELECT p.PatientID, e.n FROM Patient p JOIN e ON e.PatientID = p.PatientID",
+        (1, 2),
+    ),
     ("SELECT DB_NAME(), SUSER_SNAME(), USER_NAME(), @@TRANCOUNT", None),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("sql", "expected"), FAITHFUL, ids=[sql[:60] for sql, _ in FAITHFUL])
@@ -170,7 +190,7 @@ def test_types_of_columns_are_sql_server_s(cursor: pyodbc.Cursor) -> None:
         ("Balance", Decimal, 9, 2),
         ("DateOfBirth", datetime.date, 10, 0),
         ("ModifiedAt", datetime.datetime, 23, 3),
-        ("RowVer", bytes if False else bytearray, 8, 0),
+        ("RowVer", bytearray, 8, 0),
     ]
     row = cursor.fetchone()
     assert row is not None

@@ -15,7 +15,7 @@ import psutil
 import pyarrow as pa
 import pyodbc
 import pytest
-from arrow_odbc import read_arrow_batches_from_odbc
+from arrow_odbc import read_arrow_batches_from_odbc  # type: ignore[import-untyped]
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -145,9 +145,9 @@ def test_arrow_odbc_reads_what_append_stored(sandbox: Sandbox, rows: list[dict[s
 
 
 def test_parameters_of_every_type_come_back(kinds: tuple[Practice, pyodbc.Connection]) -> None:
-    values = (1, 2**40, 1.5, Decimal("-12.345"), "a😀b", "", None, b"\0\xff", b"", True, datetime.date(2024, 2,
-                                                                                                      29),
-              datetime.datetime(2024, 2, 29, 1, 2, 3, 456789))  # fmt: skip
+    moment = datetime.datetime(2024, 2, 29, 1, 2, 3, 456789)
+    texts = ("a😀b", "", None, b"\0\xff", b"")
+    values = (1, 2**40, 1.5, Decimal("-12.345"), *texts, True, moment.date(), moment)
     row = kinds[1].execute(f"SELECT {', '.join('?' * len(values))}", *values).fetchone()
     assert row is not None
     assert tuple(row) == values
@@ -217,7 +217,8 @@ def test_several_connections_work_at_once(practice: Practice) -> None:  # noqa: 
 
 
 def test_a_wrong_password_and_an_unknown_database_are_told_apart(
-    sandbox: Sandbox, practice: Practice  # noqa: F811
+    sandbox: Sandbox,  # noqa: F811
+    practice: Practice,  # noqa: F811
 ) -> None:
     def refusal(database: str, password: str) -> tuple[str, str]:
         text = sandbox.server.connection_string(database, "panda_reader", password, trust="yes")

@@ -16,7 +16,7 @@ from migration_sandbox.salesforce import (
 )
 from migration_sandbox.salesforce.auth import Credentials, Sessions
 from migration_sandbox.salesforce.control_routes import ControlRoutes
-from migration_sandbox.salesforce.deploy import Deployer
+from migration_sandbox.salesforce.deployer import Deployer
 from migration_sandbox.salesforce.errors import ApiError, invalid_session, not_found
 from migration_sandbox.salesforce.gate import Gate
 from migration_sandbox.salesforce.jobs import Jobs

@@ -13,10 +13,11 @@ from starlette.routing import Match, Route
 from migration_sandbox.salesforce import rest_routes
 from migration_sandbox.salesforce.errors import ApiError, RowError
 from migration_sandbox.salesforce.org import Org, Statement
+from migration_sandbox.salesforce.remove import delete
 from migration_sandbox.salesforce.rest_rows import batch_of, flatten, key_field, writable
 from migration_sandbox.salesforce.schema import Field, SObject
 from migration_sandbox.salesforce.web import Call, Handler, Site, answer, endpoint, refusal
-from migration_sandbox.salesforce.write import Outcome, delete, save
+from migration_sandbox.salesforce.write import Outcome, save
 
 MAX_RECORDS, MAX_CALLS, MAX_TYPES = 200, 25, 10
 _REFERENCE = re.compile(r"@\{([A-Za-z_]\w*)((?:\.\w+|\[\d+\])*)\}")

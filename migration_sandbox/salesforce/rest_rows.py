@@ -12,12 +12,13 @@ import polars as pl
 from migration_sandbox.salesforce import ids
 from migration_sandbox.salesforce.errors import ApiError, RowError, not_found
 from migration_sandbox.salesforce.org import Org
+from migration_sandbox.salesforce.remove import delete
 from migration_sandbox.salesforce.render import json_records
 from migration_sandbox.salesforce.schema import Field, SObject
 from migration_sandbox.salesforce.soql_run import Column, Result
 from migration_sandbox.salesforce.table import BINNED, LIVE, index_key
 from migration_sandbox.salesforce.targets import Target, UnknownColumn, resolve
-from migration_sandbox.salesforce.write import JSON_NULL, Batch, Outcome, delete, save
+from migration_sandbox.salesforce.write import JSON_NULL, Batch, Outcome, save
 
 STATUS = {"ENTITY_IS_DELETED": 404, "INVALID_CROSS_REFERENCE_KEY": 404}
 

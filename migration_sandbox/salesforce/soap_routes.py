@@ -13,7 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from migration_sandbox.salesforce.deploy import Component, Deployer, Deployment
+from migration_sandbox.salesforce.deploy import Component
+from migration_sandbox.salesforce.deployer import Deployer, Deployment
 from migration_sandbox.salesforce.errors import ApiError
 from migration_sandbox.salesforce.metadata_files import BadPackage, Node, read_xml
 from migration_sandbox.salesforce.web import Site, check_version, count_call, usage

@@ -6,7 +6,7 @@ to case, null is not less than anything, `!=` and NOT IN find nulls, and a hidde
 """
 
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
 import polars as pl
@@ -14,7 +14,7 @@ import polars as pl
 from migration_sandbox.salesforce import ids
 from migration_sandbox.salesforce.errors import ApiError
 from migration_sandbox.salesforce.org import Org, utc_now
-from migration_sandbox.salesforce.schema import NUMERIC, Field, SObject
+from migration_sandbox.salesforce.schema import Field, SObject
 from migration_sandbox.salesforce.soql import (
     Aggregate,
     Comparison,
@@ -22,9 +22,9 @@ from migration_sandbox.salesforce.soql import (
     Logical,
     Path,
     Query,
-    Value,
     malformed,
 )
+from migration_sandbox.salesforce.soql_values import id_values, typed_value
 from migration_sandbox.salesforce.targets import POLYMORPHIC
 from migration_sandbox.salesforce.virtual import virtual_frame
 
@@ -175,65 +175,6 @@ class _Resolver:
         return frame.with_columns(parents[name].gather(at).alias(f"{key}.{name}") for name in names)
 
 
-def _literal_error(item: Field, wanted: str) -> ApiError:
-    quoted = (
-        " and should not be enclosed in quotes"
-        if wanted in ("double", "boolean", "date", "dateTime", "int")
-        else ""
-    )
-    return ApiError(
-        400,
-        "INVALID_FIELD",
-        f"value of filter criterion for field '{item.name}' must be of type {wanted}{quoted}",
-    )
-
-
-def read_datetime(text: str) -> datetime:
-    """An ISO 8601 time with an offset, as UTC without one."""
-    try:
-        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        raise malformed("invalid date-time literal") from None
-    offset = moment.utcoffset() or timedelta()
-    return moment.replace(tzinfo=None) - offset
-
-
-def _typed(item: Field, value: Value) -> object:
-    """The literal as the column's own type, or INVALID_FIELD."""
-    kind = value.kind
-    if item.type == "boolean":
-        if kind != "boolean":
-            raise _literal_error(item, "boolean")
-        return value.value
-    if item.type in NUMERIC:
-        if kind != "number":
-            raise _literal_error(item, "int" if item.type == "int" else "double")
-        return float(value.value)
-    if item.type == "date":
-        if kind != "date":
-            raise _literal_error(item, "date")
-        try:
-            return date.fromisoformat(value.value)
-        except ValueError:
-            raise malformed("invalid date literal") from None
-    if item.type == "datetime":
-        if kind != "datetime":
-            raise _literal_error(item, "dateTime")
-        return read_datetime(value.value)
-    if kind != "string":
-        raise _literal_error(item, "string")
-    return value.value
-
-
-def _ids(values: list[str]) -> list[str]:
-    found = []
-    for value in values:
-        if not value.isalnum() or len(value) not in (15, 18):
-            raise ApiError(400, "INVALID_QUERY_FILTER_OPERATOR", f"invalid ID field: {value}")
-        found.append(ids.expand(value[:15]))
-    return found
-
-
 def _comparison(resolver: _Resolver, part: Comparison) -> pl.Expr:
     column = resolver.resolve(part.path)
     item = column.field
@@ -243,10 +184,10 @@ def _comparison(resolver: _Resolver, part: Comparison) -> pl.Expr:
     target = pl.col(column.key)
     operator = part.operator
     wants_null = any(value.kind == "null" for value in part.values)
-    typed = [_typed(item, value) for value in part.values if value.kind != "null"]
+    typed = [typed_value(item, value) for value in part.values if value.kind != "null"]
     is_id = item.type in ("id", "reference")
     if is_id:
-        typed = list(_ids([str(value) for value in typed]))
+        typed = list(id_values([str(value) for value in typed]))
     elif item.textual and operator != "like" and not item.case_sensitive:
         target = target.str.to_lowercase()
         typed = [str(value).lower() for value in typed]

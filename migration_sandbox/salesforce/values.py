@@ -120,7 +120,8 @@ def _scaled(column: Column, item: Field, number: pl.Series, settings: Settings) 
     """Decimals beyond the field's scale: rounded half away from zero, or refused (a setting)."""
     factor = 10.0**item.scale
     scaled = number * factor
-    rounded = (scaled.abs() + 0.5 + 1e-9).floor() * scaled.sign() / factor
+    # polars divides by multiplying with the reciprocal: only rounding gives the double nearest to the decimal.
+    rounded = ((scaled.abs() + 0.5 + 1e-9).floor() * scaled.sign() / factor).round(item.scale)
     exact = (scaled - scaled.round()).abs() < 1e-7 * (scaled.abs() + 1)
     if settings.numbers_with_excess_decimals == "refuse":
         error = RowError("NUMBER_OUTSIDE_VALID_RANGE", f"{item.label}: too many decimal places", (item.name,))

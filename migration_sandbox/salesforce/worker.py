@@ -16,12 +16,13 @@ from migration_sandbox.salesforce.bulk_csv import DELIMITERS, CsvFault, Layout, 
 from migration_sandbox.salesforce.errors import ApiError, RowError, blame
 from migration_sandbox.salesforce.jobs import ABORTED, COMPLETE, FAILED, RUNNING, UPLOADED, Job, Jobs
 from migration_sandbox.salesforce.org import Org, Statement
+from migration_sandbox.salesforce.remove import delete
 from migration_sandbox.salesforce.render import csv_frame
 from migration_sandbox.salesforce.schema import SObject
 from migration_sandbox.salesforce.soql import parse
 from migration_sandbox.salesforce.soql_run import run
 from migration_sandbox.salesforce.targets import Target, UnknownColumn, resolve
-from migration_sandbox.salesforce.write import CSV_NULL, Batch, Outcome, delete, save
+from migration_sandbox.salesforce.write import CSV_NULL, Batch, Outcome, save
 
 logger = logging.getLogger("migration_sandbox.salesforce")
 
@@ -93,13 +94,13 @@ class Worker:
                 self.jobs.change(job, state=COMPLETE, processed=frame.height, milliseconds=spent)
 
     def _ingest(self, job: Job, started: float) -> None:
-        if self.fail_jobs > 0:
-            self.fail_jobs -= 1
-            raise CsvFault("InternalServerError : the job was failed by the control endpoint")
         path = self.jobs.content(job)
         content = path.read_bytes() if path.exists() else b""
         if job.state == UPLOADED:
             job = self._prepare(job, content)
+        if self.fail_jobs > 0:
+            self.fail_jobs -= 1
+            raise CsvFault("InternalServerError : the job was failed by the control endpoint")
         sobject = self.org.objects[job.object]
         targets = self._targets(job, sobject)
         batches = self.org.db.execute(
@@ -122,12 +123,14 @@ class Worker:
                 self.jobs.change(current, state=COMPLETE, milliseconds=spent)
 
     def _prepare(self, job: Job, content: bytes) -> Job:
-        """Cut the upload into batches and check its header, all before any record is touched."""
+        """Cut the upload into batches and check its header, all before any record is touched.
+
+        What was sent is known before it is judged: a job that fails here lists all of it as unprocessed.
+        """
         cut = layout(content, job.line_ending, DELIMITERS[job.delimiter], self.org.settings.bulk_batch_rows)
-        self._check_header(job, cut)
         statements: list[Statement] = [
             (
-                "INSERT INTO batches (job, number, start, stop, rows, first_row) VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO batches (job, number, start, stop, rows, first_row) VALUES (?, ?, ?, ?, ?, ?)",
                 (job.id, number, part.start, part.stop, part.rows, part.first_row),
             )
             for number, part in enumerate(cut.slices)
@@ -137,7 +140,9 @@ class Worker:
             if current.state != UPLOADED:
                 return current
             self.org.transaction(statements)
-            return self.jobs.change(current, state=RUNNING, header=cut.header)
+            current = self.jobs.change(current, header=cut.header)
+            self._check_header(current, cut)
+            return self.jobs.change(current, state=RUNNING)
 
     def _check_header(self, job: Job, cut: Layout) -> None:
         limit = self.org.settings.bulk_header_characters

@@ -16,12 +16,12 @@ from . import statements, syntax
 from .catalog_views import row_count
 from .environment import Environment
 from .errors import SqlServerError, refused
-from .expression_binder import like_regex
 from .parser import parse_batch
 from .query_binder import QueryBinder
 from .schema import Column, Table
 from .scope import OutputColumn
 from .sqltypes import BIT, INT, SMALLINT, SYSNAME, SYSTEM_TYPE_IDS, TINYINT, SqlType, nvarchar, varchar
+from .type_rules import like_regex
 
 Arguments = Mapping[str, object]  # by name in lower case without @, and by position as "0", "1"
 
@@ -249,6 +249,12 @@ _TYPE_INFO = (
 )  # fmt: skip
 
 
+_LITERAL_PREFIXES = {
+    "char": "'", "varchar": "'", "nchar": "N'", "nvarchar": "N'", "binary": "0x", "varbinary": "0x",
+    "rowversion": "0x",
+}  # fmt: skip
+
+
 def datatype_info(environment: Environment, arguments: Arguments) -> RowSet:
     """sp_datatype_info_100: SQLGetTypeInfo."""
     asked = int(str(_argument(arguments, "data_type", 0) or 0))
@@ -262,10 +268,8 @@ def datatype_info(environment: Environment, arguments: Arguments) -> RowSet:
             continue
         kind = SqlType(name)
         size = sizes.get(name, kind.catalog_precision)
-        quote = {"char": "'", "varchar": "'", "nchar": "N'", "nvarchar": "N'", "binary": "0x",
-                 "varbinary": "0x",
-                 "rowversion": "0x"}.get(name,
-                                         "'" if kind.is_temporal or name == "uniqueidentifier" else None)  # fmt: skip
+        quoted_otherwise = "'" if kind.is_temporal or name == "uniqueidentifier" else None
+        quote = _LITERAL_PREFIXES.get(name, quoted_otherwise)
         suffix = None if quote in (None, "0x") else "'"
         parameters = {"decimal": "precision,scale", "numeric": "precision,scale", "time": "scale",
                       "datetime2": "scale",

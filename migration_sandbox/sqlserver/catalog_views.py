@@ -210,9 +210,10 @@ def _database_files(environment: Environment) -> list[Row]:
     ]
 
 
-_OBJECT = (("name", SYSNAME), ("object_id", INT), ("schema_id", INT), ("parent_object_id", INT), ("type",
-                                                                                                  SqlType("char", 2)),
-           ("type_desc", nvarchar(60)), ("create_date", DATETIME), ("modify_date", DATETIME),
+# A two-letter code, such as U for a user table.
+_KIND = SqlType("char", 2)
+_OBJECT = (("name", SYSNAME), ("object_id", INT), ("schema_id", INT), ("parent_object_id", INT),
+           ("type", _KIND), ("type_desc", nvarchar(60)), ("create_date", DATETIME), ("modify_date", DATETIME),
            ("is_ms_shipped", BIT))  # fmt: skip
 
 
@@ -291,9 +292,8 @@ VIEWS: dict[str, View] = {
         _index_columns,
     ),
     "sys.key_constraints": View(
-        (("name", SYSNAME), ("object_id", INT), ("schema_id", INT), ("parent_object_id", INT), ("type",
-                                                                                                SqlType("char", 2)),
-         ("type_desc", nvarchar(60)), ("unique_index_id", INT), ("is_system_named", BIT)),
+        (("name", SYSNAME), ("object_id", INT), ("schema_id", INT), ("parent_object_id", INT),
+         ("type", _KIND), ("type_desc", nvarchar(60)), ("unique_index_id", INT), ("is_system_named", BIT)),
         lambda environment: [
             (t.primary_key.name, object_id(f"{t.schema}.{t.primary_key.name}"),
              _schema_ids(environment)[t.schema],

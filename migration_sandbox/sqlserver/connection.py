@@ -17,16 +17,14 @@ import pyarrow as pa
 
 from .catalog_procedures import PROCEDURES, RowSet, describe
 from .database import Database
-from .ddl import column_type
 from .environment import ParameterValue
 from .errors import SqlServerError, refused
 from .faults import Faults
-from .lexer import Kind, TokenStream, tokenize
+from .parameters import declared_parameters, parameter_values, sql_text
 from .parser import parse_batch
 from .permissions import authenticated
 from .scope import OutputColumn
 from .session import Session
-from .sqltypes import MAX, nvarchar, varbinary, varchar
 from .syntax import Execute, Literal
 from .watcher import Watcher
 from .wire import login, packets, requests, tokens
@@ -38,8 +36,6 @@ SERVER_NAME = "SANDBOX"
 _COMMANDS = {"SELECT": tokens.COMMAND_SELECT, "INSERT": tokens.COMMAND_INSERT,
              "UPDATE": tokens.COMMAND_UPDATE,
              "DELETE": tokens.COMMAND_DELETE}  # fmt: skip
-# The older names under which drivers declare long parameters.
-_LARGE_PARAMETERS = {"image": varbinary(MAX), "ntext": nvarchar(MAX), "text": varchar(MAX)}
 OpenDatabase = Callable[[str], Database]
 CloseDatabase = Callable[[Database], None]
 
@@ -286,15 +282,17 @@ class Connection:
         status, handle = 0, None
         arguments = call.arguments
         if call.name == "sp_executesql":
-            self._run_sql(_sql_text(arguments[0]), _parameters(arguments[2:], _declared(arguments[1:2])))
+            self._run_sql(
+                sql_text(arguments[0]), parameter_values(arguments[2:], declared_parameters(arguments[1:2]))
+            )
         elif call.name in ("sp_prepexec", "sp_prepare"):
             handle = self._prepare(arguments, describe_columns=call.name == "sp_prepare")
             if call.name == "sp_prepexec":
                 sql, declared = self._prepared[handle]
-                self._run_sql(sql, _parameters(arguments[3:], declared))
+                self._run_sql(sql, parameter_values(arguments[3:], declared))
         elif call.name == "sp_execute":
             sql, declared = self._handle(arguments[0].parameter.value)
-            self._run_sql(sql, _parameters(arguments[1:], declared))
+            self._run_sql(sql, parameter_values(arguments[1:], declared))
         elif call.name == "sp_unprepare":
             self._handle(arguments[0].parameter.value)
             self._prepared.pop(int(str(arguments[0].parameter.value)))
@@ -321,8 +319,8 @@ class Connection:
                 self.session.run_statement(statement, parameters)
 
     def _prepare(self, arguments: tuple[requests.Argument, ...], *, describe_columns: bool) -> int:
-        sql = _sql_text(arguments[2])
-        declared = _declared(arguments[1:2])
+        sql = sql_text(arguments[2])
+        declared = declared_parameters(arguments[1:2])
         parse_batch(sql)
         handle = self._next_handle
         self._next_handle += 1
@@ -411,53 +409,3 @@ def _bug(error: Exception) -> SqlServerError:
     place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "unknown"
     logger.error("unforeseen %s at %s", type(error).__name__, place)
     return refused("a request that it doesn't understand")
-
-
-def _sql_text(argument: requests.Argument) -> str:
-    value = argument.parameter.value
-    if not isinstance(value, str):
-        raise SqlServerError(
-            214, "Procedure expects parameter '@statement' of type 'ntext/nchar/nvarchar'.", state=2
-        )
-    return value
-
-
-def _declared(arguments: tuple[requests.Argument, ...]) -> dict[str, ParameterValue]:
-    """The names and types of '@P1 int,@P2 nvarchar(4000)', in order, without values."""
-    text = arguments[0].parameter.value if arguments else None
-    declared: dict[str, ParameterValue] = {}
-    if not isinstance(text, str) or not text.strip():
-        return declared
-    stream = TokenStream(tokenize(text))
-    while stream.current.kind is not Kind.END:
-        name = stream.advance().text
-        stream.accept("AS")
-        large = _LARGE_PARAMETERS.get(stream.current.text.casefold())
-        if large is not None:
-            stream.advance()
-        declared[name.casefold()] = ParameterValue(large or column_type(stream), None)
-        if stream.accept("OUTPUT") or stream.accept("OUT"):
-            raise refused("an output parameter")
-        stream.accept_mark(",")
-    return declared
-
-
-def _parameters(
-    arguments: tuple[requests.Argument, ...], declared: dict[str, ParameterValue]
-) -> dict[str, ParameterValue]:
-    """Values by their declared names; an argument is given by name or by position."""
-    names = list(declared)
-    values: dict[str, ParameterValue] = {}
-    for position, argument in enumerate(arguments):
-        name = (
-            argument.name.casefold() if argument.name else (names[position] if position < len(names) else "")
-        )
-        if name not in declared:
-            raise SqlServerError(8144, "Procedure or function has too many arguments specified.", state=2)
-        values[name] = ParameterValue(declared[name].type, argument.parameter.value)
-    missing = [name for name in names if name not in values]
-    if missing:
-        raise SqlServerError(
-            8178, f"The parameterized query expects the parameter '{missing[0]}', which was not supplied."
-        )
-    return values

@@ -32,6 +32,8 @@ from .storage_rules import Assignment, assign, check_foreign_key, check_primary_
 
 # SQL Server, too, reserves row versions ahead and skips the rest of a reservation after a crash.
 _RESERVED_AHEAD = 1_000_000
+# So few rows are computed once; more are computed anew by each check, which needs no memory.
+_COPIED_ROWS = 10_000
 _FIRST_ROWVERSION = 2000  # a new database's @@DBTS
 
 _SIDE_TABLES = """
@@ -157,20 +159,22 @@ class Database:
         check_foreign_keys: bool = True,
     ) -> int:
         """The rows checked and stored inside the cursor's transaction; the caller holds the write lock."""
-        assignments = self._assignments(table, rows.schema)
+        assignments = self._assignments(table, rows)
         rows = _without_null_types(rows)
         version = table.rowversion_column
         if version is not None:
             rows = rows.append_column("$rowversion", self._rowversions(rows.num_rows, owner=cursor))
-        cursor.register("incoming_values", rows)
-        checked(cursor, "incoming_values", assignments)
         stored = ", ".join(f"{item.expression} AS {quoted(item.column.name)}" for item in assignments)
         if version is not None:
             stored += f', "$rowversion" AS {quoted(version.name)}'
+        cursor.register("incoming_values", rows)
         try:
-            cursor.execute(
-                f"CREATE OR REPLACE TEMP VIEW incoming_rows AS SELECT {stored} FROM incoming_values"
-            )
+            checked(cursor, "incoming_values", assignments)
+            computed = f"SELECT {stored} FROM incoming_values"
+            if rows.num_rows <= _COPIED_ROWS:
+                cursor.register("incoming_rows", cursor.execute(computed).to_arrow_table())
+            else:
+                cursor.execute(f"CREATE OR REPLACE TEMP VIEW incoming_rows AS {computed}")
             check_primary_key(cursor, table, "incoming_rows")
             if check_foreign_keys:
                 for key in table.foreign_keys:
@@ -178,13 +182,14 @@ class Database:
             names = ", ".join(quoted(column.name) for column in table.columns)
             cursor.execute(f"INSERT INTO {table.duckdb_name} ({names}) SELECT {names} FROM incoming_rows")
         finally:
-            cursor.execute("DROP VIEW IF EXISTS incoming_rows")
+            with contextlib.suppress(duckdb.Error):  # an aborted transaction takes the view with it
+                cursor.execute("DROP VIEW IF EXISTS incoming_rows")
             cursor.unregister("incoming_values")
         return int(rows.num_rows)
 
-    def _assignments(self, table: Table, incoming: pa.Schema) -> list[Assignment]:
+    def _assignments(self, table: Table, incoming: pa.Table) -> list[Assignment]:
         given: dict[str, pa.Field] = {}
-        for field in incoming:
+        for field in incoming.schema:
             column = table.column(field.name)
             if column is None:
                 raise invalid_column(field.name)
@@ -197,7 +202,11 @@ class Database:
                 continue
             found = given.get(column.name)
             if found is not None:
-                assignments.append(assign(table, column, quoted(found.name), found.type, "INSERT"))
+                assignments.append(
+                    assign(
+                        table, column, quoted(found.name), found.type, "INSERT", incoming.column(found.name)
+                    )
+                )
             else:
                 value, arrow_type = default_value(column)
                 assignments.append(assign(table, column, value, arrow_type, "INSERT"))

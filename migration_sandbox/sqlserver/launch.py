@@ -116,10 +116,12 @@ def start(
         environment[PASSWORD_VARIABLES[login]] = password
     root = str(Path(__file__).resolve().parents[2])
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH")]))
-    command = [sys.executable, "-m", __package__ or "migration_sandbox.sqlserver", "--directory",
-               str(directory),
-               "--port", str(port), "--port-file", str(status_file)]  # fmt: skip
-    process = subprocess.Popen(command + (["--verbose"] if verbose else []), env=environment)
+    command = [sys.executable, "-m", "migration_sandbox.sqlserver", "--directory", str(directory)]
+    command += ["--port", str(port), "--port-file", str(status_file), "--until-stdin-closes"]
+    # A killed test leaves no server behind: the server ends when this pipe does.
+    process = subprocess.Popen(
+        command + (["--verbose"] if verbose else []), env=environment, stdin=subprocess.PIPE
+    )
     deadline = time.monotonic() + _START_SECONDS
     while not status_file.exists():
         if process.poll() is not None:

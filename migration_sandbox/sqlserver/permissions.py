@@ -36,6 +36,12 @@ _OWNER_DATABASE = (
     "TAKE OWNERSHIP", "ALTER", "CONTROL", "SELECT", "INSERT", "UPDATE", "DELETE", "REFERENCES", "EXECUTE",
 )  # fmt: skip
 _SERVER = ("CONNECT SQL", "VIEW ANY DATABASE")
+_SERVER_KNOWN = (
+    *_SERVER, "ALTER ANY DATABASE", "CONTROL SERVER", "CREATE ANY DATABASE", "VIEW SERVER STATE",
+    "ALTER ANY LOGIN",
+    "ALTER SETTINGS", "SHUTDOWN", "ADMINISTER BULK OPERATIONS", "VIEW ANY DEFINITION", "ALTER SERVER STATE",
+    "ALTER ANY CONNECTION",
+)  # fmt: skip
 _DATABASE_ROLES = (
     "db_owner", "db_accessadmin", "db_securityadmin", "db_ddladmin", "db_backupoperator", "db_datareader",
     "db_datawriter", "db_denydatareader", "db_denydatawriter",
@@ -116,19 +122,13 @@ def has_permission(
     wanted = permission.upper().rstrip()
     kind = (securable_class or "").upper()
     if securable is None and not kind:
-        known: tuple[str, ...] = _SERVER + ("ALTER ANY DATABASE", "CONTROL SERVER", "CREATE ANY DATABASE",
-                                            "VIEW SERVER STATE",
-                                            "ALTER ANY LOGIN", "ALTER SETTINGS", "SHUTDOWN",
-                                            "ADMINISTER BULK OPERATIONS",
-                                            "VIEW ANY DEFINITION", "ALTER SERVER STATE",
-                                            "ALTER ANY CONNECTION")  # fmt: skip
-        return (1 if wanted in _SERVER else 0) if wanted in known or wanted == "ANY" else None
+        return (1 if wanted in _SERVER else 0) if wanted in _SERVER_KNOWN or wanted == "ANY" else None
     if kind == "DATABASE":
         if securable is not None and "".join(split_name(securable)).casefold() != database.casefold():
             return None
         if wanted == "ANY":
             return 1
-        known = set(_OWNER_DATABASE) | set(_READER_DATABASE)  # type: ignore[assignment]
+        known = {*_OWNER_DATABASE, *_READER_DATABASE}
         return (1 if wanted in login.database_permissions() else 0) if wanted in known else None
     if kind == "OBJECT" and securable is not None:
         if object_table(schema, securable) is None:

@@ -11,15 +11,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from . import syntax
+from .aggregates import aggregate, any_value, count, has_aggregate
 from .catalog_views import VIEWS, relation
 from .environment import Environment
 from .errors import SqlServerError, invalid_object, permission_denied, refused
-from .expression_binder import ExpressionBinder, common_type, literal, order_key
+from .expression_binder import ExpressionBinder
 from .permissions import my_permissions
 from .schema import Table, quoted
 from .scope import Bound, OutputColumn, Scope, SourceColumn, SourceTable
-from .sqltypes import BIGINT, INT, SYSNAME, SqlType, decimal
+from .sqltypes import BIGINT, SYSNAME
 from .storage_rules import comparison_key
+from .type_rules import common_type, order_key
 
 
 @dataclass
@@ -98,7 +100,7 @@ class QueryBinder(ExpressionBinder):
         scope = Scope(outer=outer)
         source = f" FROM {self._source(select.source, scope)}" if select.source is not None else ""
         where = f" WHERE {self.predicate(select.where, scope)}" if select.where is not None else ""
-        grouped = bool(select.group_by) or select.having is not None or _has_aggregate(select)
+        grouped = bool(select.group_by) or select.having is not None or has_aggregate(select)
         grouping, keys = self._grouping(select, scope) if grouped else (None, [])
         with self._inside(grouping):
             items, names = self._items(select, scope)
@@ -107,7 +109,7 @@ class QueryBinder(ExpressionBinder):
                 if grouped:
                     raise refused("DISTINCT with aggregates")
                 keys = [comparison_key(item.sql, item.result_type) for item in items]
-                items = [Bound(_any(item), item.type, item.nullable) for item in items]
+                items = [Bound(any_value(item), item.type, item.nullable) for item in items]
                 order = self._distinct_order(query, items, names)
             else:
                 order = self._order(query, scope, items, names)
@@ -169,7 +171,7 @@ class QueryBinder(ExpressionBinder):
                                      "outer reference.")  # fmt: skip
             keys.append(comparison_key(bound.sql, bound.type))
             seen[bound.sql] = (
-                Bound(_any(bound), bound.type, bound.nullable) if bound.type.is_string else bound
+                Bound(any_value(bound), bound.type, bound.nullable) if bound.type.is_string else bound
             )
         return _Grouping(scope, seen), keys
 
@@ -212,7 +214,7 @@ class QueryBinder(ExpressionBinder):
         if call.star:
             if call.name not in ("COUNT", "COUNT_BIG"):
                 raise SqlServerError(102, "Incorrect syntax near '*'.", severity=15)
-            return _count(call.name, "count(*)")
+            return count(call.name, "count(*)")
         if len(call.arguments) != 1:
             raise SqlServerError(
                 174, f"The {call.name.lower()} function requires 1 argument(s).", severity=15
@@ -224,7 +226,7 @@ class QueryBinder(ExpressionBinder):
             grouping.inside_aggregate = False
         if operand.type is None:
             raise SqlServerError(8117, f"Operand data type NULL is invalid for {call.name.lower()} operator.")
-        return _aggregate(call, operand, operand.type)
+        return aggregate(call, operand, operand.type)
 
     # Order and paging
 
@@ -390,81 +392,6 @@ def _renamed(columns: list[OutputColumn], names: tuple[str, ...]) -> list[Output
     ]
 
 
-def _any(bound: Bound) -> str:
-    """One of a group's equal strings; SQL Server doesn't say which, either."""
-    return f"any_value({bound.sql})"
-
-
-def _count(name: str, sql: str) -> Bound:
-    kind = INT if name == "COUNT" else BIGINT
-    return Bound(f"CAST({sql} AS {kind.duckdb})", kind, nullable=False)
-
-
-def _aggregate(call: syntax.Call, operand: Bound, kind: SqlType) -> Bound:
-    name, sql = call.name, operand.sql
-    distinct = "DISTINCT " if call.distinct else ""
-    if name in ("COUNT", "COUNT_BIG"):
-        return _count(name, f"count({distinct}{comparison_key(sql, kind) if distinct else sql})")
-    if name in ("MIN", "MAX"):
-        if kind.name in ("bit", "uniqueidentifier"):
-            raise refused(f"{name} of {kind.name}")
-        if kind.is_string:
-            function = "arg_min" if name == "MIN" else "arg_max"
-            return Bound(f"{function}({sql}, {order_key(sql, kind)})", kind)
-        return Bound(f"{name.lower()}({sql})", kind)
-    if not kind.is_numeric or kind.name == "bit":
-        raise SqlServerError(8117, f"Operand data type {kind.name} is invalid for {name.lower()} operator.")
-    total = f"sum({distinct}{sql})"
-    if kind.is_integer:
-        result = BIGINT if kind.name == "bigint" else INT
-        if name == "SUM":
-            return Bound(f"CAST({total} AS {result.duckdb})", result)
-        return Bound(
-            f"CAST(CAST({total} AS {result.duckdb}) // nullif(count({distinct}{sql}), 0) AS {result.duckdb})",
-            result,
-        )
-    if kind.is_approximate:
-        function = "sum" if name == "SUM" else "avg"
-        return Bound(f"{function}({distinct}CAST({sql} AS DOUBLE))", SqlType("float"))
-    if name == "AVG":
-        raise refused(f"AVG of {kind.name}")
-    result = decimal(38, kind.scale) if kind.name in ("decimal", "numeric") else SqlType("money")
-    return Bound(f"CAST({total} AS {result.duckdb})", result)
-
-
-def _has_aggregate(select: syntax.Select) -> bool:
-    return any(isinstance(item, syntax.SelectItem) and _aggregates(item.expression) for item in select.items)
-
-
-def _aggregates(expression: syntax.Expression) -> bool:
-    match expression:
-        case syntax.Call(name, arguments):
-            return name in ("COUNT", "COUNT_BIG", "SUM", "MIN", "MAX", "AVG") or any(
-                map(_aggregates, arguments)
-            )
-        case syntax.Arithmetic(_, left, right):
-            return _aggregates(left) or _aggregates(right)
-        case syntax.Negation(operand) | syntax.Cast(operand, _, _):
-            return _aggregates(operand)
-        case syntax.Case(branches, otherwise):
-            results = [result for _, result in branches] + ([otherwise] if otherwise is not None else [])
-            return any(map(_aggregates, results)) or any(_predicate_aggregates(test) for test, _ in branches)
-    return False
-
-
-def _predicate_aggregates(predicate: syntax.Predicate) -> bool:
-    match predicate:
-        case syntax.Comparison(_, left, right):
-            return _aggregates(left) or _aggregates(right)
-        case syntax.Logical(_, left, right):
-            return _predicate_aggregates(left) or _predicate_aggregates(right)
-        case syntax.Not(operand):
-            return _predicate_aggregates(operand)
-        case syntax.IsNull(operand, _):
-            return _aggregates(operand)
-    return False
-
-
 def _listed(expression: syntax.Expression, items: list[Bound], names: list[str]) -> Bound | None:
     """The select list's own item that ORDER BY names by position or by name."""
     if isinstance(expression, syntax.Literal) and expression.kind == "integer":
@@ -491,6 +418,3 @@ def _order_term(bound: Bound, *, descending: bool) -> str:
     if kind.name == "uniqueidentifier":
         raise refused("the order of uniqueidentifiers")
     return f"{order_key(bound.sql, kind)} {'DESC NULLS LAST' if descending else 'ASC NULLS FIRST'}"
-
-
-__all__ = ["QueryBinder", "literal"]

@@ -35,7 +35,8 @@ from .scope import OutputColumn, Scope
 
 BATCH_ROWS = 20_000
 # Rows of (max) columns may be large: their batches are small, so that a result stays within bounded memory.
-BATCH_ROWS_OF_LARGE = 64
+BATCH_ROWS_OF_NOTES = 2_000
+BATCH_ROWS_OF_BLOBS = 64
 _descriptors = itertools.count(1)
 
 # Options that the drivers send at login or that change nothing a client of this server can see.
@@ -208,10 +209,11 @@ class Session:
         if tables:
             self._before_read()
         self.faults.check_deadlock(tables, self.number)
-        large = any(column.type.is_max for column in columns)
-        reader = self.cursor.execute(sql, binder.arguments).to_arrow_reader(
-            BATCH_ROWS_OF_LARGE if large else BATCH_ROWS
+        largest = {column.type.name for column in columns if column.type.is_max}
+        size = (
+            BATCH_ROWS_OF_BLOBS if "varbinary" in largest else BATCH_ROWS_OF_NOTES if largest else BATCH_ROWS
         )
+        reader = self.cursor.execute(sql, binder.arguments).to_arrow_reader(size)
         count = 0
         # The first batch is fetched before the columns are sent: an error met there is the statement's whole
         # answer.

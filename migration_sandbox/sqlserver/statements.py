@@ -168,7 +168,8 @@ def update(
         values = np.arange(first, first + rows.num_rows, dtype=np.uint64)
         rows = rows.append_column("$rowversion", rowversion_array(values))
     assignments = [
-        assign(table, c, quoted(c.name), rows.schema.field(c.name).type, "UPDATE") for c in columns
+        assign(table, c, quoted(c.name), rows.schema.field(c.name).type, "UPDATE", rows.column(c.name))
+        for c in columns
     ]
     cursor.register("incoming_values", rows)
     try:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from .errors import (
     SqlServerError,
@@ -63,8 +64,19 @@ class Assignment:
     checks: tuple[Check, ...]
 
 
-def assign(table: Table, column: Column, value: str, arrow_type: pa.DataType, statement: str) -> Assignment:
-    """How `value`, an expression over the incoming relation of this Arrow type, is stored in the column."""
+def assign(
+    table: Table,
+    column: Column,
+    value: str,
+    arrow_type: pa.DataType,
+    statement: str,
+    values: pa.ChunkedArray | None = None,
+) -> Assignment:
+    """How `value`, an expression over the incoming relation of this Arrow type, is stored in the column.
+
+    values: what the expression stands for where it is a column of the relation; text that is short enough
+    at a glance then needs no check.
+    """
     checks: list[Check] = []
     if not column.nullable:
         error = null_not_allowed(column.name, f"dbo.{table.name}", statement)
@@ -75,7 +87,9 @@ def assign(table: Table, column: Column, value: str, arrow_type: pa.DataType, st
         raise SqlServerError(
             206, f"Operand type clash: {arrow_type} is incompatible with {column.type.name}.", state=2
         )
-    if column.type.is_string:
+    if column.type.is_string and values is not None and _stored_as_is(column.type, values):
+        expression = f"CAST({value} AS VARCHAR)"
+    elif column.type.is_string:
         expression = _string(table, column, value, checks)
     elif column.type.is_binary:
         expression = _binary(table, column, value, checks)
@@ -150,6 +164,18 @@ def _same_storage(sql_type: SqlType, arrow_type: pa.DataType) -> bool:
         )
         return bool(pa.types.is_decimal128(arrow_type)) and (arrow_type.precision, arrow_type.scale) == shape
     return bool(exact.get(sql_type.name) == arrow_type)
+
+
+def _stored_as_is(sql_type: SqlType, values: pa.ChunkedArray) -> bool:
+    """Whether no value can be too long or outside the code page; UTF-8 takes a byte a UTF-16 unit or more."""
+    if sql_type.name in ("char", "nchar") or not (
+        pa.types.is_string(values.type) or pa.types.is_large_string(values.type)
+    ):
+        return False
+    if not sql_type.is_unicode and not pc.all(pc.string_is_ascii(values)).as_py():
+        return False
+    longest = pc.max(pc.binary_length(values)).as_py()
+    return sql_type.is_max or longest is None or longest <= sql_type.length
 
 
 def _string(table: Table, column: Column, value: str, checks: list[Check]) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from migration_assets.destinations.base import FieldSchema, FieldType, LoadResult, ObjectSchema
+from migration_assets.destinations.base import FieldSchema, FieldType, LoadResult, ObjectSchema, payload_dtype
 from migration_assets.destinations.salesforce.failures import UNREPRESENTABLE, sentence
 from migration_assets.errors import DestinationError
 
@@ -26,7 +26,6 @@ MAX_HEADER_CHARACTERS = 32_000
 
 _POLYMORPHIC = frozenset({"Who", "What", "Owner"})
 _PIECE_ROWS = 1_000
-_DEFAULT_PRECISION = 18
 _ID, _MODIFIED = "_id", "_modified_at"
 
 
@@ -173,25 +172,6 @@ def _outgoing(field: FieldSchema, dtype: pl.DataType) -> pl.Expr:
     return values
 
 
-def dtype_of(field: FieldSchema) -> pl.DataType:
-    """The type a field is read back as: numbers Int64 at scale 0, Decimal above it, Float64 without one."""
-    match field.type:
-        case FieldType.NUMBER | FieldType.CURRENCY | FieldType.PERCENT:
-            if field.scale is None:
-                return pl.Float64()
-            return (
-                pl.Decimal(field.precision or _DEFAULT_PRECISION, field.scale) if field.scale else pl.Int64()
-            )
-        case FieldType.CHECKBOX:
-            return pl.Boolean()
-        case FieldType.DATE:
-            return pl.Date()
-        case FieldType.DATETIME:
-            return pl.Datetime("ms", "UTC")
-        case _:
-            return pl.String()
-
-
 def read_text(content: bytes, columns: Sequence[str]) -> pl.DataFrame:
     """A CSV of the platform as String columns under ``columns``, taken by their place.
 
@@ -233,7 +213,7 @@ def _timestamp(values: pl.Expr) -> pl.Expr:
 
 
 def _incoming(field: FieldSchema) -> pl.Expr:
-    values, dtype = pl.col(field.name), dtype_of(field)
+    values, dtype = pl.col(field.name), payload_dtype(field)
     if dtype == pl.Boolean:
         return pl.when(values.is_not_null()).then(values.str.to_lowercase() == "true").alias(field.name)
     if dtype == pl.Date:

@@ -66,9 +66,6 @@ class SalesforceDestination:
         bulk = self.settings.bulk
         return csv.split(rows, schema, bulk.max_job_bytes, bulk.max_job_rows)
 
-    def split(self, rows: pl.DataFrame, object_schema: ObjectSchema) -> Iterator[pl.DataFrame]:
-        return self.batches(object_schema, rows)
-
     def send(self, batch: Batch, journal: Journal) -> Iterator[Sequence[LoadResult]]:
         return self._loader.send(batch, journal)
 

@@ -67,7 +67,7 @@ class Loader:
         if len(payload) > self._settings.max_job_bytes:
             raise DestinationError(
                 f"a batch of {schema.name} takes {len(payload):,} bytes and a job holds "
-                f"{self._settings.max_job_bytes:,}; divide it with SalesforceDestination.split"
+                f"{self._settings.max_job_bytes:,}; divide it with SalesforceDestination.batches"
             )
         job_id = self.jobs.create(schema)
         journal.job_created(batch_id, job_id)

@@ -8,17 +8,22 @@ from typing import Any
 
 import polars as pl
 
-from migration_assets.destinations.base import Batch, LoadResult, ObjectSchema, OpenBatch, ReadRequest
-from migration_assets.destinations.salesforce import csv
+from migration_assets.destinations.base import (
+    Batch,
+    LoadResult,
+    ObjectSchema,
+    OpenBatch,
+    ReadRequest,
+)
 from migration_assets.destinations.salesforce.destination import SalesforceDestination
-from migration_assets_tests.destinations.salesforce.schemas import EXAM
+from migration_assets_tests.destinations.salesforce.schemas import EXAM, sent_dtype
 
 
 def frame(schema: ObjectSchema, rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
     """Rows with null in every field that isn't given."""
     return pl.DataFrame(
         [{name: row.get(name) for name in schema.field_names} for row in rows],
-        schema={each.name: csv.dtype_of(each) for each in schema.fields},
+        schema={each.name: sent_dtype(each) for each in schema.fields},
     )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from migration_assets.destinations.base import FieldSchema, FieldType, ObjectSchema
+import polars as pl
+
+from migration_assets.destinations.base import FieldSchema, FieldType, ObjectSchema, payload_dtype
 
 KEY = FieldSchema(
     "PANDA_Key__c",
@@ -118,3 +120,8 @@ def wide_exam(measures: int) -> ObjectSchema:
         "PANDA_Key__c",
         (KEY, patient, *fields),
     )
+
+
+def sent_dtype(field: FieldSchema) -> pl.DataType:
+    """A payload's type of a field: as it is read back, but a number has no more decimals than its field."""
+    return pl.Decimal(field.precision or 18, field.scale) if field.scale else payload_dtype(field)

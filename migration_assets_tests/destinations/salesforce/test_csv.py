@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from migration_assets.destinations.salesforce import csv
 from migration_assets.errors import DestinationError
-from migration_assets_tests.destinations.salesforce.schemas import CONTACT, EVENT, EXAM, wide_exam
+from migration_assets_tests.destinations.salesforce.schemas import CONTACT, EVENT, EXAM, sent_dtype, wide_exam
 
 
 def exam_rows(**columns: list[Any]) -> pl.DataFrame:
@@ -21,7 +21,7 @@ def exam_rows(**columns: list[Any]) -> pl.DataFrame:
     height = len(next(iter(columns.values())))
     return pl.DataFrame(
         {field.name: columns.get(field.name, [None] * height) for field in EXAM.fields},
-        schema={field.name: csv.dtype_of(field) for field in EXAM.fields},
+        schema={field.name: sent_dtype(field) for field in EXAM.fields},
     )
 
 

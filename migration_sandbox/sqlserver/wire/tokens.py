@@ -144,7 +144,7 @@ def column_metadata(columns: Sequence[OutputColumn]) -> bytes:
     parts = [struct.pack("<BH", 0x81, len(columns))]
     for column in columns:
         user_type = 80 if column.type.name == "rowversion" else 0
-        # fNullable; usUpdateable is "read and write" or unknown, as for a query's result.
+        # fNullable, and usUpdateable "read and write", which a query's result says of every column.
         flags = 0x0009 if column.nullable else 0x0008
         parts.append(struct.pack("<IH", user_type, flags) + type_info(column.type) + _short_text(column.name))
     return b"".join(parts)

@@ -1,0 +1,443 @@
+"""A practice's way through the whole engine, from raw rows to a reconciled destination."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import polars as pl
+import pytest
+
+from migration_assets.errors import (
+    DestinationWithoutRoom,
+    GateClosed,
+    LedgerMismatch,
+    StagingRefused,
+    WarehouseTableMissing,
+)
+from migration_assets.migration.decisions import Approval
+from migration_assets.migration.ledger import Target
+from migration_assets.migration.load import UploadSummary
+from migration_assets.migration.operations import Migration
+from migration_assets.migration.plan import load_mapping
+from migration_assets.migration.platform import DestinationKind, Platform
+from migration_assets.migration.reconcile import Reconciled
+from migration_assets.migration.reconciliation import ObjectReconciliation, Reconciliation
+from migration_assets.migration.staging import stage
+from migration_assets.objects.registry import STAGED_OBJECTS
+from migration_assets.panda.profile import load_profile
+from migration_assets.practice import Settings
+from migration_assets.warehouse import DuckDBSettings
+from migration_assets_tests.migration.fake_destination import FakeDestination
+
+ASSETS = [spec.asset for spec in load_mapping("salesforce")]
+CONTACT = load_mapping("salesforce").of_object("Contact").schema
+PROFILE = load_profile("default")
+SITES = ("MB", "B", "DB", "ML", "L", "DL")
+FILE = dedent("""\
+    practice: maple
+    name: Maple Periodontics
+    time_zone: America/New_York
+    encryption_key: {env: MAPLE_KEY}
+    policies: {reject_limit: 0.5}
+    source: {server: s, database: d, username: u, password: {env: MAPLE_KEY}}
+    destinations: {salesforce: {}}
+    """)
+
+
+class NoSettings(Settings):
+    """The fake needs none."""
+
+
+def patient(number: int, **more: Any) -> dict[str, Any]:
+    created = datetime(2019, 7, 1, 9, 30)
+    return {"PatientID": number, "LastName": f"Quill{number}", "Sex": "F", "CreatedAt": created, **more}
+
+
+def exam(number: int, patient_id: int, **more: Any) -> dict[str, Any]:
+    return {
+        "ExamID": number,
+        "PatientID": patient_id,
+        "ExamDate": datetime(2023, 3, 4, 10, 30),
+        "ToothNumberingSystem": "FDI",
+        "PlaqueIndex": Decimal("12.50"),
+        "Notes": "one\r\ntwo",
+        **more,
+    }
+
+
+def tooth(number: int, exam_id: int, written: str, **more: Any) -> dict[str, Any]:
+    depths = {f"PocketDepth_{site}": (number + place) % 9 for place, site in enumerate(SITES)}
+    recessions = {f"Recession_{site}": (number + place) % 5 - 2 for place, site in enumerate(SITES)}
+    return {"ChartingID": number, "ExamID": exam_id, "Tooth": written, **depths, **recessions, **more}
+
+
+@dataclass
+class Office:
+    """A practice's source, its installation and a fake destination."""
+
+    platform: Platform
+    destination: FakeDestination
+    patients: list[dict[str, Any]] = field(default_factory=lambda: [patient(1), patient(2)])
+    exams: list[dict[str, Any]] = field(default_factory=lambda: [exam(10, 1), exam(11, 2)])
+    teeth: list[dict[str, Any]] = field(
+        default_factory=lambda: [tooth(100, 10, "11"), tooth(101, 10, "36"), tooth(102, 11, "48")]
+    )
+    runs: int = 0
+
+    def migration(self, environment: str = "rehearsal") -> Migration:
+        return Migration(self.platform, Target("maple", "salesforce", environment))
+
+    def stage(self) -> None:
+        raw = {
+            "Patient": self.patients,
+            "ClinicalExam": self.exams,
+            "PeriodontalCharting": self.teeth,
+        }
+        warehouse, practice = self.platform.panda_warehouse("maple"), self.platform.practice("maple")
+        with warehouse.open() as session:
+            for table, rows in raw.items():
+                columns = PROFILE.table(table).columns
+                types = {name: _TYPES.get(name.split("_")[0], pl.String()) for name in columns.values()}
+                frame = pl.DataFrame([dict.fromkeys(types) | row for row in rows], schema=types)
+                session.replace_table("panda", table, frame)
+            extracted = [
+                {"batch_id": "b", "logical_table": table, "extracted_at": datetime(2024, 5, 6, tzinfo=UTC)}
+                for table in raw
+            ]
+            session.replace_table("panda", "extractions", pl.DataFrame(extracted))
+            session.replace_table(
+                "panda", "not_in_scope", pl.DataFrame({"table": ["Insurance"], "rows": [7]})
+            )
+        for staged in STAGED_OBJECTS:
+            stage(staged, practice, PROFILE, warehouse)
+
+    def upload(self, environment: str = "rehearsal") -> dict[str, UploadSummary]:
+        """Everything that is staged."""
+        self.runs += 1
+        migration, run = self.migration(environment), f"run{self.runs}"
+        migration.build_payload(run, "all")
+        return {asset: migration.upload(asset, run) for asset in ASSETS}
+
+    def reconcile(self, environment: str = "rehearsal") -> Reconciled:
+        return self.migration(environment).reconcile(f"run{self.runs}")
+
+    def approve(self) -> None:
+        decisions = self.platform.decisions(self.platform.practice("maple"))
+        latest = decisions.entries()[-1]
+        assert latest.kind == "rehearsal_completed"
+        decisions.append(
+            Approval(
+                destination="salesforce",
+                approved_by="Dr. Ames",
+                os_user="ames",
+                host="desk",
+                plan_hash=latest.plan_hash,
+                rehearsal_run_id=latest.run_id,
+            )
+        )
+
+
+_TYPES: dict[str, pl.DataType] = {
+    **dict.fromkeys(("PatientID", "ExamID", "ChartingID"), pl.Int32()),
+    **dict.fromkeys(("DateOfBirth", "ExamDate", "CreatedAt", "ModifiedAt"), pl.Datetime("us")),
+    **dict.fromkeys(("PocketDepth", "Recession", "Furcation"), pl.Int16()),
+    **dict.fromkeys(("BOP", "Suppuration", "Plaque", "Inactive"), pl.Boolean()),
+    **dict.fromkeys(("PlaqueIndex", "BleedingIndex", "Mobility"), pl.Decimal(5, 2)),
+    "RowVer": pl.Binary(),
+}
+
+
+@pytest.fixture(scope="module")
+def monkeypatched() -> Iterator[pytest.MonkeyPatch]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MAPLE_KEY", "x" * 32)
+        yield patch
+
+
+def opened(folder: Path, destination: FakeDestination) -> Office:
+    kind = DestinationKind("salesforce", NoSettings, lambda s, _: s, lambda _: destination, lambda _: 25)
+    settings = DuckDBSettings(memory_limit="500MB", threads=1)
+    return Office(Platform(folder, folder / "practices", {"salesforce": kind}, settings), destination)
+
+
+@pytest.fixture
+def new(tmp_path: Path, monkeypatched: pytest.MonkeyPatch) -> Office:  # noqa: ARG001
+    """A practice of which nothing was staged yet."""
+    (tmp_path / "practices").mkdir()
+    (tmp_path / "practices" / "maple.yaml").write_text(FILE, encoding="utf-8")
+    return opened(tmp_path, FakeDestination(batch_rows=2))
+
+
+@pytest.fixture(scope="module")
+def template(
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatched: pytest.MonkeyPatch,  # noqa: ARG001
+) -> tuple[Office, dict[str, UploadSummary]]:
+    folder = tmp_path_factory.mktemp("office")
+    (folder / "practices").mkdir()
+    (folder / "practices" / "maple.yaml").write_text(FILE, encoding="utf-8")
+    office = opened(folder, FakeDestination(batch_rows=2))
+    office.stage()
+    office.migration().prepare()
+    return office, office.upload()
+
+
+@pytest.fixture
+def office(template: tuple[Office, dict[str, UploadSummary]], tmp_path: Path) -> Office:
+    """A practice that was uploaded to the rehearsal once, as a copy of its own."""
+    first = template[0]
+    shutil.copytree(first.platform.data, tmp_path / "data")
+    copied = opened(tmp_path / "data", deepcopy(first.destination))
+    copied.destination.sent.clear()
+    copied.runs = first.runs
+    return copied
+
+
+def by_object(reconciled: Reconciled | Reconciliation) -> dict[str, ObjectReconciliation]:
+    reconciliation = reconciled.reconciliation if isinstance(reconciled, Reconciled) else reconciled
+    return {each.object: each for each in reconciliation.objects}
+
+
+def different(reconciled: Reconciled) -> list[tuple[str, str, str]]:
+    return sorted(reconciled.differences.select("comparison", "key", "field").unique().rows())
+
+
+def test_a_rehearsal_of_a_whole_practice_is_clean(
+    office: Office, template: tuple[Office, dict[str, UploadSummary]]
+) -> None:
+    summaries = template[1]
+    reconciled = office.reconcile()
+
+    assert {name: each.created for name, each in summaries.items()} == {
+        "account": 1,
+        "contact": 2,
+        "clinical_exam": 2,
+    }
+    assert different(reconciled) == []
+    assert reconciled.reconciliation.clean
+    assert [(each.table, each.extracted, each.staged) for each in reconciled.reconciliation.sources] == [
+        ("Patient", 2, 2),
+        ("PeriodontalCharting", 3, 3),
+        ("ClinicalExam", 2, 2),
+    ]
+    exams = by_object(reconciled)["ClinicalExam__c"]
+    assert exams.meaning_compared == 2 * (9 + 2 * 6 * 32)
+    assert exams.fields_compared == 2 * (11 + 2 * 6 * 32)
+    assert exams.this_run.created == 2
+
+
+def test_a_second_upload_sends_nothing_and_stays_clean(office: Office) -> None:
+    summaries = office.upload()
+
+    assert office.destination.sent == []
+    assert all(each.unchanged == each.in_scope for each in summaries.values())
+    assert office.reconcile().reconciliation.clean
+
+
+def test_a_changed_tooth_resends_its_exam_alone(office: Office) -> None:
+    office.teeth[0]["PocketDepth_MB"] = 9
+    office.stage()
+
+    office.upload()
+
+    assert office.destination.sent == [["maple:exam:10"]]
+    assert office.reconcile().reconciliation.clean
+
+
+def test_a_reject_its_exam_and_its_teeth_are_accounted_for(office: Office) -> None:
+    office.patients.append(patient(3, LastName=None))
+    office.exams.append(exam(12, 3))
+    office.teeth.append(tooth(103, 10, "99"))
+    office.stage()
+    office.upload()
+
+    reconciliation = office.reconcile().reconciliation
+
+    assert reconciliation.clean
+    assert {(each.table, each.source_key, each.code) for each in reconciliation.rejects} == {
+        ("Patient", "3", "missing_last_name"),
+        ("PeriodontalCharting", "103", "invalid_tooth"),
+    }
+    assert [(each.key, each.code) for each in reconciliation.held_back] == [
+        ("maple:exam:12", "parent_absent")
+    ]
+    exams = by_object(reconciliation)["ClinicalExam__c"].state
+    assert (exams.in_scope, exams.loaded, exams.held_back) == (3, 2, 1)
+
+
+def test_a_refused_record_is_a_failure_and_the_rehearsal_isnt_clean(office: Office) -> None:
+    office.patients.append(patient(3))
+    office.destination.refused = {"maple:patient:3"}
+    office.stage()
+    office.upload()
+
+    reconciliation = office.reconcile().reconciliation
+
+    assert reconciliation.balanced
+    assert not reconciliation.clean
+    assert [(each.object, each.key, each.code) for each in reconciliation.failures] == [
+        ("Contact", "maple:patient:3", "REFUSED")
+    ]
+
+
+def test_a_row_gone_from_the_source_is_retained(office: Office) -> None:
+    del office.exams[1], office.teeth[2]
+    office.stage()
+    office.upload()
+
+    reconciliation = office.reconcile().reconciliation
+
+    assert by_object(reconciliation)["ClinicalExam__c"].state.retained == 1
+    assert reconciliation.clean
+
+
+def test_a_record_that_fails_now_and_stands_there_from_before_is_stale(office: Office) -> None:
+    office.patients[0]["LastName"] = "Renamed"
+    office.destination.refused = {"maple:patient:1"}
+    office.stage()
+    office.upload()
+
+    reconciled = office.reconcile()
+
+    state = by_object(reconciled)["Contact"].state
+    assert (state.loaded, state.failed, state.stale, state.in_destination) == (1, 1, 1, 2)
+    assert reconciled.reconciliation.balanced
+    assert different(reconciled) == []
+
+
+def test_a_record_deleted_in_the_destination_is_found_and_healed(office: Office) -> None:
+    del office.destination.records["Contact"]["maple:patient:1"]
+
+    reconciled = office.reconcile()
+    office.upload()
+
+    assert not reconciled.reconciliation.balanced
+    assert different(reconciled) == [("transport", "maple:patient:1", "PANDA_Key__c")]
+    assert office.reconcile().reconciliation.clean
+
+
+def test_a_value_changed_in_the_destination_is_found_by_both_comparisons(office: Office) -> None:
+    record = office.destination.records["ClinicalExam__c"]["maple:exam:10"]
+    record["PocketDepth_MB_UR8__c"] += 1
+
+    reconciled = office.reconcile()
+
+    assert different(reconciled) == [
+        ("meaning", "maple:exam:10", "PocketDepth_MB_UR8__c"),
+        ("transport", "maple:exam:10", "PocketDepth_MB_UR8__c"),
+    ]
+    assert not reconciled.reconciliation.clean
+
+
+def test_a_destination_that_turns_line_breaks_is_counted_and_clean(office: Office) -> None:
+    for record in office.destination.records["ClinicalExam__c"].values():
+        record["Exam_Notes__c"] = record["Exam_Notes__c"].replace("\r\n", "\n")
+
+    reconciled = office.reconcile()
+
+    assert reconciled.line_breaks == 4
+    assert reconciled.reconciliation.clean
+
+
+def test_a_strangers_record_with_our_prefix_is_found(office: Office) -> None:
+    office.destination.put(CONTACT, {"PANDA_Key__c": "maple:patient:99", "LastName": "Stranger"})
+
+    reconciled = office.reconcile()
+
+    assert not reconciled.reconciliation.balanced
+    assert ("transport", "maple:patient:99", "PANDA_Key__c") in different(reconciled)
+
+
+def test_live_makes_no_request_before_a_clean_rehearsal_was_approved(office: Office) -> None:
+    migration = office.migration("live")
+    migration.prepare()
+    migration.build_payload("live", "all")
+    office.destination.steps.clear()
+
+    with pytest.raises(GateClosed, match=r"clean rehearsal .* approval"):
+        migration.upload("account", "live")
+    office.reconcile()
+    with pytest.raises(GateClosed, match="approval"):
+        migration.upload("account", "live")
+    assert "about to create the job" not in office.destination.steps
+
+    office.approve()
+    assert migration.upload("account", "live").created == 0
+    assert "about to create the job" in office.destination.steps
+
+
+def test_a_changed_setting_closes_the_gate_again(office: Office) -> None:
+    office.reconcile()
+    office.approve()
+    path = office.platform.practices / "maple.yaml"
+    path.write_text(FILE.replace("America/New_York", "America/Chicago"), encoding="utf-8")
+
+    with pytest.raises(GateClosed):
+        office.upload("live")
+
+
+def test_a_payload_of_an_older_plan_isnt_uploaded(office: Office) -> None:
+    path = office.platform.practices / "maple.yaml"
+    path.write_text(FILE.replace("America/New_York", "America/Chicago"), encoding="utf-8")
+
+    with pytest.raises(StagingRefused, match="materialise the payload again"):
+        office.migration().upload("account", "run")
+    with pytest.raises(StagingRefused, match="materialise the payload again"):
+        office.reconcile()
+
+
+def test_a_staging_batch_with_too_many_rejects_isnt_uploaded(office: Office) -> None:
+    office.patients[0]["LastName"] = office.patients[1]["LastName"] = None
+    office.stage()
+
+    with pytest.raises(StagingRefused, match="2 of 2 rows rejected"):
+        office.migration().upload("contact", "run")
+    with pytest.raises(StagingRefused, match="2 of 2 rows rejected"):
+        office.migration().build_payload("run", "all")
+    assert office.destination.sent == []
+
+
+def test_another_organisation_that_answers_stops_everything(office: Office) -> None:
+    identity = office.destination.identified
+    office.destination.identified = type(identity)("00D2", identity.is_sandbox, identity.name)
+
+    for operation in (
+        office.migration().prepare,
+        lambda: office.migration().upload("account", "run"),
+        office.reconcile,
+    ):
+        with pytest.raises(LedgerMismatch):
+            operation()
+
+
+def test_a_chart_that_doesnt_fit_stops_before_anything_is_deployed(new: Office) -> None:
+    new.destination.room = 300
+
+    with pytest.raises(DestinationWithoutRoom, match="need 384 custom fields"):
+        new.migration().prepare()
+
+
+def test_an_upload_before_its_payload_says_what_comes_first(new: Office) -> None:
+    with pytest.raises(WarehouseTableMissing, match="schema asset first"):
+        new.migration().upload("account", "run")
+    new.stage()
+    new.migration().prepare()
+    with pytest.raises(WarehouseTableMissing):
+        new.migration().upload("account", "run")
+
+
+def test_the_destination_is_let_go_of_whatever_happens(office: Office) -> None:
+    office.destination.closed = False
+    office.destination.identified = type(office.destination.identified)("00D2", True, "other")
+
+    with pytest.raises(LedgerMismatch):
+        office.migration().upload("account", "run")
+    assert office.destination.closed
