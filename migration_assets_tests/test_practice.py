@@ -149,7 +149,8 @@ def test_an_empty_folder_has_no_practices(registry: PracticeRegistry) -> None:
         (
             "client_secret: {env: SF_SECRET}",
             "secret: {env: SF_SECRET}",
-            "line 17, key 'destinations.salesforce.environments.rehearsal.auth.client_secret': is missing; add it",
+            "line 17, key 'destinations.salesforce.environments.rehearsal.auth.client_secret': "
+            "is missing; add it",
         ),
         (
             "username: maple@example.org",
@@ -159,8 +160,8 @@ def test_an_empty_folder_has_no_practices(registry: PracticeRegistry) -> None:
         (
             "      live:\n",
             "      live:\n        colour: red\n",
-            "line 22, key 'destinations.salesforce.environments.live.colour': is not a known key; known here: "
-            "activity_field_limit, api_version, auth, bulk,",
+            "line 22, key 'destinations.salesforce.environments.live.colour': is not a known key; "
+            "known here: activity_field_limit, api_version, auth, bulk,",
         ),
         (
             "  salesforce:\n",

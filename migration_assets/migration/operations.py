@@ -53,7 +53,7 @@ class Migration:
                 self.target,
                 self.platform.ledger_engine(practice.key),
                 destination,
-                self.platform.fields_left_free(practice, self.target),
+                fields_left_free=self.platform.fields_left_free(practice, self.target),
             )
             return Prepared(plan.hash, destination.deploy_schema(tuple(plan.schemas.values())))
 
@@ -65,8 +65,8 @@ class Migration:
             self._stored_plan(practice),
             self.platform.panda_warehouse(practice.key),
             self.platform.upload_warehouse(self.target),
-            run_id,
-            scope,
+            run_id=run_id,
+            scope=scope,
         )
 
     def upload(self, asset: str, run_id: str) -> UploadSummary:

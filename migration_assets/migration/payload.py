@@ -68,7 +68,7 @@ def current_verdicts(panda: Warehouse, mapping: MappingSet) -> list[Verdict]:
 
 
 def build(
-    practice: Practice, plan: Plan, panda: Warehouse, upload: Warehouse, run_id: str, scope: str
+    practice: Practice, plan: Plan, panda: Warehouse, upload: Warehouse, *, run_id: str, scope: str
 ) -> PayloadSummary:
     """Replace the file's content by the payload of the staged tables as they are now.
 
@@ -153,7 +153,8 @@ def _copy_source(session: Session, names: list[str]) -> None:
 def _write(
     session: Session, practice: Practice, plan: Plan, staged: Mapping[str, pl.DataFrame], build_of: Build
 ) -> PayloadSummary:
-    lineage, excused, scope, staged_rows = [], [], [], []
+    lineage, excused, scope = [], [], []
+    staged_rows: list[dict[str, str | int]] = []
     records: dict[str, int] = {}
     problems: dict[str, int] = {}
     for spec in plan.mapping:
@@ -187,11 +188,8 @@ def _accountable(spec: ObjectSpec) -> list[str]:
 
 
 def _scope(spec: ObjectSpec, keys: pl.Series, why: str) -> pl.DataFrame:
-    return (
-        pl.DataFrame({"key": keys})
-        .select(pl.lit(spec.name).alias("object"), pl.col("key"), pl.lit(why).alias("why"))
-        .cast(SCOPE_COLUMNS)
-    )
+    columns = {"object": [spec.name] * keys.len(), "key": keys, "why": [why] * keys.len()}
+    return pl.DataFrame(columns, schema=SCOPE_COLUMNS)
 
 
 def _as_row(build_of: Build) -> dict[str, str]:

@@ -57,6 +57,7 @@ def make_plan(
     target: Target,
     engine: Engine,
     destination: Destination,
+    *,
     fields_left_free: int,
 ) -> Plan:
     """The plan with its stored layout, planned and stored now where there is none.
@@ -94,8 +95,8 @@ def _plan_layout(mapping: MappingSet, destination: Destination, fields_left_free
         needed = sum(field_count(measure) for measure in charted.chart.measures)
         raise DestinationWithoutRoom(
             f"{charted.name}: the chart's measures {', '.join(charted.chart.measures)} need {needed} custom "
-            f"fields, but the organisation has room for {room} (limit {capacity.custom_field_limit} an object, "
-            f"{len(capacity.custom_fields)} used, {fields_left_free} left free); take measures out of the "
+            f"fields, but the organisation has room for {room} (limit {capacity.custom_field_limit} an "
+            f"object, {len(capacity.custom_fields)} used, {fields_left_free} left free); take measures out of the "
             "mapping, "
             "erase deleted fields, lower fields_left_free or use an edition with a higher limit"
         )

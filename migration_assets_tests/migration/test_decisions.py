@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from sqlalchemy import Engine, text
 
 from migration_assets.errors import DecisionLogBroken, LedgerError
-from migration_assets.migration.decisions import Approval, DecisionLog, Head, RehearsalCompleted
+from migration_assets.migration.decisions import Approval, Decision, DecisionLog, Head, RehearsalCompleted
 from migration_assets.migration.practice_keys import PracticeKeys
 
 
@@ -49,7 +49,7 @@ def test_an_empty_log_is_sound(log: DecisionLog) -> None:
 
 
 def test_entries_come_back_as_they_were_decided_oldest_first(log: DecisionLog) -> None:
-    decisions = [rehearsal("r1"), approval(), rehearsal("r2")]
+    decisions: list[Decision] = [rehearsal("r1"), approval(), rehearsal("r2")]
     heads = [log.append(decision) for decision in decisions]
 
     assert log.entries() == decisions
@@ -73,10 +73,7 @@ def test_an_approval_needs_a_name(name: str) -> None:
         ("DELETE FROM decisions WHERE sequence = 2", 2),
         ("DELETE FROM decisions WHERE sequence = 1", 1),
         ("UPDATE decisions SET sequence = sequence + 10 WHERE sequence = 3", 3),
-        (
-            "UPDATE decisions SET entry = (SELECT entry FROM decisions WHERE sequence = 1) WHERE sequence = 2",
-            2,
-        ),
+        ("UPDATE decisions SET link = lower(upper(link)), entry = entry || ' ' WHERE sequence = 2", 2),
     ],
 )
 def test_a_changed_log_names_its_first_bad_entry(

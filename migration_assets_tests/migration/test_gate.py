@@ -91,9 +91,9 @@ def test_a_closed_gate_says_what_is_missing_and_what_to_do() -> None:
 
     assert str(error.value) == (
         "practice maple: salesforce/live may not be loaded: "
-        "clean rehearsal of plan aaaaaaaaaaaa is missing: materialise salesforce_rehearsal/* for maple and mend "
-        "what its reconciliation shows; approval of plan aaaaaaaaaaaa is missing: have the practice approve that "
-        "rehearsal of maple for salesforce"
+        "clean rehearsal of plan aaaaaaaaaaaa is missing: materialise salesforce_rehearsal/* for maple and "
+        "mend what its reconciliation shows; approval of plan aaaaaaaaaaaa is missing: have the practice "
+        "approve that rehearsal of maple for salesforce"
     )
 
 

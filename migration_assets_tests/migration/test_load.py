@@ -221,7 +221,7 @@ def test_a_batch_without_all_its_answers_is_an_error_and_stays_open(ledger: Ledg
     assert [batch.keys for batch in ledger.open_batches(CONTACT)] == [(contact(2),)]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     fates=st.lists(
         st.sampled_from(["created", "updated", "unchanged", "failed", "held_back", "problem"]), max_size=12

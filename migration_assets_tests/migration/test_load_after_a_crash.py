@@ -62,7 +62,7 @@ def test_after_a_death_at_any_step_every_record_is_there_once(step: int) -> None
         assert ledger.open_batches(CONTACT) == []
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     deaths=st.lists(st.integers(1, STEPS_OF_A_RUN), max_size=3),
     refused=st.sets(st.sampled_from(NUMBERS)),

@@ -234,14 +234,6 @@ def test_a_rehearsal_of_a_whole_practice_is_clean(
     assert exams.this_run.created == 2
 
 
-def test_a_second_upload_sends_nothing_and_stays_clean(office: Office) -> None:
-    summaries = office.upload()
-
-    assert office.destination.sent == []
-    assert all(each.unchanged == each.in_scope for each in summaries.values())
-    assert office.reconcile().reconciliation.clean
-
-
 def test_a_changed_tooth_resends_its_exam_alone(office: Office) -> None:
     office.teeth[0]["PocketDepth_MB"] = 9
     office.stage()
@@ -288,18 +280,8 @@ def test_a_refused_record_is_a_failure_and_the_rehearsal_isnt_clean(office: Offi
     ]
 
 
-def test_a_row_gone_from_the_source_is_retained(office: Office) -> None:
+def test_what_stands_there_from_before_is_stale_or_retained(office: Office) -> None:
     del office.exams[1], office.teeth[2]
-    office.stage()
-    office.upload()
-
-    reconciliation = office.reconcile().reconciliation
-
-    assert by_object(reconciliation)["ClinicalExam__c"].state.retained == 1
-    assert reconciliation.clean
-
-
-def test_a_record_that_fails_now_and_stands_there_from_before_is_stale(office: Office) -> None:
     office.patients[0]["LastName"] = "Renamed"
     office.destination.refused = {"maple:patient:1"}
     office.stage()
@@ -309,6 +291,7 @@ def test_a_record_that_fails_now_and_stands_there_from_before_is_stale(office: O
 
     state = by_object(reconciled)["Contact"].state
     assert (state.loaded, state.failed, state.stale, state.in_destination) == (1, 1, 1, 2)
+    assert by_object(reconciled)["ClinicalExam__c"].state.retained == 1
     assert reconciled.reconciliation.balanced
     assert different(reconciled) == []
 

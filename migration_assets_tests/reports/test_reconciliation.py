@@ -66,7 +66,8 @@ FAILURE = Failure(object="Contact", key="maple:patient:2", code="REFUSED", messa
 # design.md, "Files are contracts".
 CONTRACT: dict[str, Any] = json.loads("""
 {"practice": "...", "destination": "salesforce", "environment": "rehearsal|live",
- "scope": "all|sample|delta|retry", "run_id": "...", "plan_hash": "...", "finished_at": "...", "balanced": true,
+ "scope": "all|sample|delta|retry", "run_id": "...", "plan_hash": "...", "finished_at": "...",
+ "balanced": true,
  "sources": [{"table": "Patient", "extracted": 0, "staged": 0, "rejected": 0, "corrected": 0}],
  "not_in_scope": [{"table": "...", "rows": 0}],
  "lineage": [{"object": "ClinicalExam__c", "source_table": "PeriodontalCharting", "staged": 0,
@@ -192,6 +193,12 @@ def test_an_unbalanced_source_or_object_is_marked() -> None:
 
 
 def test_an_empty_reconciliation_can_be_shown() -> None:
-    nothing = {"sources": [], "lineage": [], "objects": [], "rejects": [], "not_in_scope": []}
+    nothing: dict[str, object] = {
+        "sources": [],
+        "lineage": [],
+        "objects": [],
+        "rejects": [],
+        "not_in_scope": [],
+    }
 
     assert "balanced" in shown(BALANCED.model_copy(update=nothing))
