@@ -18,7 +18,8 @@ from sqlalchemy import Engine
 from migration_assets.destinations.base import Destination
 from migration_assets.errors import ConfigurationError
 from migration_assets.migration.decisions import DecisionLog
-from migration_assets.migration.ledger import Ledger, Target, open_ledger_database, read_known_jobs
+from migration_assets.migration.ledger import Ledger, Target
+from migration_assets.migration.ledger_database import open_ledger_database, read_known_jobs
 from migration_assets.migration.practice_keys import PracticeKeys
 from migration_assets.panda.profile import Profile, load_profile
 from migration_assets.panda.settings import SourceSettings

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from migration_assets.migration.ledger import Ledger, Target, open_ledger_database
+from migration_assets.migration.ledger import Ledger, Target
+from migration_assets.migration.ledger_database import open_ledger_database
 from migration_assets.migration.practice_keys import PracticeKeys
 
 TARGET = Target("maple", "salesforce", "rehearsal")

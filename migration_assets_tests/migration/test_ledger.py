@@ -12,15 +12,8 @@ from sqlalchemy import Engine, text
 
 from migration_assets.destinations.base import DestinationIdentity, LoadResult
 from migration_assets.errors import ConfigurationError, LedgerError, LedgerMismatch
-from migration_assets.migration.ledger import (
-    STATE_COLUMNS,
-    Hold,
-    Ledger,
-    Presence,
-    Target,
-    open_ledger_database,
-    read_known_jobs,
-)
+from migration_assets.migration.ledger import STATE_COLUMNS, Hold, Ledger, Presence, Target
+from migration_assets.migration.ledger_database import open_ledger_database, read_known_jobs
 from migration_assets.migration.practice_keys import PracticeKeys
 from migration_assets_tests.migration.records import ACCOUNT, CONTACT, contact
 

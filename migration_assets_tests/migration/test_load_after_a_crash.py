@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from migration_assets.migration.ledger import Ledger, Target, read_known_jobs
+from migration_assets.migration.ledger import Ledger, Target
+from migration_assets.migration.ledger_database import read_known_jobs
 from migration_assets.migration.load import Loader
 from migration_assets.migration.practice_keys import PracticeKeys
 from migration_assets_tests.migration.fake_destination import FakeDestination, Job, Killed

@@ -110,7 +110,7 @@ def test_of_a_time_that_the_clocks_showed_twice_the_first_counts() -> None:
 
 @given(st.datetimes(datetime(1950, 1, 1), datetime(2035, 1, 1)))
 def test_both_readers_agree_on_every_moment(local: datetime) -> None:
-    from migration_assets.objects.local_time import to_utc  # noqa: PLC0415
+    from migration_assets.objects.local_time import to_utc
 
     times = pl.Series("at", [local], dtype=pl.Datetime("us"))
 

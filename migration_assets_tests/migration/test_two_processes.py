@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import Engine, text
 
 from migration_assets.migration.decisions import DecisionLog
-from migration_assets.migration.ledger import Ledger, Target, open_ledger_database
+from migration_assets.migration.ledger import Ledger, Target
+from migration_assets.migration.ledger_database import open_ledger_database
 from migration_assets.migration.practice_keys import PracticeKeys
 from migration_assets_tests.migration.records import CONTACT
 
@@ -19,7 +20,8 @@ _WRITER = """
 import sys
 from migration_assets.destinations.base import LoadResult
 from migration_assets.migration.decisions import DecisionLog, RehearsalCompleted
-from migration_assets.migration.ledger import Ledger, Target, open_ledger_database
+from migration_assets.migration.ledger import Ledger, Target
+from migration_assets.migration.ledger_database import open_ledger_database
 from migration_assets.migration.practice_keys import PracticeKeys
 from migration_assets_tests.migration.records import CONTACT
 
