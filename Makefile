@@ -45,7 +45,7 @@ check: install ## compare source and destination of the demo practices, without 
 lint: install ## ruff, mypy and the import contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy migration_assets migration_sandbox migration_assets_tests
+	@$(BIN)/mypy migration_assets migration_sandbox migration_assets_tests benchmarks
 	@$(BIN)/lint-imports --no-cache
 
 format: install ## format the code

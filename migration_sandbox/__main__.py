@@ -28,6 +28,8 @@ def _run(installation: Installation, command: list[str]) -> int:
     """The command with the servers running and its practice files' variables set."""
     with installation.running() as running:
         process = subprocess.Popen(command, env={**os.environ, **installation.environment(running)})
+        # Unlike Ctrl-C, which the terminal sends to both, a SIGTERM is for us alone.
+        signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGINT))
         while True:
             try:
                 return process.wait()

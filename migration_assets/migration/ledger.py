@@ -32,6 +32,10 @@ from migration_assets.migration.ledger_tables import (
 from migration_assets.migration.practice_keys import PracticeKeys
 
 
+# Well below the number of parameters that SQLite (32,766) and Postgres (65,535) take.
+_KEYS_A_QUERY = 10_000
+
+
 class Outcome(StrEnum):
     """How the last sending of a record ended."""
 
@@ -172,7 +176,7 @@ class Ledger:
         if not results:
             return
         with self._transaction() as connection:
-            hashes = self._intended_hashes(connection, batch_id)
+            hashes = self._intended_hashes(connection, batch_id, [result.key for result in results])
             connection.execute(
                 insert(RECORD_EVENTS),
                 [
@@ -259,19 +263,25 @@ class Ledger:
         of_object = and_(self._is_target(RECORD_EVENTS), events.object == schema.name)
         outcomes = _latest_of(of_object, tuple(Outcome), "outcomes")
         presences = _latest_of(of_object, (Outcome.LOADED, *Presence), "presences")
+        # A read-back that found a record doesn't know its id; the answer to its last sending does.
+        loaded = _latest_of(of_object, (Outcome.LOADED,), "loaded")
         query = (
             select(
                 outcomes.c.key,
                 outcomes.c.kind.label("outcome"),
                 outcomes.c.payload_hash,
                 presences.c.kind.in_((Outcome.LOADED, Presence.FOUND)).label("present"),
-                presences.c.destination_id,
+                loaded.c.destination_id,
                 outcomes.c.code,
                 outcomes.c.field,
                 outcomes.c.message,
                 outcomes.c.run_id,
             )
-            .select_from(outcomes.outerjoin(presences, outcomes.c.key == presences.c.key))
+            .select_from(
+                outcomes.outerjoin(presences, outcomes.c.key == presences.c.key).outerjoin(
+                    loaded, outcomes.c.key == loaded.c.key
+                )
+            )
             .order_by(outcomes.c.key)
         )
         with self._transaction() as connection:
@@ -346,13 +356,21 @@ class Ledger:
         with self._transaction() as connection:
             return frozenset(connection.execute(query).scalars())
 
-    def _intended_hashes(self, connection: Connection, batch_id: str | None) -> dict[str, str | None]:
+    def _intended_hashes(
+        self, connection: Connection, batch_id: str | None, keys: Sequence[str]
+    ) -> dict[str, str | None]:
+        """Only of these keys: a batch of 100,000 rows is answered in many chunks."""
         if batch_id is None:
             return {}
-        query = select(RECORD_EVENTS.c.key, RECORD_EVENTS.c.payload_hash).where(
-            RECORD_EVENTS.c.batch_id == batch_id, RECORD_EVENTS.c.kind == "intended"
-        )
-        return {row.key: row.payload_hash for row in connection.execute(query)}
+        found: dict[str, str | None] = {}
+        for start in range(0, len(keys), _KEYS_A_QUERY):
+            query = select(RECORD_EVENTS.c.key, RECORD_EVENTS.c.payload_hash).where(
+                RECORD_EVENTS.c.batch_id == batch_id,
+                RECORD_EVENTS.c.key.in_(keys[start : start + _KEYS_A_QUERY]),
+                RECORD_EVENTS.c.kind == "intended",
+            )
+            found.update((row.key, row.payload_hash) for row in connection.execute(query))
+        return found
 
     def _event(self, schema: ObjectSchema, key: str, kind: str, run_id: str) -> dict[str, Any]:
         return {

@@ -80,7 +80,7 @@ RECORD_EVENTS = Table(
     Column("message", Text),
     Column("at", DateTime(timezone=True), nullable=False),
     Index("ix_record_events_target", "practice", "destination", "environment", "object", "key"),
-    Index("ix_record_events_batch", "batch_id"),
+    Index("ix_record_events_batch", "batch_id", "key"),
 )
 
 BEFORE_IMAGES = Table(

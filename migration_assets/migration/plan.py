@@ -96,8 +96,9 @@ def _plan_layout(mapping: MappingSet, destination: Destination, fields_left_free
         raise DestinationWithoutRoom(
             f"{charted.name}: the chart's measures {', '.join(charted.chart.measures)} need {needed} custom "
             f"fields, but the organisation has room for {room} (limit {capacity.custom_field_limit} an "
-            f"object, {len(capacity.custom_fields)} used, {fields_left_free} left free); take measures out of "
-            "the mapping, erase deleted fields, lower fields_left_free or use an edition with a higher limit"
+            f"object, {len(capacity.custom_fields)} used, {fields_left_free} left free); take "
+            "measures out of the mapping, erase deleted fields, lower fields_left_free or use an edition "
+            "with a higher limit"
         )
     return layout
 

@@ -114,7 +114,8 @@ class Failure(_Part):
 
 
 class Reconciliation(_Part):
-    """One reconciliation of one target; ``balanced`` where all three equations hold."""
+    """One reconciliation of one target; ``balanced`` where all three equations hold and the destination
+    holds exactly the records that it should."""
 
     practice: str
     destination: str

@@ -246,10 +246,14 @@ def _reconciliation_checks(reconciled: Reconciled) -> Iterator[AssetCheckResult]
     transport = sum(each.fields_different for each in objects)
     meaning = sum(each.meaning_different for each in objects)
     accounted = [each.state.scope_balanced and each.state.destination_balanced for each in objects]
+    strangers = reconciled.differences["code"].str.starts_with("record_").sum()
     verdicts = {
         "sources_accounted_for": (all(each.balanced for each in reconciliation.sources), {}),
         "lineage_total": (all(each.total for each in reconciliation.lineage), {}),
-        "records_accounted_for": (all(accounted), {}),
+        "records_accounted_for": (
+            all(accounted) and not strangers,
+            {"missing_doubled_or_unexpected": int(strangers)},
+        ),
         "transport": (
             transport == 0,
             {"compared": sum(each.fields_compared for each in objects), "different": transport},

@@ -1,0 +1,52 @@
+"""An org over HTTPS as a process of its own, and a practice whose payload is ready to go there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from migration_assets_tests.integration.installation import Installation, Org, small_practice
+from migration_sandbox.salesforce.control import Control
+from migration_sandbox.salesforce.launch import SalesforceSandbox
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SalesforceSandbox]:
+    with SalesforceSandbox(tmp_path_factory.mktemp("salesforce") / "org", sandbox_org=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def template(
+    tmp_path_factory: pytest.TempPathFactory, sandbox: SalesforceSandbox
+) -> Iterator[Installation]:
+    """24 patients with about 120 exams: schema deployed, payload built, nothing sent. Tests work on copies."""
+    made = Installation.create(tmp_path_factory.mktemp("template") / "data", sandbox)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in made.environment.items():
+            patch.setenv(name, value)
+        made.put_rows(small_practice(24))
+        made.migration().prepare()
+        made.build()
+        yield made
+
+
+@pytest.fixture
+def installation(template: Installation, control: Control, tmp_path: Path) -> Installation:
+    return template.copy(tmp_path / "data")
+
+
+@pytest.fixture
+def control(sandbox: SalesforceSandbox) -> Iterator[Control]:
+    """What may be done to the org behind our backs; the org holds no record when a test begins."""
+    control = sandbox.control
+    control.reset()
+    yield control
+    control.reset()
+
+
+@pytest.fixture
+def org(sandbox: SalesforceSandbox, control: Control) -> Org:
+    return Org.of(sandbox)

@@ -1,0 +1,272 @@
+"""A practice on its way to the sandbox org: its files in a folder of its own, its raw rows, its one worker.
+
+The rows of panda.* are put there as the generator made them; extraction has tests of its own. What the
+platform did is read from where it stands: the ledger, the upload's file, the org itself.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sqlite3
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from migration_assets.migration.ledger import Target
+from migration_assets.migration.operations import Migration
+from migration_assets.migration.platform import Platform
+from migration_assets.migration.reconcile import Reconciled
+from migration_assets.migration.staging import StagingOutcome, source_tables, stage
+from migration_assets.objects.registry import STAGED_OBJECTS
+from migration_assets_tests.integration import worker
+from migration_assets_tests.integration.worker import Ended, Errand, Worker
+from migration_assets_tests.sandbox.salesforce_fixtures import Opened, sign_in
+from migration_sandbox.practice.generator import generate
+from migration_sandbox.salesforce.launch import SalesforceSandbox
+
+PRACTICE = "maple"
+REHEARSAL = Target(PRACTICE, "salesforce", "rehearsal")
+LIVE = Target(PRACTICE, "salesforce", "live")
+UPLOADS = ("upload account", "upload contact", "upload clinical_exam")
+OBJECTS = {"account": "Account", "contact": "Contact", "clinical_exam": "ClinicalExam__c"}
+_INGEST = r"/jobs/ingest/?$|/jobs/ingest/[^/]+/batches"
+
+_FILE = """\
+practice: maple
+name: Maple Periodontics
+time_zone: America/New_York
+encryption_key: {env: TEST_ENCRYPTION_KEY}
+policies: {reject_limit: REJECT_LIMIT}
+source:
+  server: 127.0.0.1
+  database: panda_maple
+  username: panda_reader
+  password: {env: TEST_SQL_PASSWORD}
+destinations:
+  salesforce:
+    environments:
+      rehearsal: &org
+        instance_url: {env: TEST_SF_URL}
+        ca_bundle: {env: TEST_SF_CA}
+        retry_wait: 0.01
+        retry_attempts: 2
+        auth:
+          flow: client_credentials
+          client_id: {env: TEST_SF_CLIENT_ID}
+          client_secret: {env: TEST_SF_CLIENT_SECRET}
+        bulk:
+          poll_first: 0.02
+          poll_longest: 0.1
+          max_job_rows: 50
+          orphan_grace: ORPHAN_GRACE
+"""
+
+
+@dataclass(frozen=True)
+class Installation:
+    """One practice's data folder beside one org."""
+
+    data: Path
+    org: SalesforceSandbox
+    environment: Mapping[str, str] = field(repr=False)
+
+    @classmethod
+    def create(cls, data: Path, org: SalesforceSandbox, **policies: float) -> Installation:
+        (data / "practices").mkdir(parents=True)
+        environment = {
+            "TEST_ENCRYPTION_KEY": "k" * 64,
+            "TEST_SQL_PASSWORD": "unused",
+            "TEST_SF_URL": org.url,
+            "TEST_SF_CA": str(org.ca_path),
+            "TEST_SF_CLIENT_ID": org.client_id,
+            "TEST_SF_CLIENT_SECRET": org.client_secret,
+        }
+        made = cls(data, org, environment)
+        made.configure(**policies)
+        return made
+
+    def configure(self, *, reject_limit: float = 0.02, orphan_grace: float = 0, live: bool = False) -> None:
+        text = _FILE.replace("REJECT_LIMIT", str(reject_limit)).replace("ORPHAN_GRACE", str(orphan_grace))
+        if live:
+            text += text[text.index("      rehearsal:") :].replace("rehearsal: &org", "live:")
+        (self.data / "practices" / f"{PRACTICE}.yaml").write_text(text, encoding="utf-8")
+
+    def copy(self, data: Path) -> Installation:
+        shutil.copytree(self.data, data)
+        return replace(self, data=data)
+
+    @property
+    def platform(self) -> Platform:
+        return worker.platform_over(self.data)
+
+    def migration(self, target: Target = REHEARSAL) -> Migration:
+        return Migration(self.platform, target)
+
+    def put_rows(self, tables: Mapping[str, pl.DataFrame]) -> None:
+        """Raw rows as an extraction leaves them; tables that aren't given stay as they are."""
+        given = [table for table in source_tables() if table in tables]
+        now = datetime.now(UTC)
+        with self.platform.panda_warehouse(PRACTICE).open() as session:
+            for table in given:
+                session.replace_table("panda", table, tables[table])
+            extractions = pl.DataFrame(
+                {
+                    "batch_id": [f"extracted-{now.timestamp()}"] * len(given),
+                    "logical_table": given,
+                    "source_table": [f"dbo.{table}" for table in given],
+                    "rows": [tables[table].height for table in given],
+                    "extracted_at": [now] * len(given),
+                }
+            )
+            session.append("panda", "extractions", extractions)
+            session.replace_table(
+                "panda", "not_in_scope", pl.DataFrame({"table": ["dbo.Provider"], "rows": [12]})
+            )
+
+    def raw(self, table: str) -> pl.DataFrame:
+        with self.platform.panda_warehouse(PRACTICE).open(read_only=True) as session:
+            return session.read("panda", table)
+
+    def change(self, table: str, where: pl.Expr, **cells: Any) -> None:
+        """Change raw cells, as somebody in the practice would."""
+        rows = self.raw(table)
+        changed = rows.with_columns(
+            pl.when(where).then(pl.lit(value, dtype=rows.schema[name])).otherwise(pl.col(name)).alias(name)
+            for name, value in cells.items()
+        )
+        self.put_rows({table: changed})
+
+    def stage(self) -> list[StagingOutcome]:
+        platform = self.platform
+        practice = platform.practice(PRACTICE)
+        warehouse = platform.panda_warehouse(PRACTICE)
+        return [stage(each, practice, platform.profile(practice), warehouse) for each in STAGED_OBJECTS]
+
+    def build(self, run_id: str = "build") -> None:
+        self.stage()
+        self.migration().build_payload(run_id, "all")
+
+    def errand(self, *steps: str, **more: Any) -> Errand:
+        environment = {**self.environment, **more.pop("environment", {})}
+        return Errand(self.data, environment, more.pop("target", REHEARSAL), steps or UPLOADS, **more)
+
+    def start(self, *steps: str, **more: Any) -> Worker:
+        return worker.start(self.errand(*steps, **more))
+
+    def run(self, *steps: str, **more: Any) -> Ended:
+        """A worker's whole life; ``more`` as ``Errand`` has it."""
+        return worker.run(self.errand(*steps, **more))
+
+    def reconcile(self, run_id: str = "reconcile") -> Reconciled:
+        return self.migration().reconcile(run_id)
+
+    def payload_keys(self) -> dict[str, list[str]]:
+        """Keys in the upload's scope by object, sorted."""
+        with self.platform.upload_warehouse(REHEARSAL).open(read_only=True) as session:
+            scope = session.read("upload", "scope")
+        return {
+            name: sorted(scope.filter(pl.col("object") == name)["key"].to_list()) for name in OBJECTS.values()
+        }
+
+    def open_batches(self) -> list[str]:
+        """Objects of the batches whose end the ledger doesn't know, asked of its database itself."""
+        return [
+            name
+            for (name,) in self.query_ledger(
+                "SELECT object FROM batches WHERE batch_id NOT IN "
+                "(SELECT batch_id FROM batch_events WHERE kind = 'settled') ORDER BY intended_at"
+            )
+        ]
+
+    def query_ledger(self, statement: str) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(self.data / "ledger" / f"{PRACTICE}.sqlite")) as connection:
+            return connection.execute(statement).fetchall()
+
+
+@dataclass(frozen=True)
+class Org:
+    """The org as anybody with a login sees it, without the platform's code."""
+
+    sandbox: SalesforceSandbox
+    session: Opened
+
+    @classmethod
+    def of(cls, sandbox: SalesforceSandbox) -> Org:
+        return cls(sandbox, sign_in(sandbox))
+
+    def keys(self) -> dict[str, list[str]]:
+        """Keys of all records by object, sorted; a key that stands twice is there twice."""
+        return {
+            name: sorted(
+                record["PANDA_Key__c"]
+                for record in self.session.client.query_all_iter(
+                    f"SELECT PANDA_Key__c FROM {name} WHERE PANDA_Key__c != null"
+                )
+            )
+            for name in OBJECTS.values()
+        }
+
+    def jobs(self) -> dict[str, str]:
+        """Id and state of every ingest job."""
+        told = self.session.bulk.request("GET", "/jobs/ingest?jobType=V2Ingest").json()
+        jobs = {job["id"]: job["state"] for job in told["records"]}
+        while not told["done"]:
+            path = told["nextRecordsUrl"].partition("/services/data/v66.0")[2]
+            told = self.session.bulk.request("GET", path).json()
+            jobs |= {job["id"]: job["state"] for job in told["records"]}
+        return jobs
+
+    def last_request(self) -> int:
+        entries = self.sandbox.control.requests()
+        return entries[-1].sequence if entries else 0
+
+    def sent_since(self, sequence: int) -> Counter[str]:
+        """Requests that create or fill an ingest job, by method."""
+        return Counter(
+            entry.method
+            for entry in self.sandbox.control.requests(sequence)
+            if entry.method in ("POST", "PUT") and re.search(_INGEST, entry.path)
+        )
+
+
+def small_practice(patients: int = 60, seed: int = 7) -> dict[str, pl.DataFrame]:
+    """Tables of a practice without planted defects."""
+    return generate(seed, patients, planted=0).tables
+
+
+def assert_all_arrived(installation: Installation, org: Org) -> Reconciled:
+    """Nothing lost, nothing twice, every field equal, nothing open, and no record is sent once more."""
+    expected = installation.payload_keys()
+    assert org.keys() == expected
+    assert installation.open_batches() == []
+    assert set(org.jobs().values()) <= {"JobComplete", "Aborted"}
+
+    before = org.last_request()
+    again = installation.run()
+    assert [(each.object, each.sent, each.unchanged) for each in again.returned] == [
+        (name, 0, len(keys)) for name, keys in expected.items()
+    ]
+    assert org.sent_since(before) == {}
+
+    reconciled = installation.reconcile()
+    assert different(reconciled) == []
+    assert reconciled.reconciliation.clean
+    for each in reconciled.reconciliation.objects:
+        assert each.state.loaded == each.state.in_scope == each.state.in_destination
+    return reconciled
+
+
+def different(reconciled: Reconciled) -> list[tuple[str, str, str, str, str]]:
+    """Comparison, object, key, field and code of each difference, without the values."""
+    columns = ["comparison", "object", "key", "field", "code"]
+    found: list[tuple[str, str, str, str, str]] = (
+        reconciled.differences.select(columns).unique(maintain_order=True).rows()
+    )
+    return found

@@ -1,0 +1,179 @@
+"""A worker killed with SIGKILL at each boundary of an upload: the next run ends it, losing and doubling nothing.
+
+A boundary is a request that the org holds, or a statement before which the ledger kills its own process. The
+first job is the account's, the second the contacts', and three carry exams: most die within the second of those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import pytest
+
+from migration_assets_tests.integration.installation import Installation, Org, assert_all_arrived
+from migration_assets_tests.integration.worker import DieAt
+from migration_sandbox.salesforce.control import Control
+
+_SECOND_EXAM_JOB = 4
+_CREATE, _UPLOAD, _CLOSE = r"/jobs/ingest/?$", r"/jobs/ingest/[^/]+/batches", r"/jobs/ingest/[^/]+$"
+_RESULTS, _READ = r"/jobs/ingest/[^/]+/successfulResults", r"/jobs/query/?$"
+_LOADED_BEFORE = 1 + 24 + 50
+"""Account, patients and the first job's exams."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """The worker dies while the org holds this request."""
+
+    method: str
+    path: str
+    moment: str = "before"
+    size: int = 0
+    nth: int = _SECOND_EXAM_JOB
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """``open_batches``: what the ledger doesn't know the end of; ``job``: how the job that was under way ends."""
+
+    name: str
+    at: Held | DieAt
+    open_batches: int
+    job: str | None
+
+
+BOUNDARIES = (
+    Boundary("before the intent", Held("POST", _READ, nth=3), 0, None),
+    Boundary("inside the intent's write", DieAt("record_events.*'intended'", _LOADED_BEFORE + 20), 0, None),
+    Boundary("intent without a job", Held("POST", _CREATE), 1, None),
+    Boundary("job created, its id unsaved", Held("POST", _CREATE, "after"), 1, "Aborted"),
+    Boundary("id received, not yet written", DieAt("'job_created'", _SECOND_EXAM_JOB), 1, "Aborted"),
+    Boundary("id saved, nothing uploaded", Held("PUT", _UPLOAD), 1, "Aborted"),
+    Boundary("in the middle of the upload", Held("PUT", _UPLOAD, "upload", 20_000), 1, "Aborted"),
+    Boundary("content uploaded, answer lost", Held("PUT", _UPLOAD, "after"), 1, "Aborted"),
+    Boundary("content uploaded, not closed", Held("PATCH", _CLOSE), 1, "Aborted"),
+    Boundary("closed, the answer lost", Held("PATCH", _CLOSE, "after"), 1, "JobComplete"),
+    Boundary("job complete, its end unwritten", DieAt("'job_ended'", _SECOND_EXAM_JOB), 1, "JobComplete"),
+    Boundary("before the results", Held("GET", _RESULTS), 1, "JobComplete"),
+    Boundary("in the middle of the results", Held("GET", _RESULTS, "download", 10_000), 1, "JobComplete"),
+    Boundary(
+        "inside the results' write", DieAt("record_events.*'loaded'", _LOADED_BEFORE + 25), 1, "JobComplete"
+    ),
+    Boundary(
+        "between two writes of results", DieAt("record_events.*'loaded'", _LOADED_BEFORE + 21), 1, "JobComplete"
+    ),
+    Boundary("before the batch is settled", DieAt("'settled'", _SECOND_EXAM_JOB), 1, "JobComplete"),
+    Boundary(
+        "in the middle of reading what is there", Held("GET", "/jobs/query/[^/]+/results", "after", nth=3), 0, None
+    ),
+)
+
+
+def _newest(jobs: Collection[str]) -> str:
+    return max(jobs)
+
+
+def _kill_at(installation: Installation, control: Control, at: Held | DieAt) -> None:
+    if isinstance(at, DieAt):
+        assert installation.run(die_at=at, results_at_once=20).signal == 9
+        return
+    hold = control.hold(at.method, at.path, at.nth, at.moment, at.size)
+    worker = installation.start(results_at_once=20)
+    hold.wait()
+    worker.kill()
+    hold.drop()
+    assert worker.wait().signal == 9
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES, ids=lambda each: each.name)
+def test_after_a_kill_the_next_run_ends_the_upload(
+    boundary: Boundary, installation: Installation, control: Control, org: Org
+) -> None:
+    jobs_before = org.jobs()
+    _kill_at(installation, control, boundary.at)
+    left = installation.open_batches()
+    jobs_left = org.jobs().keys() - jobs_before.keys()
+
+    ended = installation.run(run_id="resumed")
+
+    assert ended.error is None, ended.message
+    assert left == ["ClinicalExam__c"] * boundary.open_batches
+    under_way = _newest(jobs_left) if len(jobs_left) == _SECOND_EXAM_JOB else None
+    assert (org.jobs()[under_way] if under_way else None) == boundary.job
+    assert_all_arrived(installation, org)
+
+
+def test_a_job_that_the_org_still_works_on_is_waited_for(
+    installation: Installation, control: Control, org: Org
+) -> None:
+    control.settings(bulk_batch_pause_seconds=1)
+    closed = control.hold("PATCH", _CLOSE, 3, "after")
+    worker = installation.start()
+    closed.wait()
+    polled = control.hold("GET", _CLOSE)
+    closed.release()
+    polled.wait()
+    worker.kill()
+    polled.drop()
+    working = _newest(org.jobs())
+    state = org.jobs()[working]
+    control.settings(bulk_batch_pause_seconds=0)
+
+    ended = installation.run()
+
+    assert state == "InProgress"
+    assert ended.error is None, ended.message
+    assert org.jobs()[working] == "JobComplete"
+    assert_all_arrived(installation, org)
+
+
+@pytest.mark.parametrize(("method", "path"), [("PUT", _UPLOAD), ("PATCH", _CLOSE)])
+def test_what_a_dead_worker_had_sent_changes_nothing_when_it_arrives_late(
+    method: str, path: str, installation: Installation, control: Control, org: Org
+) -> None:
+    hold = control.hold(method, path, 3)
+    worker = installation.start()
+    hold.wait()
+    worker.kill()
+    installation.run()
+
+    hold.release()
+
+    assert_all_arrived(installation, org)
+
+
+def test_an_empty_job_within_the_grace_is_left_alone_since_it_may_be_anothers(
+    installation: Installation, control: Control, org: Org
+) -> None:
+    """Another practice's run may be between creating its job and writing it down."""
+    installation.configure(orphan_grace=3600)
+    theirs = org.session.bulk.create("ClinicalExam__c", "upsert", externalIdFieldName="PANDA_Key__c")
+    hold = control.hold("POST", _CREATE, 3, "after")
+    worker = installation.start()
+    hold.wait()
+    worker.kill()
+    hold.drop()
+    ours = _newest(org.jobs())
+
+    installation.run(run_id="with grace")
+    assert (org.jobs()[theirs], org.jobs()[ours]) == ("Open", "Open")
+
+    installation.configure(orphan_grace=0)
+    assert installation.open_batches() == []
+    org.session.bulk.request("PATCH", f"/jobs/ingest/{theirs}", json={"state": "Aborted"})
+    org.session.bulk.request("PATCH", f"/jobs/ingest/{ours}", json={"state": "Aborted"})
+    assert_all_arrived(installation, org)
+
+
+def test_a_reconciliation_killed_while_reading_back_is_simply_done_again(
+    installation: Installation, control: Control, org: Org
+) -> None:
+    installation.run()
+    hold = control.hold("GET", "/jobs/query/[^/]+/results", 3, "download", 5_000)
+    worker = installation.start("reconcile")
+    hold.wait()
+    worker.kill()
+    hold.drop()
+
+    assert_all_arrived(installation, org)
