@@ -48,73 +48,62 @@ def render(reconciliation: Reconciliation) -> RenderableType:
             f"\n{title}  (plan {reconciliation.plan_hash[:12]}, scope {reconciliation.scope})", style="bold"
         ),
         _sources(reconciliation),
-        _objects(reconciliation.objects),
+        _records(reconciliation.objects),
+        _comparisons(reconciliation.objects),
         verdict,
     )
 
 
 def _sources(reconciliation: Reconciliation) -> Table:
-    table = Table(title="Source rows: extracted = staged + rejected", title_justify="left")
-    for heading in (
-        "table",
-        "extracted",
-        "staged",
-        "rejected",
-        "corrected",
-        "not in a payload",
-        "accounted for",
-    ):
-        table.add_column(heading, justify="left" if heading == "table" else "right")
+    table = _table(
+        "Source rows: extracted = staged + rejected",
+        ("table", "extracted", "staged", "rejected", "corrected", "excused", "adds up"),
+    )
     for source in reconciliation.sources:
-        excused = sum(
-            sum(each.excused.values()) for each in reconciliation.lineage if each.source_table == source.table
-        )
-        total = all(each.total for each in reconciliation.lineage if each.source_table == source.table)
+        lineage = [each for each in reconciliation.lineage if each.source_table == source.table]
+        excused = sum(sum(each.excused.values()) for each in lineage)
+        counts = (source.extracted, source.staged, source.rejected, source.corrected, excused)
+        total = source.balanced and all(each.total for each in lineage)
+        table.add_row(source.table, *(f"{count:,}" for count in counts), _yes(total))
+    return table
+
+
+def _records(objects: list[ObjectReconciliation]) -> Table:
+    table = _table(
+        "Records: in scope = loaded + failed + held back",
+        ("object", "in scope", "loaded", "failed", "held back", "there", "sent now", "adds up"),
+    )
+    for each in objects:
+        state = each.state
+        counts = (state.in_scope, state.loaded, state.failed, state.held_back, state.in_destination)
+        balanced = state.scope_balanced and state.destination_balanced
         table.add_row(
-            source.table,
-            f"{source.extracted:,}",
-            f"{source.staged:,}",
-            f"{source.rejected:,}",
-            f"{source.corrected:,}",
-            f"{excused:,}",
-            _yes(source.balanced and total),
+            each.object, *(f"{count:,}" for count in (*counts, each.this_run.sent)), _yes(balanced)
         )
     return table
 
 
-def _objects(objects: list[ObjectReconciliation]) -> Table:
-    table = Table(title="Records: in scope = loaded + failed + held back", title_justify="left")
-    headings = (
-        "object",
-        "in scope",
-        "loaded",
-        "failed",
-        "held back",
-        "found there",
-        "sent this run",
-        "fields compared",
-        "different",
-        "meaning compared",
-        "different",
-        "accounted for",
+def _comparisons(objects: list[ObjectReconciliation]) -> Table:
+    table = _table(
+        "Fields: as sent, and as PANDA means them",
+        ("object", "compared", "different", "compared with PANDA", "different"),
     )
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading == "object" else "right")
     for each in objects:
         counts = (
-            each.state.in_scope,
-            each.state.loaded,
-            each.state.failed,
-            each.state.held_back,
-            each.state.in_destination,
-            each.this_run.sent,
             each.fields_compared,
             each.fields_different,
             each.meaning_compared,
             each.meaning_different,
         )
-        balanced = each.state.scope_balanced and each.state.destination_balanced
-        table.add_row(each.object, *(f"{count:,}" for count in counts), _yes(balanced))
+        table.add_row(each.object, *(f"{count:,}" for count in counts))
+    return table
+
+
+def _table(title: str, headings: tuple[str, ...]) -> Table:
+    """Fits 80 columns."""
+    table = Table(title=f"\n{title}", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    for position, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if position else "left", no_wrap=True)
     return table
 
 
