@@ -50,7 +50,7 @@ def register() -> None:
 
 @app.command()
 def preflight(practice: PracticeArgument) -> None:
-    """Ask the practice's SQL Server whether it can be migrated: login, tables, columns, sizes, distributions."""
+    """Ask the practice's SQL Server whether it can be migrated: login, tables, columns, sizes."""
     from migration_assets.migration.staging import source_tables
     from migration_assets.panda.connection import Source
     from migration_assets.panda.preflight import preflight as run_preflight

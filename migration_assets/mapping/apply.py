@@ -105,7 +105,7 @@ def apply(
 def source_table(staged: str) -> str:
     """The logical source table whose rows the staged table holds; ``practice`` stands for itself."""
     # The registry brings Pandera with it, which a process that only reads specs doesn't need.
-    from migration_assets.objects.registry import STAGED_OBJECTS  # noqa: PLC0415
+    from migration_assets.objects.registry import STAGED_OBJECTS
 
     tables = {each.name: each.source_table for each in STAGED_OBJECTS} | {PRACTICE_TABLE: PRACTICE_TABLE}
     return tables[staged]

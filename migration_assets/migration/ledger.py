@@ -31,7 +31,6 @@ from migration_assets.migration.ledger_tables import (
 )
 from migration_assets.migration.practice_keys import PracticeKeys
 
-
 # Well below the number of parameters that SQLite (32,766) and Postgres (65,535) take.
 _KEYS_A_QUERY = 10_000
 

@@ -8,7 +8,7 @@ and write down every answer.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -22,6 +22,7 @@ from migration_assets.destinations.base import (
 )
 from migration_assets.errors import JobLost, LedgerError
 from migration_assets.migration.ledger import Hold, Ledger, Outcome
+from migration_assets.migration.upload_file import HOLD_COLUMNS
 
 PAYLOAD_HASH = "_payload_hash"
 KEY = "_key"
@@ -45,11 +46,13 @@ class UploadSummary:
 @dataclass(frozen=True)
 class Shipment:
     """What to bring there: ``payload`` has the schema's fields and PAYLOAD_HASH, a row a key in scope;
-    ``problems`` (key, field, code, message) are rows that no destination could take as they are."""
+    ``problems`` (key, field, code, message) are rows that no destination could take as they are, ``holds``
+    (key, code, message) those that the practice's own choice keeps back."""
 
     schema: ObjectSchema
     payload: pl.DataFrame
     problems: pl.DataFrame
+    holds: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=HOLD_COLUMNS))
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class Loader:
 
         refused = self._refuse_unsendable(shipment, open_rows)
         sendable = open_rows.filter(~pl.col(KEY).is_in(refused))
-        held = self._hold_children(schema, sendable)
+        held = self._hold_back(shipment, sendable)
         to_send = sendable.filter(~pl.col(KEY).is_in(held))
 
         if to_send.height:
@@ -119,9 +122,12 @@ class Loader:
         self.ledger.record(shipment.schema, failures, self.run_id)
         return [failure.key for failure in failures]
 
-    def _hold_children(self, schema: ObjectSchema, rows: pl.DataFrame) -> list[str]:
-        """A record whose parent isn't in the destination would fail there; it waits, with the reason."""
-        holds: dict[str, Hold] = {}
+    def _hold_back(self, shipment: Shipment, rows: pl.DataFrame) -> list[str]:
+        """What the practice keeps back waits, and so does a record whose parent isn't in the destination:
+        it would fail there."""
+        schema = shipment.schema
+        chosen = shipment.holds.join(rows.select(pl.col(KEY).alias("key")), on="key", how="semi")
+        holds = {row["key"]: Hold(**row) for row in chosen.iter_rows(named=True)}
         for reference in schema.references:
             if reference.reference_to is None:
                 continue

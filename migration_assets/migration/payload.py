@@ -14,6 +14,7 @@ import polars as pl
 
 from migration_assets.errors import WarehouseTableMissing
 from migration_assets.mapping.apply import LINEAGE_COLUMNS, apply, source_table
+from migration_assets.mapping.apply import key as record_key
 from migration_assets.mapping.payload_hash import hash_rows
 from migration_assets.mapping.problems import MESSAGES
 from migration_assets.mapping.spec import PRACTICE_TABLE, MappingSet, ObjectSpec
@@ -23,11 +24,13 @@ from migration_assets.migration.staging import VERDICT_COLUMNS, Verdict, read_ve
 from migration_assets.migration.upload_file import (
     BUILD_COLUMNS,
     EXCUSED_COLUMNS,
+    HOLD_COLUMNS,
     SCOPE_COLUMNS,
     SOURCE,
     STAGED_ROW_COLUMNS,
     UPLOAD,
     UPLOADS_COLUMNS,
+    holds_table,
     payload_table,
     problems_table,
 )
@@ -115,7 +118,8 @@ def read_shipment(session: Session, spec: ObjectSpec, plan: Plan) -> Shipment:
     problems = session.read(UPLOAD, problems_table(spec.asset)).with_columns(
         pl.col("code").replace_strict(MESSAGES, default=None).alias("message")
     )
-    return Shipment(plan.schemas[spec.asset], in_scope, problems)
+    holds = session.read(UPLOAD, holds_table(spec.asset))
+    return Shipment(plan.schemas[spec.asset], in_scope, problems, holds)
 
 
 def store_upload(session: Session, summary: UploadSummary, run_id: str) -> None:
@@ -162,6 +166,7 @@ def _write(
         frame = payload.frame.with_columns(hash_rows(payload.frame).alias(PAYLOAD_HASH))
         session.replace_table(UPLOAD, payload_table(spec.asset), frame)
         session.replace_table(UPLOAD, problems_table(spec.asset), payload.problems)
+        session.replace_table(UPLOAD, holds_table(spec.asset), _held_by_choice(spec, practice, staged))
         keys = payload.frame[spec.schema.key_field]
         scope.append(_scope(spec, keys, build_of.scope))
         lineage.append(payload.lineage)
@@ -179,6 +184,21 @@ def _write(
     built = [{**_as_row(build_of), "built_at": datetime.now(UTC)}]
     session.replace_table(UPLOAD, "build", pl.DataFrame(built, schema=BUILD_COLUMNS))
     return PayloadSummary(records, problems)
+
+
+def _held_by_choice(spec: ObjectSpec, practice: Practice, staged: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """HOLD_COLUMNS: exams that lack a tooth, where the practice would rather have none than a part."""
+    if spec.chart is None or practice.policies.on_bad_tooth == "load_flagged":
+        return pl.DataFrame(schema=HOLD_COLUMNS)
+    source = spec.sources[0]
+    incomplete = staged[source.staged].filter("chart_incomplete")
+    return incomplete.select(
+        key=pl.lit(record_key(practice.key, source.key_space, "")) + pl.col("source_id"),
+        code=pl.lit("chart_incomplete"),
+        message=pl.lit(
+            "rows of its chart are rejects, and the practice holds such exams (policies.on_bad_tooth)"
+        ),
+    )
 
 
 def _accountable(spec: ObjectSpec) -> list[str]:

@@ -31,6 +31,9 @@ STAGED_ROW_COLUMNS: dict[str, pl.DataType] = {
     "staged": pl.Int64(),
 }
 
+HOLD_COLUMNS: dict[str, pl.DataType] = {"key": pl.String(), "code": pl.String(), "message": pl.String()}
+"""Records that the practice's own choice keeps back, with a code and a sentence."""
+
 BUILD_COLUMNS: dict[str, pl.DataType] = {
     "plan_hash": pl.String(),
     "scope": pl.String(),
@@ -59,3 +62,7 @@ def payload_table(asset: str) -> str:
 
 def problems_table(asset: str) -> str:
     return f"problems_{asset}"
+
+
+def holds_table(asset: str) -> str:
+    return f"holds_{asset}"

@@ -424,3 +424,20 @@ def test_the_destination_is_let_go_of_whatever_happens(office: Office) -> None:
     with pytest.raises(LedgerMismatch):
         office.migration().upload("account", "run")
     assert office.destination.closed
+
+
+def test_an_exam_that_lacks_a_tooth_is_held_where_the_practice_says_so(office: Office) -> None:
+    file = office.platform.practices / "maple.yaml"
+    file.write_text(file.read_text().replace("{reject_limit", "{on_bad_tooth: hold_exam, reject_limit"))
+    office.teeth.append(tooth(103, 10, "99"))
+    office.stage()
+    office.migration().prepare()
+    office.upload()
+
+    reconciliation = office.reconcile().reconciliation
+
+    assert [(each.key, each.code) for each in reconciliation.held_back] == [
+        ("maple:exam:10", "chart_incomplete")
+    ]
+    exams = by_object(reconciliation)["ClinicalExam__c"].state
+    assert (exams.loaded, exams.held_back, exams.stale, exams.scope_balanced) == (1, 1, 1, True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from migration_assets.destinations.base import FieldSchema, FieldType, LoadResult, ObjectSchema, payload_dtype
+from migration_assets.destinations.base import FieldSchema, LoadResult, ObjectSchema, payload_dtype
 from migration_assets.destinations.salesforce.failures import UNREPRESENTABLE, sentence
 from migration_assets.errors import DestinationError
 

@@ -91,7 +91,7 @@ def _granted(settings: EnvironmentSettings, base: str, response: Response) -> Gr
 
 
 def _assertion(auth: JwtBearer) -> str:
-    import jwt  # noqa: PLC0415
+    import jwt
 
     claims = {
         "iss": resolve(auth.client_id),

@@ -237,7 +237,7 @@ class SalesforceSession:
     def client(self) -> Salesforce:
         """simple-salesforce for REST, describe and SOQL, over the same policy."""
         if self._client is None:
-            from simple_salesforce.api import Salesforce  # noqa: PLC0415
+            from simple_salesforce.api import Salesforce
 
             grant = self.http.grant
             self._client = Salesforce(
