@@ -16,9 +16,13 @@ def _serve(installation: Installation) -> int:
     with installation.running() as running:
         environment = installation.directory / "environment"
         environment.touch(mode=0o600)
-        lines = [f"export {name}={shlex.quote(value)}" for name, value in installation.environment(running).items()]
+        lines = [
+            f"export {name}={shlex.quote(value)}" for name, value in installation.environment(running).items()
+        ]
         environment.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        print(f"SQL Server   127.0.0.1,{running.sql_port}", f"Salesforce   {running.salesforce_url}", sep="\n")
+        print(
+            f"SQL Server   127.0.0.1,{running.sql_port}", f"Salesforce   {running.salesforce_url}", sep="\n"
+        )
         print(f"Variables    source {environment}\nStop with Ctrl-C.", flush=True)
         signal.pause()
     return 0

@@ -50,7 +50,7 @@ def _migrate(
     if not _materialize(environment, key, data / "dagster" / f"demo-{key}.log"):
         return False
     destination, name = _TARGET
-    report = [_BIN / "migration-assets", "report", key, destination, "--environment", name]
+    report: list[str | Path] = [_BIN / "migration-assets", "report", key, destination, "--environment", name]
     clean = _call(report, environment)
     reconciliation = data / "reports" / key / destination / name / "reconciliation.json"
     lines = unexpected(installation.manifest(key), reconciliation)
@@ -61,7 +61,7 @@ def _migrate(
 
 def _materialize(environment: Mapping[str, str], key: str, log: Path) -> bool:
     """Dagster's own command; its log goes to a file, a line a step to the terminal."""
-    command = [_BIN / "dagster", "asset", "materialize", "--select", "*", "--partition", key]
+    command: list[str | Path] = [_BIN / "dagster", "asset", "materialize", "--select", "*", "--partition", key]
     command += ["-m", "migration_assets.definitions"]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8") as file:
@@ -81,7 +81,7 @@ def _materialize(environment: Mapping[str, str], key: str, log: Path) -> bool:
 def _black_box(
     installation: Installation, running: Running, environment: Mapping[str, str], key: str
 ) -> bool:
-    command = [sys.executable, "-m", "migration_assets_tests.blackbox", "--practice", key]
+    command: list[str | Path] = [sys.executable, "-m", "migration_assets_tests.blackbox", "--practice", key]
     command += ["--expect-manifest", installation.manifest(key)]
     given = {
         "BLACKBOX_ODBC_DRIVER": odbc_driver(),

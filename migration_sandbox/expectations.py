@@ -29,7 +29,9 @@ def unexpected(manifest_file: Path, reconciliation_file: Path) -> list[str]:
     kept = {(table, key) for table, key, _, _ in _planted(manifest, "kept")}
     rejected = {(each["table"], each["source_key"]) for each in reconciliation["rejects"]}
     lines += [f"meant to be kept, but rejected: {table} {key}" for table, key in sorted(kept & rejected)]
-    lines += [f"refused by the destination: {each['object']} {each['key']}" for each in reconciliation["failures"]]
+    lines += [
+        f"refused by the destination: {each['object']} {each['key']}" for each in reconciliation["failures"]
+    ]
     return lines
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from migration_assets.destinations.base import Destination, SchemaDeployment
-from migration_assets.errors import StagingRefused
+from migration_assets.errors import DestinationError, StagingRefused
 from migration_assets.migration import gate, payload
 from migration_assets.migration.decisions import Head, RehearsalCompleted
 from migration_assets.migration.ledger import Ledger, Target
@@ -160,5 +160,9 @@ class Migration:
         destination = self.platform.destination(practice, self.target)
         try:
             yield destination
+        except DestinationError as error:
+            # A destination doesn't know whose it is; a reader of several practices' logs has to.
+            error.args = (f"{self.target}: {error}",)
+            raise
         finally:
             destination.close()

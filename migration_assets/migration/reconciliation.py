@@ -27,8 +27,10 @@ class SourceCounts(_Part):
 
 
 class NotInScope(_Part):
+    """A table that no migrated object reads; ``rows`` is null where the login may not count them."""
+
     table: str
-    rows: int
+    rows: int | None
 
 
 class LineageCounts(_Part):

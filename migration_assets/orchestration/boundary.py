@@ -6,6 +6,7 @@ DuckDB, polars, Pandera or ODBC quote values. So nothing passes but our own sent
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,13 +20,15 @@ _PACKAGE = Path(__file__).parent.parent
 
 
 @contextmanager
-def errors_without_values() -> Iterator[None]:
-    """Turns every exception into a Failure that says what and where, and quotes nothing."""
+def errors_without_values(practice: str) -> Iterator[None]:
+    """Turns every exception into a Failure that names the practice, says what and where, and quotes nothing."""
     try:
         yield
     except MigrationError as error:
         failure = Failure(
-            description=str(error), metadata={"code": MetadataValue.text(error.code)}, allow_retries=False
+            description=_naming(practice, error),
+            metadata={"code": MetadataValue.text(error.code)},
+            allow_retries=False,
         )
     except Failure:
         raise
@@ -33,7 +36,10 @@ def errors_without_values() -> Iterator[None]:
         # Not swallowed: it fails the step. Its text may quote a patient's value, so only its type and the
         # lines of ours that it passed through are told.
         failure = Failure(
-            description=f"unexpected {type(error).__name__} at {_places(error)}; this is a fault of the program",
+            description=(
+                f"practice {practice}: unexpected {type(error).__name__} at {_places(error)}; this is a fault of "
+                "the program: report these places, the practice's data can stay where they are"
+            ),
             metadata={"code": MetadataValue.text("unexpected")},
             allow_retries=False,
         )
@@ -43,9 +49,19 @@ def errors_without_values() -> Iterator[None]:
     raise failure from None
 
 
+def _naming(practice: str, error: MigrationError) -> str:
+    """The error's sentence, with the practice in front where it doesn't name it itself."""
+    message = str(error)
+    named = re.search(rf"\b{re.escape(practice)}\b", message)
+    return message if named else f"practice {practice}: {message}"
+
+
 def _places(error: BaseException) -> str:
+    """The last lines of ours that the exception passed through, such as ``objects/patients.py:212``."""
     frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)]
-    return (
-        ", ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in ours[-3:]) or "an unknown place"
-    )
+    ours = [
+        f"{Path(frame.filename).relative_to(_PACKAGE)}:{frame.lineno}"
+        for frame in frames
+        if Path(frame.filename).is_relative_to(_PACKAGE)
+    ]
+    return ", ".join(list(dict.fromkeys(ours))[-3:]) or "an unknown place"

@@ -9,7 +9,6 @@ from dagster import (
     AssetExecutionContext,
     AssetKey,
     AssetsDefinition,
-    Failure,
     MaterializeResult,
     MetadataValue,
     asset,
@@ -79,8 +78,8 @@ class _Factory:
             pool=self._pool,
             description="The destination's custom objects, fields and permissions, deployed as the plan has them.",
         )
-        def schema(context: AssetExecutionContext, platform: PlatformResource) -> MaterializeResult:
-            with errors_without_values():
+        def schema(context: AssetExecutionContext, platform: PlatformResource) -> MaterializeResult[None]:
+            with errors_without_values(context.partition_key):
                 prepared = self._migration(context, platform).prepare()
             deployment = prepared.deployment
             return MaterializeResult(
@@ -104,9 +103,9 @@ class _Factory:
             deps=[self._key("schema"), *(staged_key(name) for name in staged_names(self._mapping))],
             description="Every record as it will be sent, with its lineage; in this environment's own file.",
         )
-        def payload(context: AssetExecutionContext, platform: PlatformResource) -> MaterializeResult:
-            with errors_without_values():
-                summary = self._migration(context, platform).build_payload(context.run_id, "all")
+        def payload(context: AssetExecutionContext, platform: PlatformResource) -> MaterializeResult[None]:
+            with errors_without_values(context.partition_key):
+                summary = self._migration(context, platform).build_payload(context.run.run_id, "all")
             return MaterializeResult(
                 metadata={
                     "dagster/row_count": sum(summary.records.values()),
@@ -141,16 +140,17 @@ class _Factory:
         )
         def upload(
             context: AssetExecutionContext, platform: PlatformResource
-        ) -> Iterator[AssetCheckResult | MaterializeResult]:
+        ) -> Iterator[AssetCheckResult | MaterializeResult[None]]:
             refusal = None
-            with errors_without_values():
+            with errors_without_values(context.partition_key):
                 try:
-                    summary = self._migration(context, platform).upload(spec.asset, context.run_id)
+                    summary = self._migration(context, platform).upload(spec.asset, context.run.run_id)
                 except (GateClosed, StagingRefused) as error:
                     refusal = error
             if refusal is not None:
                 yield AssetCheckResult(check_name=MAY_UPLOAD, passed=False, description=str(refusal))
-                raise Failure(str(refusal), metadata={"code": refusal.code}, allow_retries=False)
+                with errors_without_values(context.partition_key):
+                    raise refusal
             yield MaterializeResult(
                 metadata=_upload_metadata(summary),
                 check_results=[AssetCheckResult(check_name=MAY_UPLOAD, passed=True)],
@@ -175,14 +175,16 @@ class _Factory:
                 for name, description in _RECONCILIATION_CHECKS.items()
             ],
         )
-        def reconciliation(context: AssetExecutionContext, platform: PlatformResource) -> MaterializeResult:
-            with errors_without_values():
+        def reconciliation(
+            context: AssetExecutionContext, platform: PlatformResource
+        ) -> Iterator[MaterializeResult[None]]:
+            with errors_without_values(context.partition_key):
                 migration = self._migration(context, platform)
-                reconciled = migration.reconcile(context.run_id)
+                reconciled = migration.reconcile(context.run.run_id)
                 directory = migration.platform.report_directory(migration.target)
                 path = write_reconciliation(reconciled.reconciliation, directory)
                 head = migration.platform.decisions(migration.practice).verify()
-            return MaterializeResult(
+            yield MaterializeResult(
                 metadata={
                     "report": MetadataValue.path(str(path)),
                     "decisions_log": f"{head.sequence}:{head.link}",
@@ -234,7 +236,7 @@ def _reconciliation_metadata(reconciled: Reconciled) -> dict[str, MetadataValue 
     ]
     return {
         "plan_hash": reconciliation.plan_hash,
-        "balanced": str(reconciliation.balanced),
+        "balanced": MetadataValue.bool(reconciliation.balanced),
         "line_breaks_changed": reconciled.line_breaks,
         "objects": rows_table(rows, _OBJECT_COLUMNS),
     }

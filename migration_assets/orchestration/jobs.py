@@ -8,21 +8,18 @@ from dagster import AssetSelection, define_asset_job
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from migration_assets.orchestration import panda_assets, staged_assets
-from migration_assets.orchestration.partitions import PRACTICES
 
 
 def build_jobs(upload_groups: Sequence[str]) -> list[UnresolvedAssetJobDefinition]:
     extract_and_stage = define_asset_job(
         "extract_and_stage",
         selection=AssetSelection.groups(panda_assets.GROUP, staged_assets.GROUP),
-        partitions_def=PRACTICES,
         description="Read a practice's tables from PANDA and stage every migrated object.",
     )
     uploads = [
         define_asset_job(
             f"upload_{group}",
             selection=AssetSelection.groups(group),
-            partitions_def=PRACTICES,
             description=f"Bring {group} to the state of the staged tables, and reconcile it.",
         )
         for group in upload_groups

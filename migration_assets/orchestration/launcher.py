@@ -11,6 +11,7 @@ import time
 
 import psutil
 from dagster import DagsterEventType, DagsterRun
+from dagster._core.events import EngineEventData
 from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
 from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
 
@@ -28,10 +29,8 @@ class SupervisedRunLauncher(DefaultRunLauncher):
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
         for record in self._instance.all_logs(run.run_id, of_type=DagsterEventType.ENGINE_EVENT):
-            event = record.dagster_event
-            pid = (
-                event.event_specific_data.metadata.get("pid") if event and event.event_specific_data else None
-            )
+            data = record.dagster_event.event_specific_data if record.dagster_event else None
+            pid = data.metadata.get("pid") if isinstance(data, EngineEventData) else None
             if pid is None:
                 continue
             if _is_alive(int(str(pid.value)), record.timestamp):

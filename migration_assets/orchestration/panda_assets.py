@@ -13,7 +13,7 @@ from dagster import (
 
 from migration_assets.migration.staging import source_tables
 from migration_assets.orchestration.boundary import errors_without_values
-from migration_assets.orchestration.common import OWNERS, counts_table, snake_case
+from migration_assets.orchestration.common import OWNERS, rows_table, snake_case
 from migration_assets.orchestration.partitions import PRACTICES
 from migration_assets.orchestration.resources import PlatformResource
 
@@ -49,8 +49,8 @@ def build_panda_assets() -> AssetsDefinition:
     )
     def extract_panda(
         context: AssetExecutionContext, platform: PlatformResource
-    ) -> Iterator[MaterializeResult]:
-        with errors_without_values():
+    ) -> Iterator[MaterializeResult[None]]:
+        with errors_without_values(context.partition_key):
             from migration_assets.panda.connection import Source
             from migration_assets.panda.extract import extract
             from migration_assets.panda.preflight import preflight
@@ -71,8 +71,12 @@ def build_panda_assets() -> AssetsDefinition:
                     "isolation": extraction.isolation,
                     "rowversion_watermark": extraction.min_active_rowversion,
                     "undeclared_columns": undeclared.get(table.logical, 0),
-                    "not_in_scope": counts_table(
-                        {each.table: each.rows for each in extraction.not_in_scope}, "table"
+                    "not_in_scope": rows_table(
+                        [
+                            {"table": each.table, "rows": "not readable" if each.rows is None else each.rows}
+                            for each in extraction.not_in_scope
+                        ],
+                        {"table": "string", "rows": "int"},
                     ),
                 },
             )

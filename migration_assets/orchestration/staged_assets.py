@@ -70,8 +70,8 @@ def _staged_asset(staged_object: StagedObject) -> AssetsDefinition:
     )
     def staged_asset(
         context: AssetExecutionContext, platform: PlatformResource
-    ) -> Iterator[MaterializeResult]:
-        with errors_without_values():
+    ) -> Iterator[MaterializeResult[None]]:
+        with errors_without_values(context.partition_key):
             installation = platform.platform()
             practice = installation.practice(context.partition_key)
             outcome = stage(
@@ -85,7 +85,7 @@ def _staged_asset(staged_object: StagedObject) -> AssetsDefinition:
     return staged_asset
 
 
-def _result(outcome: StagingOutcome) -> MaterializeResult:
+def _result(outcome: StagingOutcome) -> MaterializeResult[None]:
     verdict = outcome.verdict
     return MaterializeResult(
         metadata={

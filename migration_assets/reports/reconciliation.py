@@ -77,9 +77,7 @@ def _records(objects: list[ObjectReconciliation]) -> Table:
         state = each.state
         counts = (state.in_scope, state.loaded, state.failed, state.held_back, state.in_destination)
         balanced = state.scope_balanced and state.destination_balanced
-        table.add_row(
-            each.object, *(f"{count:,}" for count in (*counts, each.this_run.sent)), _yes(balanced)
-        )
+        table.add_row(each.object, *(f"{count:,}" for count in (*counts, each.this_run.sent)), _yes(balanced))
     return table
 
 

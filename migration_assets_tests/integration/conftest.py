@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from migration_assets_tests.integration.installation import Installation, Org, small_practice
+from migration_assets_tests.integration.installation import Installation, Org, generated
 from migration_sandbox.salesforce.control import Control
 from migration_sandbox.salesforce.launch import SalesforceSandbox
 
@@ -27,7 +27,7 @@ def template(
     with pytest.MonkeyPatch.context() as patch:
         for name, value in made.environment.items():
             patch.setenv(name, value)
-        made.put_rows(small_practice(24))
+        made.put_rows(generated(24).tables)
         made.migration().prepare()
         made.build()
         yield made

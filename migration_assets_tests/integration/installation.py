@@ -28,7 +28,7 @@ from migration_assets.objects.registry import STAGED_OBJECTS
 from migration_assets_tests.integration import worker
 from migration_assets_tests.integration.worker import Ended, Errand, Worker
 from migration_assets_tests.sandbox.salesforce_fixtures import Opened, sign_in
-from migration_sandbox.practice.generator import generate
+from migration_sandbox.practice.generator import Practice, generate
 from migration_sandbox.salesforce.launch import SalesforceSandbox
 
 PRACTICE = "maple"
@@ -65,6 +65,8 @@ destinations:
           poll_first: 0.02
           poll_longest: 0.1
           max_job_rows: 50
+          lock_attempts: 2
+          lock_wait: 0.01
           orphan_grace: ORPHAN_GRACE
 """
 
@@ -213,6 +215,9 @@ class Org:
             for name in OBJECTS.values()
         }
 
+    def key_of(self, sobject: str, record_id: str) -> str:
+        return str(getattr(self.session.client, sobject).get(record_id)["PANDA_Key__c"])
+
     def jobs(self) -> dict[str, str]:
         """Id and state of every ingest job."""
         told = self.session.bulk.request("GET", "/jobs/ingest?jobType=V2Ingest").json()
@@ -236,9 +241,9 @@ class Org:
         )
 
 
-def small_practice(patients: int = 60, seed: int = 7) -> dict[str, pl.DataFrame]:
-    """Tables of a practice without planted defects."""
-    return generate(seed, patients, planted=0).tables
+def generated(patients: int) -> Practice:
+    """A practice without planted defects; always the same one of that size."""
+    return generate(7, patients, planted=0)
 
 
 def assert_all_arrived(installation: Installation, org: Org) -> Reconciled:

@@ -147,7 +147,6 @@ def platform_over(data: Path, die_at: DieAt | None = None) -> Platform:
 
 def _work(errand: Errand, told: Connection) -> None:
     os.environ.update(errand.environment)
-    import faulthandler; faulthandler.dump_traceback_later(25, exit=True)
     if errand.prepare is not None:
         errand.prepare()
     if errand.results_at_once is not None:

@@ -158,7 +158,7 @@ def test_people_have_the_habits_of_real_registers(clean: Practice) -> None:
         validate_email(address, check_deliverability=False)
 
 
-def test_notes_hold_line_breaks_and_length(clean: Practice) -> None:
+def test_notes_hold_line_breaks_and_length() -> None:
     notes = generate(3, 400, planted=0).tables["ClinicalExam"]["Notes"]
     assert notes.str.contains("\r\n").sum() > 100
     assert notes.null_count() > 100

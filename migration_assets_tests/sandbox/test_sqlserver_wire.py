@@ -15,7 +15,7 @@ import psutil
 import pyarrow as pa
 import pyodbc
 import pytest
-from arrow_odbc import read_arrow_batches_from_odbc  # type: ignore[import-untyped]
+from arrow_odbc import read_arrow_batches_from_odbc
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

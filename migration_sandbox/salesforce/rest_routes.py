@@ -201,9 +201,7 @@ def _page_rows(call: Call) -> int:
     return most
 
 
-def _page(  # noqa: PLR0917 - one page is described by all of these
-    call: Call, result: Result, key: str | None, start: int, rows: int, kind: str
-) -> dict[str, Any]:
+def _page(call: Call, result: Result, key: str | None, start: int, rows: int, kind: str) -> dict[str, Any]:
     total = result.frame.height
     records = json_records(result, call.version, start, rows)
     done = start + rows >= total

@@ -197,7 +197,7 @@ def owner_field() -> Field:
     )
 
 
-def custom_object(  # noqa: PLR0917 - what an object is
+def custom_object(
     name: str, label: str, label_plural: str, key_prefix: str, name_field: Field, owned: bool
 ) -> SObject:
     """A custom object with its system fields and no field of its own but its name."""

@@ -53,7 +53,7 @@ def _lookup(name: str, label: str, *targets: str, relationship: str, **more: Unp
     )
 
 
-def _make(  # noqa: PLR0917 - what an object is
+def _make(
     name: str, label: str, plural: str, prefix: str, fields: list[Field], writable: bool = True
 ) -> SObject:
     made = SObject(name, label, plural, prefix, createable=writable, deletable=writable)

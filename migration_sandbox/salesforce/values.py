@@ -39,9 +39,7 @@ def _refuse(column: Column, bad: pl.Series, error: RowError) -> None:
         column.errors.setdefault(row, error)
 
 
-def _refuse_each(  # noqa: PLR0917 - an error's parts
-    column: Column, bad: pl.Series, given: pl.Series, code: str, name: str, text: str
-) -> None:
+def _refuse_each(column: Column, bad: pl.Series, given: pl.Series, code: str, name: str, text: str) -> None:
     """Refuse rows with a message that quotes what was given, as the platform does."""
     for row in np.flatnonzero(bad.fill_null(False).to_numpy()).tolist():
         column.errors.setdefault(row, RowError(code, f"{text}{given[row]}", (name,)))
@@ -120,7 +118,7 @@ def _scaled(column: Column, item: Field, number: pl.Series, settings: Settings) 
     """Decimals beyond the field's scale: rounded half away from zero, or refused (a setting)."""
     factor = 10.0**item.scale
     scaled = number * factor
-    # polars divides by multiplying with the reciprocal: only rounding gives the double nearest to the decimal.
+    # polars divides by multiplying with the reciprocal: only rounding gives the double nearest to it.
     rounded = ((scaled.abs() + 0.5 + 1e-9).floor() * scaled.sign() / factor).round(item.scale)
     exact = (scaled - scaled.round()).abs() < 1e-7 * (scaled.abs() + 1)
     if settings.numbers_with_excess_decimals == "refuse":

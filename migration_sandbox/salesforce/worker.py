@@ -130,7 +130,8 @@ class Worker:
         cut = layout(content, job.line_ending, DELIMITERS[job.delimiter], self.org.settings.bulk_batch_rows)
         statements: list[Statement] = [
             (
-                "INSERT OR IGNORE INTO batches (job, number, start, stop, rows, first_row) VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO batches (job, number, start, stop, rows, first_row)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
                 (job.id, number, part.start, part.stop, part.rows, part.first_row),
             )
             for number, part in enumerate(cut.slices)
@@ -181,7 +182,7 @@ class Worker:
     def _targets(self, job: Job, sobject: SObject) -> list[Target]:
         return self._resolve(job.header, sobject)
 
-    def _batch(  # noqa: PLR0917 - what a batch is
+    def _batch(
         self, job_id: str, sobject: SObject, targets: list[Target], number: int, chunk: bytes, started: float
     ) -> None:
         job = self.jobs.get(job_id)

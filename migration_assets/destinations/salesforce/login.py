@@ -15,12 +15,13 @@ from requests import Response
 from migration_assets.destinations.salesforce.failures import request_error
 from migration_assets.destinations.salesforce.settings import (
     AccessToken,
+    Auth,
     ClientCredentials,
     EnvironmentSettings,
     JwtBearer,
 )
 from migration_assets.errors import ConfigurationError, DestinationError, DestinationLoginFailed
-from migration_assets.practice import resolve
+from migration_assets.practice import EnvReference, resolve
 
 TOKEN_PATH = "/services/oauth2/token"
 _ASSERTION_SECONDS = 180
@@ -78,7 +79,9 @@ def _granted(settings: EnvironmentSettings, base: str, response: Response) -> Gr
     if response.status_code in (400, 401, 403):
         code, _ = request_error(body)
         remedy = _REMEDIES.get(code, "check the connected app, its policies and the variables of the login")
-        raise DestinationLoginFailed(f"Salesforce refused the {settings.auth.flow} login ({code}): {remedy}")
+        raise DestinationLoginFailed(
+            f"Salesforce refused the {settings.auth.flow} login ({code}): {remedy} ({_variables(settings.auth)})"
+        )
     if response.status_code != 200 or not isinstance(body, dict) or not body.get("access_token"):
         raise DestinationError(
             f"Salesforce's token endpoint answered {response.status_code} without a token; "
@@ -88,6 +91,11 @@ def _granted(settings: EnvironmentSettings, base: str, response: Response) -> Gr
     # The identity URL ends with the user's id; asking for it otherwise needs a scope that the app may lack.
     user_id = str(body.get("id") or "").rpartition("/")[2] or None
     return Grant(str(body["access_token"]), instance if instance.startswith("https://") else base, user_id)
+
+
+def _variables(auth: Auth) -> str:
+    """Names of the environment variables that the login is made of."""
+    return ", ".join(value.env for _, value in auth if isinstance(value, EnvReference))
 
 
 def _assertion(auth: JwtBearer) -> str:

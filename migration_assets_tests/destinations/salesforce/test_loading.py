@@ -93,9 +93,7 @@ def test_sending_again_updates_and_null_empties(org: SalesforceDestination, jour
     emptied = exams({"PANDA_Key__c": "maple:exam:1", "Bleeding__c": False})
     sent = collected(org.send(emptied, journal))
     assert [(each.outcome, each.created) for each in sent.values()] == [("loaded", False)]
-    assert_frame_equal(
-        read(org, EXAM, "maple:").select(EXAM.field_names), emptied.rows, check_dtypes=False
-    )
+    assert_frame_equal(read(org, EXAM, "maple:").select(EXAM.field_names), emptied.rows, check_dtypes=False)
 
 
 @pytest.mark.usefixtures("patients")

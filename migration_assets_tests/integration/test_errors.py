@@ -1,0 +1,171 @@
+"""What a person is told when something outside fails: what is wrong, where, and what to do next.
+
+Whole sentences are compared, so no secret and no patient's value can be in them. After the cause is gone the
+next run ends the upload.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import socket
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from migration_assets.errors import DestinationWithoutRoom
+from migration_assets_tests.integration.installation import (
+    OBJECTS,
+    REHEARSAL,
+    Installation,
+    Org,
+    assert_all_arrived,
+    generated,
+)
+from migration_sandbox.salesforce.control import Control
+from migration_sandbox.salesforce.launch import SalesforceSandbox
+
+_WHERE = "maple: salesforce/rehearsal: "
+
+
+@pytest.mark.parametrize("asset", OBJECTS)
+def test_a_wrong_client_secret(asset: str, installation: Installation, control: Control, org: Org) -> None:
+    ended = installation.run(f"upload {asset}", environment={"TEST_SF_CLIENT_SECRET": "not-the-secret"})
+
+    assert (ended.error, ended.message) == (
+        "DestinationLoginFailed",
+        f"{_WHERE}Salesforce refused the client_credentials login (invalid_client): the connected app doesn't "
+        "know this client id or secret; check both variables (TEST_SF_CLIENT_ID, TEST_SF_CLIENT_SECRET)",
+    )
+    assert org.keys() == {name: [] for name in OBJECTS.values()}
+
+
+def test_an_org_that_cant_be_reached(installation: Installation) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        ended = installation.run(environment={"TEST_SF_URL": f"https://127.0.0.1:{taken.getsockname()[1]}"})
+
+    assert (ended.error, ended.message) == (
+        "DestinationUnreachable",
+        f"{_WHERE}Salesforce can't be reached (ConnectionError); check instance_url, the network and "
+        "status.salesforce.com, then run again",
+    )
+
+
+def test_a_certificate_that_nobody_vouches_for(installation: Installation) -> None:
+    import certifi
+
+    ended = installation.run(environment={"TEST_SF_CA": certifi.where()})
+
+    assert (ended.error, ended.message) == (
+        "DestinationUnreachable",
+        f"{_WHERE}Salesforce's certificate can't be verified; set ca_bundle to the authority's file, or check "
+        "instance_url and the proxy",
+    )
+
+
+@pytest.fixture(scope="module")
+def unprepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """A practice and an org that know nothing of each other yet."""
+    directory = tmp_path_factory.mktemp("unprepared")
+    with SalesforceSandbox(directory / "org", sandbox_org=True) as running:
+        made = Installation.create(directory / "data", running)
+        made.put_rows(generated(24).tables)
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in made.environment.items():
+                patch.setenv(name, value)
+            yield made
+
+
+def test_an_org_whose_edition_has_no_room_for_the_chart(unprepared: Installation) -> None:
+    unprepared.org.control.settings(edition="professional")
+
+    with pytest.raises(DestinationWithoutRoom) as refused:
+        unprepared.migration().prepare()
+
+    unprepared.org.control.settings(edition="enterprise")
+    assert str(refused.value) == (
+        f"{_WHERE}ClinicalExam__c: the chart's measures pocket_depth, recession need 384 custom fields, but the "
+        "organisation has room for 64 (limit 100 an object, 0 used, 25 left free); take measures out of the "
+        "mapping, erase deleted fields, lower fields_left_free or use an edition with a higher limit"
+    )
+
+
+def test_an_org_whose_contact_is_full(unprepared: Installation) -> None:
+    unprepared.org.control.fill_custom_fields("Contact", 500)
+
+    with pytest.raises(DestinationWithoutRoom) as refused:
+        unprepared.migration().prepare()
+
+    assert re.fullmatch(
+        _WHERE + r"Contact .*500.*; .*(erase|edition|limit).*", str(refused.value), re.DOTALL
+    ), str(refused.value)
+
+
+def test_a_token_that_expires_on_the_way_is_renewed_and_nobody_notices(
+    installation: Installation, control: Control, org: Org
+) -> None:
+    upload = control.hold("PUT", "/batches", 3)
+    worker = installation.start()
+    upload.wait()
+    control.expire_tokens()
+    upload.release()
+
+    ended = worker.wait()
+
+    assert ended.error is None, ended.message
+    assert [entry.status for entry in control.requests() if entry.status == 401]
+    assert_all_arrived(installation, Org.of(installation.org))
+
+
+def _files_no_longer_than(size: int) -> None:
+    """What a full disk is to a process: a write beyond fails, also root's."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def test_a_disk_that_is_full_under_the_warehouse(
+    installation: Installation, control: Control, org: Org
+) -> None:
+    path: Path = installation.platform.upload_warehouse(REHEARSAL).path
+
+    ended = installation.run("payload", prepare=partial(_files_no_longer_than, path.stat().st_size + 4096))
+
+    assert ended.error == "DiskFull", ended
+    assert re.fullmatch(
+        re.escape(str(path)) + r": no room to write, \d+ MB are free there; make room and materialise again "
+        r"\(the former tables are as they were\)",
+        ended.message,
+    ), ended.message
+    installation.run("payload")
+    installation.run()
+    assert_all_arrived(installation, org)
+
+
+def test_a_disk_that_is_full_under_the_ledger(installation: Installation, control: Control, org: Org) -> None:
+    installation.run("upload account")
+
+    ended = installation.run(prepare=partial(_files_no_longer_than, 30_000))
+
+    assert (ended.error, ended.message) == (
+        "LedgerError",
+        "ledger of maple: salesforce/rehearsal: the database refused (OperationalError); check that its disk has "
+        "room and that it can be written",
+    )
+    assert org.keys()["ClinicalExam__c"] == []
+    installation.run(run_id="with room")
+    assert_all_arrived(installation, org)
+
+
+def test_a_ledger_in_a_folder_that_cant_be_written(installation: Installation, control: Control) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root writes everywhere")
+    (installation.data / "ledger").chmod(0o500)
+
+    ended = installation.run()
+
+    (installation.data / "ledger").chmod(0o700)
+    assert ended.error == "LedgerError"
+    assert control.requests() == []

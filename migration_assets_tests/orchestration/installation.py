@@ -1,0 +1,222 @@
+"""An installation as a data engineer has it, in a temporary folder: practice files, a Dagster instance out of
+our own dagster.yaml, and both outside systems as running sandboxes. Runs happen in this process."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from dagster import AssetCheckEvaluation, AssetKey, DagsterInstance, Definitions, ExecuteInProcessResult, TableMetadataValue
+
+from migration_assets.definitions import build_defs
+from migration_assets.migration.platform import Platform
+from migration_assets.orchestration.resources import PlatformResource, WarehouseResource
+from migration_sandbox.practice.generator import Practice, write_database
+from migration_sandbox.salesforce.launch import SalesforceSandbox
+from migration_sandbox.sqlserver.launch import SandboxServer, start
+
+ROOT = Path(__file__).parents[2]
+WAY = ("panda", "staged", "salesforce_rehearsal")
+_SOURCE_TABLES = ("panda/patient", "panda/periodontal_charting", "panda/clinical_exam")
+
+
+@dataclass(frozen=True)
+class Outside:
+    """The two systems that a practice's data move between, and what must never be written anywhere."""
+
+    sql: SandboxServer
+    org: SalesforceSandbox
+    secrets: Mapping[str, str]
+    sql_log: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables that the practice files refer to."""
+        return {
+            **self.secrets,
+            "TEST_SALESFORCE_URL": self.org.url,
+            "TEST_SALESFORCE_CA": str(self.org.ca_path),
+        }
+
+    def add_practice(self, practice: Practice, database: str) -> None:
+        write_database(practice, self.sql.directory / f"{database}.duckdb")
+
+
+@contextmanager
+def outside(directory: Path) -> Iterator[Outside]:
+    """Both sandboxes, started and ended."""
+    words = {
+        name: f"{name.lower()}-{secrets.token_hex(12)}"
+        for name in ("TEST_KEY", "TEST_SQL_PASSWORD", "TEST_OWNER_PASSWORD", "TEST_CLIENT_ID", "TEST_CLIENT_SECRET")
+    }
+    folder = directory / "sqlserver"
+    folder.mkdir()
+    log = directory / "sqlserver.log"
+    with _output_into(log):
+        server = start(
+            folder, owner_password=words["TEST_OWNER_PASSWORD"], reader_password=words["TEST_SQL_PASSWORD"]
+        )
+    org = SalesforceSandbox(
+        directory / "org",
+        sandbox_org=True,
+        client_id=words["TEST_CLIENT_ID"],
+        client_secret=words["TEST_CLIENT_SECRET"],
+    )
+    with server, org:
+        yield Outside(server, org, words, log)
+
+
+@contextmanager
+def _output_into(path: Path) -> Iterator[None]:
+    """What a process started inside writes goes to a file."""
+    kept = {number: os.dup(number) for number in (1, 2)}
+    with path.open("ab") as file:
+        for number in kept:
+            os.dup2(file.fileno(), number)
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+            for number, former in kept.items():
+                os.dup2(former, number)
+                os.close(former)
+
+
+@dataclass
+class Office:
+    """One practice's installation: its file, its data, and a Dagster instance that materialises its assets."""
+
+    outside: Outside
+    data: Path
+    instance: DagsterInstance
+    practice: str
+    defs: Definitions = field(init=False)
+
+    def __post_init__(self) -> None:
+        warehouse = WarehouseResource(lock_timeout_seconds=5.0)
+        self._resource = PlatformResource(data=str(self.data), practices=None, warehouse=warehouse)
+        self.defs = build_defs({"warehouse": warehouse, "platform": self._resource})
+        self.instance.add_dynamic_partitions("practice", [self.practice])
+
+    @property
+    def platform(self) -> Platform:
+        return self._resource.platform()
+
+    def write_file(self, database: str, **changes: Any) -> Path:
+        """The practice's file; ``source__port=1`` changes a nested setting."""
+        document = practice_document(self.outside, self.practice, database)
+        for name, value in changes.items():
+            *parents, last = name.split("__")
+            part: Any = document
+            for parent in parents:
+                part = part.setdefault(parent, {})
+            part[last] = value
+        path = self.data / "practices" / f"{self.practice}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(yaml.safe_dump(document), encoding="utf-8")
+        return path
+
+    def materialize(self, *assets: str) -> ExecuteInProcessResult:
+        """A run of these assets (default: every asset) for the practice; a failure is in its events."""
+        job = self.defs.resolve_implicit_global_asset_job_def()
+        return job.execute_in_process(
+            partition_key=self.practice,
+            instance=self.instance,
+            asset_selection=[AssetKey(name.split("/")) for name in assets] or None,
+            raise_on_error=False,
+        )
+
+    def extract(self) -> ExecuteInProcessResult:
+        return self.materialize(*_SOURCE_TABLES)
+
+    def places_of_leaks(self, words: Sequence[str]) -> list[str]:
+        """Files of logs, events and servers, and names of files, that hold one of these words."""
+        wanted = [word.encode() for word in words]
+        searched = [
+            *(self.data / "dagster").rglob("*"),
+            self.outside.org.log_path,
+            self.outside.sql_log,
+        ]
+        files = [path for path in searched if path.is_file()]
+        assert sum(path.suffix == ".db" for path in files) >= 2, "the event log isn't where it is looked for"
+        holding = [str(path) for path in files if any(word in path.read_bytes() for word in wanted)]
+        names = [path.name for path in self.data.rglob("*") if any(word in path.name for word in words)]
+        return holding + names
+
+
+def practice_document(around: Outside, practice: str, database: str) -> dict[str, Any]:
+    rehearsal = {
+        "instance_url": {"env": "TEST_SALESFORCE_URL"},
+        "ca_bundle": {"env": "TEST_SALESFORCE_CA"},
+        "auth": {
+            "flow": "client_credentials",
+            "client_id": {"env": "TEST_CLIENT_ID"},
+            "client_secret": {"env": "TEST_CLIENT_SECRET"},
+        },
+        "retry_wait": 0.01,
+        "bulk": {"poll_first": 0.05, "lock_wait": 0.01, "lock_attempts": 2},
+    }
+    return {
+        "practice": practice,
+        "name": "Maple Periodontics",
+        "time_zone": "America/New_York",
+        "encryption_key": {"env": "TEST_KEY"},
+        "policies": {"reject_limit": 0.5},
+        "source": {
+            "server": "127.0.0.1",
+            "port": around.sql.port,
+            "database": database,
+            "username": "panda_reader",
+            "password": {"env": "TEST_SQL_PASSWORD"},
+            "trust_server_certificate": True,
+            "login_timeout_seconds": 5,
+        },
+        "destinations": {"salesforce": {"environments": {"rehearsal": rehearsal}}},
+    }
+
+
+@contextmanager
+def own_instance(data: Path) -> Iterator[DagsterInstance]:
+    """An instance of our dagster.yaml whose storage stands in ``data``; the variables must name it."""
+    (data / "dagster").mkdir(parents=True, exist_ok=True)
+    with DagsterInstance.from_config(str(ROOT)) as instance:
+        assert instance.storage_directory().startswith(str(data))
+        yield instance
+
+
+def failure_messages(result: ExecuteInProcessResult) -> dict[str, str]:
+    """What the UI shows for each failed step."""
+    found = {}
+    for event in result.all_events:
+        if event.is_step_failure:
+            data = event.step_failure_data.user_failure_data
+            found[str(event.step_key)] = str(data.description if data else event.step_failure_data.error)
+    return found
+
+
+def verdicts(result: ExecuteInProcessResult) -> dict[str, bool]:
+    """``group/asset check`` -> passed, for every check that was evaluated."""
+    return {f"{each.asset_key.to_user_string()} {each.check_name}": each.passed for each in evaluations(result)}
+
+
+def evaluations(result: ExecuteInProcessResult) -> list[AssetCheckEvaluation]:
+    return list(result.get_asset_check_evaluations())
+
+
+def metadata(result: ExecuteInProcessResult, asset: str) -> dict[str, Any]:
+    """The last materialisation's metadata as plain values."""
+    key = AssetKey(asset.split("/"))
+    found = [
+        event.step_materialization_data.materialization
+        for event in result.all_events
+        if event.is_step_materialization and event.asset_key == key
+    ]
+    shown = found[-1].metadata.items()
+    return {name: value if isinstance(value, TableMetadataValue) else value.value for name, value in shown}

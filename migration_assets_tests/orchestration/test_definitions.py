@@ -1,0 +1,107 @@
+"""What Dagster loads: the graph that a data engineer sees, and what loading it needs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from dagster import AssetKey, AssetSpec
+
+from migration_assets.definitions import defs
+from migration_assets.orchestration.partitions import PRACTICES
+from migration_assets_tests.orchestration.conftest import Migrated
+from migration_assets_tests.orchestration.installation import evaluations
+
+GRAPH = {
+    "panda/patient": set(),
+    "panda/clinical_exam": set(),
+    "panda/periodontal_charting": set(),
+    "staged/patients": {"panda/patient"},
+    "staged/charting": {"panda/periodontal_charting", "panda/clinical_exam"},
+    "staged/clinical_exams": {"panda/clinical_exam", "panda/patient", "staged/charting"},
+    "salesforce_rehearsal/schema": set(),
+    "salesforce_rehearsal/payload": {
+        "salesforce_rehearsal/schema", "staged/patients", "staged/charting", "staged/clinical_exams"
+    },
+    "salesforce_rehearsal/account": {"salesforce_rehearsal/payload"},
+    "salesforce_rehearsal/contact": {"salesforce_rehearsal/payload", "salesforce_rehearsal/account"},
+    "salesforce_rehearsal/clinical_exam": {"salesforce_rehearsal/payload", "salesforce_rehearsal/contact"},
+    "salesforce_rehearsal/reconciliation": {
+        f"salesforce_rehearsal/{name}" for name in ("account", "contact", "clinical_exam")
+    },
+}  # fmt: skip
+SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
+
+
+def _names(keys: set[AssetKey]) -> set[str]:
+    return {key.to_user_string() for key in keys}
+
+
+def test_the_graph_is_the_way_of_the_data() -> None:
+    assert {name: _names({dep.asset_key for dep in spec.deps}) for name, spec in SPECS.items()} == GRAPH
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+def test_every_asset_tells_what_it_is_whose_it_is_and_belongs_to_a_practice(spec: AssetSpec) -> None:
+    assert spec.group_name == spec.key.path[0]
+    assert spec.description
+    assert spec.description.endswith(".")
+    assert list(spec.owners) == ["team:data-engineering"]
+    assert spec.kinds
+    assert spec.partitions_def == PRACTICES
+
+
+def test_a_backfill_is_a_run_for_each_practice() -> None:
+    assert {each.backfill_policy for each in defs.resolve_asset_graph().assets_defs} == {None}
+
+
+def test_every_check_is_partitioned_by_practice_and_says_what_it_checks() -> None:
+    graph = defs.resolve_asset_graph()
+    specs = [graph.get_check_spec(key) for key in graph.asset_check_keys]
+    assert {spec.partitions_def for spec in specs} == {PRACTICES}
+    assert all(spec.description for spec in specs)
+    assert {spec.name for spec in specs if spec.blocking} == {"rows_accounted_for", "reject_share"}
+
+
+def test_the_jobs_extract_and_upload_apart() -> None:
+    jobs = {job.name: job for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}
+    assert {name: {key.path[0] for key in job.asset_layer.selected_asset_keys} for name, job in jobs.items()} == {
+        "extract_and_stage": {"panda", "staged"},
+        "upload_salesforce_rehearsal": {"salesforce_rehearsal"},
+    }
+    assert {job.partitions_def for job in jobs.values()} == {PRACTICES}
+
+
+def test_a_check_knows_the_practice_that_it_was_evaluated_for(migrated: Migrated) -> None:
+    """Partitioned checks are a preview of dagster; this holds what the platform relies on."""
+    assert {each.partition for each in evaluations(migrated.first)} == {"maple"}
+
+
+_LOADED = """
+    import builtins, sys
+    real = builtins.__import__
+    def guarded(name, *rest, **more):
+        if name.split(".")[0] in {"pyodbc", "arrow_odbc", "mssql_python_odbc"}:
+            raise ImportError("libodbc.so.2: cannot open shared object file")
+        return real(name, *rest, **more)
+    builtins.__import__ = guarded
+    from migration_assets.definitions import defs
+    from dagster import Definitions
+    Definitions.validate_loadable(defs)
+    print(*sorted({"simple_salesforce", "pandera", "pyodbc", "arrow_odbc"} & sys.modules.keys()))
+"""
+
+
+def test_definitions_load_on_a_machine_without_odbc_and_without_heavy_imports() -> None:
+    loaded = subprocess.run(
+        [sys.executable, "-W", "error::dagster_shared.utils.warnings.PreviewWarning", "-c", textwrap.dedent(_LOADED)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert loaded.returncode == 0, loaded.stderr[-2000:]
+    assert "simple_salesforce" not in loaded.stdout
+    assert "odbc" not in loaded.stdout

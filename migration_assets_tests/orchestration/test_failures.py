@@ -1,0 +1,178 @@
+"""What goes wrong, as the person at the UI sees it: a sentence with what, where and what next, and in no log
+anything of a patient's."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyodbc
+import pytest
+from dagster import ExecuteInProcessResult
+
+from migration_assets.objects import patients
+from migration_assets_tests.orchestration.conftest import DATABASE
+from migration_assets_tests.orchestration.installation import (
+    Office,
+    Outside,
+    failure_messages,
+    metadata,
+    verdicts,
+)
+from migration_sandbox.practice.generator import Practice
+from migration_sandbox.practice.schema import ddl
+from migration_sandbox.salesforce.launch import SalesforceSandbox
+from migration_sandbox.sqlserver.database import Database
+from migration_sandbox.sqlserver.permissions import OWNER
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaks(office: Office, words: list[str]) -> Iterator[None]:
+    """After every one of these failures."""
+    yield
+    assert office.places_of_leaks(words) == []
+
+
+def _extraction_fails(office: Office) -> str:
+    return failure_messages(office.extract())["extract_panda"]
+
+
+def test_a_wrong_password_is_told_with_the_setting_to_check(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_SQL_PASSWORD", "wrong-one")
+    message = _extraction_fails(office)
+    assert "refused the login" in message
+    assert "'source.username'" in message
+    assert "wrong-one" not in message
+
+
+def test_a_missing_table_is_named_with_the_profile_s_key(office: Office) -> None:
+    _database_with(office.outside, "panda_without_table", ddl().replace("dbo.ClinicalExam", "dbo.Visit"))
+    office.write_file("panda_without_table")
+    message = _extraction_fails(office)
+    assert "ClinicalExam" in message
+    assert "profile" in message
+
+
+def test_a_missing_column_is_named_with_the_profile_s_key(office: Office) -> None:
+    schema = ddl().replace("  BridgeID ", "  BridgeKey ")
+    assert schema != ddl()
+    _database_with(office.outside, "panda_without_column", schema)
+    office.write_file("panda_without_column")
+    message = _extraction_fails(office)
+    assert "BridgeID" in message
+    assert "Patient" in message
+
+
+def _database_with(around: Outside, name: str, schema: str) -> None:
+    path = around.sql.directory / f"{name}.duckdb"
+    if not path.exists():
+        Database.create(path, schema).close()
+
+
+def test_an_unreachable_server_is_told_with_what_to_check(office: Office) -> None:
+    office.write_file(DATABASE, source__port=9, source__login_timeout_seconds=1)
+    message = _extraction_fails(office)
+    assert "no server answered" in message
+    assert "VPN" in message
+
+
+def test_an_org_without_room_is_told_before_anything_is_deployed(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SalesforceSandbox(tmp_path / "small" / "org", edition="professional", sandbox_org=True) as small:
+        monkeypatch.setenv("TEST_SALESFORCE_URL", small.url)
+        monkeypatch.setenv("TEST_SALESFORCE_CA", str(small.ca_path))
+        monkeypatch.setenv("TEST_CLIENT_ID", small.client_id)
+        monkeypatch.setenv("TEST_CLIENT_SECRET", small.client_secret)
+        message = failure_messages(office.materialize("salesforce_rehearsal/schema"))["salesforce_rehearsal__schema"]
+    assert "ClinicalExam__c" in message
+    assert "limit 100 an object" in message
+    assert "use an edition with a higher limit" in message
+
+
+def test_a_bad_practice_file_is_told_with_file_and_line(office: Office) -> None:
+    path = office.write_file(DATABASE, time_zone="Mars/Olympus")
+    line = next(
+        number for number, text in enumerate(path.read_text().splitlines(), start=1) if "Mars" in text
+    )
+    message = _extraction_fails(office)
+    assert f"{path.name}, line {line}, key 'time_zone'" in message
+
+
+def test_a_full_disk_is_told_with_the_place_to_make_room(office: Office) -> None:
+    with _files_of_at_most(220_000):
+        message = _extraction_fails(office)
+    assert "no room to write" in message
+    assert "panda.duckdb" in message
+
+
+@contextmanager
+def _files_of_at_most(size: int) -> Iterator[None]:
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, former[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, former)
+
+
+def test_an_exception_nobody_expected_shows_its_place_and_none_of_its_text(
+    office: Office, monkeypatch: pytest.MonkeyPatch, practice: Practice
+) -> None:
+    token = practice.manifest.canaries[0].token
+
+    def explode(email: str) -> bool:
+        try:
+            raise KeyError(f"{token} {email}")
+        except KeyError as error:
+            raise ValueError(f"bad patient {token}") from error
+
+    monkeypatch.setattr(patients, "_is_valid", explode)
+    assert office.extract().success
+    message = failure_messages(office.materialize("staged/patients"))["staged__patients"]
+    assert "unexpected" in message
+    assert "objects/patients.py:" in message
+    assert "fault of the program" in message
+
+
+def _canary(practice: Practice) -> int:
+    """The last canary patient, who is staged (the first is rejected)."""
+    return int([each for each in practice.manifest.canaries if each.table == "Patient"][-1].source_key)
+
+
+def test_records_damaged_or_refused_fail_the_checks_that_are_about_them(
+    office: Office, practice: Practice
+) -> None:
+    name = f"panda_{office.practice}"
+    office.outside.add_practice(practice, name)
+    office.write_file(name)
+    assert office.materialize().success
+    patient = _canary(practice)
+    record = {"key_field": "PANDA_Key__c", "key": f"{office.practice}:patient:{patient}"}
+
+    office.outside.org.control.corrupt("change_character", "Contact", field="FirstName", **record)
+    damaged = office.materialize("salesforce_rehearsal/reconciliation")
+    assert _failed(damaged) == {"transport", "meaning"}
+
+    office.outside.org.control.corrupt("double", "Contact", **record)
+    _change(office, name, f"UPDATE dbo.Patient SET City = N'Elsewhere' WHERE PatientID = {patient}")
+    refused = office.materialize()
+    assert metadata(refused, "salesforce_rehearsal/contact")["failed"] == 1
+    assert "failures" in _failed(refused)
+
+
+def _failed(result: ExecuteInProcessResult) -> set[str]:
+    return {name.rpartition(" ")[2] for name, passed in verdicts(result).items() if not passed}
+
+
+def _change(office: Office, database: str, statement: str) -> None:
+    """Changes the source as the practice's own software would."""
+    password = office.outside.secrets["TEST_OWNER_PASSWORD"]
+    text = office.outside.sql.connection_string(database, OWNER, password, trust="yes")
+    connection = pyodbc.connect(text, autocommit=True)
+    connection.execute(statement)
+    connection.close()

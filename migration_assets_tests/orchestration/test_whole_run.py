@@ -1,0 +1,117 @@
+"""All of a practice's assets in one run, as "Materialize all" starts it."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+from dagster import AssetKey, ExecuteInProcessResult
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+
+from migration_assets_tests.orchestration.conftest import Migrated
+from migration_assets_tests.orchestration.installation import (
+    Office,
+    evaluations,
+    failure_messages,
+    metadata,
+    verdicts,
+)
+from migration_sandbox.practice.generator import Practice
+
+UPLOADS = ("account", "contact", "clinical_exam")
+
+
+def _upload_counts(result: ExecuteInProcessResult) -> dict[str, dict[str, int]]:
+    return {name: metadata(result, f"salesforce_rehearsal/{name}") for name in UPLOADS}
+
+
+def test_every_asset_of_a_practice_materialises_in_one_run(migrated: Migrated) -> None:
+    assert failure_messages(migrated.first) == {}
+    assert migrated.first.success
+    keys = migrated.office.defs.resolve_asset_graph().get_all_asset_keys()
+    materialised = migrated.office.instance.get_latest_materialization_events(keys)
+    assert {key for key, entry in materialised.items() if entry} == keys
+
+
+def test_every_check_passes_and_is_stored_for_its_partition(migrated: Migrated) -> None:
+    assert set(verdicts(migrated.first).values()) == {True}
+    keys = migrated.office.defs.resolve_asset_graph().asset_check_keys
+    assert len(evaluations(migrated.first)) == len(keys) > 0
+    for key in keys:
+        latest, *_ = migrated.office.instance.event_log_storage.get_asset_check_execution_history(
+            key, limit=1, partition_filter=None
+        )
+        assert (latest.status, latest.partition) == (AssetCheckExecutionRecordStatus.SUCCEEDED, "maple")
+
+
+def test_the_first_run_creates_every_record_and_the_second_sends_none(migrated: Migrated) -> None:
+    for first in _upload_counts(migrated.first).values():
+        assert first["created"] == first["sent"] > 0
+    for second in _upload_counts(migrated.second).values():
+        assert (second["sent"], second["created"], second["updated"]) == (0, 0, 0)
+        assert second["unchanged"] + second["held_back"] == second["dagster/row_count"] > 0
+
+
+def test_rows_are_counted_at_every_stage(migrated: Migrated, practice: Practice) -> None:
+    extracted = metadata(migrated.first, "panda/patient")["dagster/row_count"]
+    staged = metadata(migrated.first, "staged/patients")
+    assert extracted == practice.manifest.counts["Patient"] == staged["extracted"]
+    assert staged["dagster/row_count"] + staged["rejected"] == extracted
+    assert metadata(migrated.first, "salesforce_rehearsal/contact")["dagster/row_count"] == staged["dagster/row_count"]
+
+
+def test_reconciliation_names_its_report_and_shows_a_line_for_each_object(migrated: Migrated) -> None:
+    shown = metadata(migrated.second, "salesforce_rehearsal/reconciliation")
+    assert Path(shown["report"]).is_file()
+    assert [row.data["object"] for row in shown["objects"].records] == ["Account", "Contact", "ClinicalExam__c"]
+    assert shown["balanced"] is True
+
+
+@pytest.mark.parametrize("run", ["first", "second"])
+def test_nothing_of_a_patient_and_no_secret_stands_in_any_log(
+    migrated: Migrated, run: str, words: list[str]
+) -> None:
+    result: ExecuteInProcessResult = getattr(migrated, run)
+    assert migrated.office.places_of_leaks([migrated.office.practice]), "the search finds nothing at all"
+    assert migrated.office.places_of_leaks(words) == []
+    said = repr([event for event in result.all_events]) + repr(result.dagster_run.tags)
+    assert [word for word in words if word in said] == []
+
+
+def test_files_with_values_are_readable_by_their_owner_only(migrated: Migrated) -> None:
+    folders = ("warehouse", "ledger", "reports")
+    files = [
+        path for folder in folders for path in (migrated.office.data / folder).rglob("*") if path.is_file()
+    ]
+    assert {path.suffix for path in files} >= {".duckdb", ".sqlite", ".json"}
+    assert {path.name: oct(stat.S_IMODE(path.stat().st_mode)) for path in files} == {
+        path.name: "0o600" for path in files
+    }
+
+
+def test_a_rehearsal_leaves_no_live_asset_green(migrated: Migrated) -> None:
+    assert migrated.office.instance.get_latest_materialization_event(AssetKey(["salesforce", "contact"])) is None
+
+
+def test_a_failed_verdict_stops_everything_after_it(office: Office) -> None:
+    office.write_file("panda_maple", policies__reject_limit=0)
+    result = office.materialize()
+    assert not result.success
+    assert verdicts(result)["staged/patients reject_share"] is False
+    assert verdicts(result)["staged/patients rows_accounted_for"] is True
+    started = {event.step_key for event in result.all_events if event.is_step_start}
+    assert "salesforce_rehearsal__payload" not in started
+    assert "salesforce_rehearsal__contact" not in started
+
+
+def test_an_upload_alone_makes_no_request_when_the_staged_batch_has_not_passed(office: Office) -> None:
+    office.write_file("panda_maple", policies__reject_limit=0)
+    assert office.materialize("salesforce_rehearsal/schema").success
+    assert office.extract().success
+    assert not office.materialize("staged/patients", "staged/charting", "staged/clinical_exams").success
+    office.outside.org.control.forget_requests()
+    result = office.materialize("salesforce_rehearsal/contact")
+    assert verdicts(result) == {"salesforce_rehearsal/contact may_upload": False}
+    assert "more than the practice's reject_limit of 0.00%" in failure_messages(result)["salesforce_rehearsal__contact"]
+    assert office.outside.org.control.requests() == []
