@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from migration_assets.errors import MigrationError
+from migration_assets.errors import ConfigurationError, MigrationError
+from migration_assets.migration.gate import LIVE, REHEARSAL
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.platform import Platform, default_platform
 
@@ -18,7 +21,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-console = Console()
+# Tables are made for a person: a pipe or a log has no width of its own, and rich's 80 columns cut them.
+console = Console(width=None if sys.stdout.isatty() else 160)
 
 PracticeArgument = Annotated[str, typer.Argument(help="The practice's key: its file's name without .yaml.")]
 DestinationArgument = Annotated[str, typer.Argument(help="salesforce")]
@@ -31,10 +35,12 @@ def practices() -> None:
     scan = default_platform().registry.scan()
     table = Table("practice", "name", "time zone", "destinations")
     for practice in scan.practices.values():
-        table.add_row(practice.key, practice.name, practice.time_zone.key, ", ".join(practice.destinations))
+        table.add_row(
+            practice.key, escape(practice.name), practice.time_zone.key, ", ".join(practice.destinations)
+        )
     console.print(table)
     for problem in scan.problems.values():
-        console.print(problem, style="red")
+        console.print(problem, style="red", markup=False, soft_wrap=True)
     if scan.problems:
         raise typer.Exit(1)
 
@@ -70,9 +76,10 @@ def report(
     from migration_assets.reports.reconciliation import read_reconciliation, render
 
     platform = _platform_with(practice)
-    reconciliation = read_reconciliation(
-        platform.report_directory(Target(practice, destination, environment))
-    )
+    _require_known("destination", destination, platform.destinations)
+    _require_known("environment", environment, (REHEARSAL, LIVE))
+    target = Target(practice, destination, environment)
+    reconciliation = read_reconciliation(platform.report_directory(target))
     console.print(render(reconciliation))
     if not reconciliation.clean:
         raise typer.Exit(1)
@@ -93,12 +100,18 @@ def _platform_with(practice: str) -> Platform:
     return platform
 
 
+def _require_known(what: str, given: str, known: Iterable[str]) -> None:
+    """Before it becomes part of a path."""
+    if given not in known:
+        raise ConfigurationError(f"there is no such {what}; known: {', '.join(known)}")
+
+
 def main() -> None:
     """Runs a command; an error of ours is one sentence, not a traceback."""
     try:
         app()
     except MigrationError as error:
-        Console(stderr=True).print(f"{error}", style="red", markup=False, highlight=False)
+        Console(stderr=True).print(f"{error}", style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)
 
 

@@ -21,7 +21,7 @@ _PACKAGE = Path(__file__).parent.parent
 
 @contextmanager
 def errors_without_values(practice: str) -> Iterator[None]:
-    """Turns every exception into a Failure that names the practice, says what and where, and quotes nothing."""
+    """Turns every exception into a Failure that names the practice and the place, and quotes nothing."""
     try:
         yield
     except MigrationError as error:
@@ -37,8 +37,8 @@ def errors_without_values(practice: str) -> Iterator[None]:
         # lines of ours that it passed through are told.
         failure = Failure(
             description=(
-                f"practice {practice}: unexpected {type(error).__name__} at {_places(error)}; this is a fault of "
-                "the program: report these places, the practice's data can stay where they are"
+                f"practice {practice}: unexpected {type(error).__name__} at {_places(error)}; "
+                "this is a fault of the program: report these places"
             ),
             metadata={"code": MetadataValue.text("unexpected")},
             allow_retries=False,

@@ -1,5 +1,5 @@
-"""Groups of one destination's environment (``salesforce_rehearsal``): schema, payload, a record's upload each,
-reconciliation. One factory for every destination and environment, driven by the mapping."""
+"""Groups of one destination's environment (``salesforce_rehearsal``): schema, payload, an upload for each
+object, reconciliation. One factory for every destination and environment, driven by the mapping."""
 
 from collections.abc import Iterator
 
@@ -32,7 +32,7 @@ MAY_UPLOAD = "may_upload"
 _RECONCILIATION_CHECKS = {
     "sources_accounted_for": "Per source table: extracted = staged + rejected.",
     "lineage_total": "Every staged row is in a payload or excused by a stated reason.",
-    "records_accounted_for": "In scope = loaded + failed + held back; loaded + stale + retained = found there.",
+    "records_accounted_for": "In scope = loaded + failed + held back; loaded + stale + retained = found.",
     "transport": "What was sent equals what the destination returns, field by field.",
     "meaning": "What the destination returns equals the practice's raw rows, field by field.",
     "failures": "The destination refused no record.",
@@ -76,7 +76,7 @@ class _Factory:
             owners=OWNERS,
             partitions_def=PRACTICES,
             pool=self._pool,
-            description="The destination's custom objects, fields and permissions, deployed as the plan has them.",
+            description="Custom objects, fields and permissions of the destination, as the plan has them.",
         )
         def schema(context: AssetExecutionContext, platform: PlatformResource) -> MaterializeResult[None]:
             with errors_without_values(context.partition_key):
@@ -128,7 +128,7 @@ class _Factory:
             partitions_def=PRACTICES,
             pool=self._pool,
             deps=[self._key("payload"), *parents],
-            description=f"{spec.name} records brought to the payload's state; only what is new or changed is sent.",
+            description=f"{spec.name} records as the payload has them; only what is new or changed is sent.",
             check_specs=[
                 AssetCheckSpec(
                     MAY_UPLOAD,
@@ -169,7 +169,7 @@ class _Factory:
             partitions_def=PRACTICES,
             pool=self._pool,
             deps=[self._key(spec.asset) for spec in self._mapping],
-            description="The destination read back and compared twice: with what was sent, and with PANDA's raw rows.",
+            description="The destination read back and compared with what was sent and with PANDA's rows.",
             check_specs=[
                 AssetCheckSpec(name, asset=key, partitions_def=PRACTICES, description=description)
                 for name, description in _RECONCILIATION_CHECKS.items()

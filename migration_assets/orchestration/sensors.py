@@ -22,6 +22,10 @@ def build_practice_sensor() -> SensorDefinition:
     )
     def practices(context: SensorEvaluationContext, platform: PlatformResource) -> SensorResult:
         installation = platform.platform()
+        folder = installation.registry.directory
+        if not folder.is_dir():
+            # Not the same as an empty one: a disk that isn't mounted must not take the practices away.
+            return SensorResult(skip_reason=f"{folder} isn't there, so nothing was changed; make or mount it")
         scan = installation.registry.scan()
         present = set(PRACTICES.get_partition_keys(dynamic_partitions_store=context.instance))
         named = {name.rpartition(".")[0] for name in scan.problems}

@@ -48,8 +48,8 @@ def _staged_asset(staged_object: StagedObject) -> AssetsDefinition:
             *(staged_key(name) for name in staged_object.uses),
         ],
         description=(
-            f"Rows of {staged_object.source_table} that passed the schema {staged_object.model.__name__}; "
-            "the others stand in staged.rejects with a code and a sentence."
+            f"Rows of PANDA's table {staged_object.source_table} that passed their schema; the others stand "
+            "in staged.rejects, each with a code and a sentence."
         ),
         check_specs=[
             AssetCheckSpec(

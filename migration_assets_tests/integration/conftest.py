@@ -19,10 +19,8 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SalesforceSand
 
 
 @pytest.fixture(scope="session")
-def template(
-    tmp_path_factory: pytest.TempPathFactory, sandbox: SalesforceSandbox
-) -> Iterator[Installation]:
-    """24 patients with about 120 exams: schema deployed, payload built, nothing sent. Tests work on copies."""
+def template(tmp_path_factory: pytest.TempPathFactory, sandbox: SalesforceSandbox) -> Iterator[Installation]:
+    """24 patients with 123 exams: schema deployed, payload built, nothing sent. Tests work on copies."""
     made = Installation.create(tmp_path_factory.mktemp("template") / "data", sandbox)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in made.environment.items():
@@ -35,6 +33,8 @@ def template(
 
 @pytest.fixture
 def installation(template: Installation, control: Control, tmp_path: Path) -> Installation:
+    """A copy of the template beside an empty org that has been asked nothing yet."""
+    control.forget_requests()
     return template.copy(tmp_path / "data")
 
 
@@ -48,5 +48,5 @@ def control(sandbox: SalesforceSandbox) -> Iterator[Control]:
 
 
 @pytest.fixture
-def org(sandbox: SalesforceSandbox, control: Control) -> Org:
+def org(sandbox: SalesforceSandbox) -> Org:
     return Org.of(sandbox)

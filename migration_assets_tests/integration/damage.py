@@ -1,4 +1,4 @@
-"""A practice's database on the sandbox SQL server beside its records in the org, and who doesn't trust either.
+"""A practice's database on the sandbox SQL server beside its records in the org, and a checker of both.
 
 The black-box checker runs as its user would run it: a command in a process of its own.
 """
@@ -49,7 +49,13 @@ class BlackBox:
     def check(self) -> Checked:
         command = [sys.executable, "-m", "migration_assets_tests.blackbox", "--practice", PRACTICE]
         done = subprocess.run(
-            command, env=self._environment(), cwd=_ROOT, capture_output=True, text=True, timeout=120, check=False
+            command,
+            env=self._environment(),
+            cwd=_ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
         return Checked(done.returncode, tuple(line.strip() for line in done.stdout.splitlines()))
 

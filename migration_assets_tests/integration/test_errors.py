@@ -6,11 +6,11 @@ next run ends the upload.
 
 from __future__ import annotations
 
-import os
 import re
 import resource
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +23,6 @@ from migration_assets_tests.integration.installation import (
     Installation,
     Org,
     assert_all_arrived,
-    generated,
 )
 from migration_sandbox.salesforce.control import Control
 from migration_sandbox.salesforce.launch import SalesforceSandbox
@@ -31,14 +30,14 @@ from migration_sandbox.salesforce.launch import SalesforceSandbox
 _WHERE = "maple: salesforce/rehearsal: "
 
 
-@pytest.mark.parametrize("asset", OBJECTS)
-def test_a_wrong_client_secret(asset: str, installation: Installation, control: Control, org: Org) -> None:
-    ended = installation.run(f"upload {asset}", environment={"TEST_SF_CLIENT_SECRET": "not-the-secret"})
+def test_a_wrong_client_secret(installation: Installation, org: Org) -> None:
+    ended = installation.run(environment={"TEST_SF_CLIENT_SECRET": "not-the-secret"})
 
     assert (ended.error, ended.message) == (
         "DestinationLoginFailed",
-        f"{_WHERE}Salesforce refused the client_credentials login (invalid_client): the connected app doesn't "
-        "know this client id or secret; check both variables (TEST_SF_CLIENT_ID, TEST_SF_CLIENT_SECRET)",
+        f"{_WHERE}Salesforce refused the client_credentials login (invalid_client): the connected app "
+        "doesn't know this client id or secret; check both variables "
+        "(TEST_SF_CLIENT_ID, TEST_SF_CLIENT_SECRET)",
     )
     assert org.keys() == {name: [] for name in OBJECTS.values()}
 
@@ -62,51 +61,53 @@ def test_a_certificate_that_nobody_vouches_for(installation: Installation) -> No
 
     assert (ended.error, ended.message) == (
         "DestinationUnreachable",
-        f"{_WHERE}Salesforce's certificate can't be verified; set ca_bundle to the authority's file, or check "
-        "instance_url and the proxy",
+        f"{_WHERE}Salesforce's certificate can't be verified; set ca_bundle to the authority's file, or "
+        "check instance_url and the proxy",
     )
 
 
-@pytest.fixture(scope="module")
-def unprepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+@contextmanager
+def _unprepared(directory: Path, edition: str, patch: pytest.MonkeyPatch) -> Iterator[Installation]:
     """A practice and an org that know nothing of each other yet."""
-    directory = tmp_path_factory.mktemp("unprepared")
-    with SalesforceSandbox(directory / "org", sandbox_org=True) as running:
+    with SalesforceSandbox(directory / "org", edition=edition, sandbox_org=True) as running:
         made = Installation.create(directory / "data", running)
-        made.put_rows(generated(24).tables)
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in made.environment.items():
-                patch.setenv(name, value)
-            yield made
+        for name, value in made.environment.items():
+            patch.setenv(name, value)
+        yield made
 
 
-def test_an_org_whose_edition_has_no_room_for_the_chart(unprepared: Installation) -> None:
-    unprepared.org.control.settings(edition="professional")
-
-    with pytest.raises(DestinationWithoutRoom) as refused:
+def test_an_org_whose_edition_has_no_room_for_the_chart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        _unprepared(tmp_path, "professional", monkeypatch) as unprepared,
+        pytest.raises(DestinationWithoutRoom) as refused,
+    ):
         unprepared.migration().prepare()
 
-    unprepared.org.control.settings(edition="enterprise")
     assert str(refused.value) == (
-        f"{_WHERE}ClinicalExam__c: the chart's measures pocket_depth, recession need 384 custom fields, but the "
-        "organisation has room for 64 (limit 100 an object, 0 used, 25 left free); take measures out of the "
-        "mapping, erase deleted fields, lower fields_left_free or use an edition with a higher limit"
+        f"{_WHERE}ClinicalExam__c: the chart's measures pocket_depth, recession need 384 custom fields, but "
+        "the organisation has room for 63 (limit 100 an object, 0 used, 25 left free); take measures out of "
+        "the mapping, erase deleted fields, lower fields_left_free or use an edition with a higher limit"
     )
 
 
-def test_an_org_whose_contact_is_full(unprepared: Installation) -> None:
-    unprepared.org.control.fill_custom_fields("Contact", 500)
+def test_an_org_whose_contact_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with _unprepared(tmp_path, "enterprise", monkeypatch) as unprepared:
+        unprepared.org.control.fill_custom_fields("Contact", 500)
 
-    with pytest.raises(DestinationWithoutRoom) as refused:
-        unprepared.migration().prepare()
+        with pytest.raises(DestinationWithoutRoom) as refused:
+            unprepared.migration().prepare()
 
-    assert re.fullmatch(
-        _WHERE + r"Contact .*500.*; .*(erase|edition|limit).*", str(refused.value), re.DOTALL
-    ), str(refused.value)
+    assert str(refused.value) == (
+        f"{_WHERE}the planned fields don't fit and nothing was deployed; map fewer measures, delete unused "
+        "fields there (and erase them), lower fields_left_free, or use a larger edition:\n"
+        "  Contact: 7 new custom fields, room for 0 (limit 500, 500 there, 25 left free)"
+    )
 
 
 def test_a_token_that_expires_on_the_way_is_renewed_and_nobody_notices(
-    installation: Installation, control: Control, org: Org
+    installation: Installation, control: Control
 ) -> None:
     upload = control.hold("PUT", "/batches", 3)
     worker = installation.start()
@@ -126,12 +127,10 @@ def _files_no_longer_than(size: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
-def test_a_disk_that_is_full_under_the_warehouse(
-    installation: Installation, control: Control, org: Org
-) -> None:
+def test_a_disk_that_is_full_under_the_warehouse(installation: Installation, org: Org) -> None:
     path: Path = installation.platform.upload_warehouse(REHEARSAL).path
 
-    ended = installation.run("payload", prepare=partial(_files_no_longer_than, path.stat().st_size + 4096))
+    ended = installation.run("payload", prepare=partial(_files_no_longer_than, 100_000))
 
     assert ended.error == "DiskFull", ended
     assert re.fullmatch(
@@ -144,28 +143,16 @@ def test_a_disk_that_is_full_under_the_warehouse(
     assert_all_arrived(installation, org)
 
 
-def test_a_disk_that_is_full_under_the_ledger(installation: Installation, control: Control, org: Org) -> None:
+def test_a_disk_that_is_full_under_the_ledger(installation: Installation, org: Org) -> None:
     installation.run("upload account")
 
-    ended = installation.run(prepare=partial(_files_no_longer_than, 30_000))
+    ended = installation.run(prepare=partial(_files_no_longer_than, 60_000))
 
     assert (ended.error, ended.message) == (
         "LedgerError",
-        "ledger of maple: salesforce/rehearsal: the database refused (OperationalError); check that its disk has "
-        "room and that it can be written",
+        "ledger of maple: salesforce/rehearsal: the database refused (OperationalError); check that its disk "
+        "has room and that it can be written",
     )
     assert org.keys()["ClinicalExam__c"] == []
     installation.run(run_id="with room")
     assert_all_arrived(installation, org)
-
-
-def test_a_ledger_in_a_folder_that_cant_be_written(installation: Installation, control: Control) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("root writes everywhere")
-    (installation.data / "ledger").chmod(0o500)
-
-    ended = installation.run()
-
-    (installation.data / "ledger").chmod(0o700)
-    assert ended.error == "LedgerError"
-    assert control.requests() == []

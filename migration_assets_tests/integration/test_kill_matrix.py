@@ -1,7 +1,8 @@
-"""A worker killed with SIGKILL at each boundary of an upload: the next run ends it, losing and doubling nothing.
+"""A worker killed with SIGKILL at each boundary of an upload: the next run loses and doubles nothing.
 
-A boundary is a request that the org holds, or a statement before which the ledger kills its own process. The
-first job is the account's, the second the contacts', and three carry exams: most die within the second of those.
+A boundary is a request that the org holds, or a statement before which the ledger kills its own process.
+The first job is the account's, the second the contacts', and three carry exams: most workers die within the
+second of those.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Boundary:
-    """``open_batches``: what the ledger doesn't know the end of; ``job``: how the job that was under way ends."""
+    """``open_batches``: how many the worker leaves behind; ``job``: how the job that was under way ends."""
 
     name: str
     at: Held | DieAt
@@ -45,27 +46,53 @@ class Boundary:
 
 BOUNDARIES = (
     Boundary("before the intent", Held("POST", _READ, nth=3), 0, None),
-    Boundary("inside the intent's write", DieAt("INTO record_events.*'intended'", _LOADED_BEFORE + 20), 0, None),
+    Boundary(
+        "inside the intent's write", DieAt("INTO record_events.*'intended'", _LOADED_BEFORE + 20), 0, None
+    ),
     Boundary("intent without a job", Held("POST", _CREATE), 1, None),
     Boundary("job created, its id unsaved", Held("POST", _CREATE, "after"), 1, "Aborted"),
-    Boundary("id received, not yet written", DieAt("INTO batch_events.*'job_created'", _SECOND_EXAM_JOB), 1, "Aborted"),
+    Boundary(
+        "id received, not yet written",
+        DieAt("INTO batch_events.*'job_created'", _SECOND_EXAM_JOB),
+        1,
+        "Aborted",
+    ),
     Boundary("id saved, nothing uploaded", Held("PUT", _UPLOAD), 1, "Aborted"),
     Boundary("in the middle of the upload", Held("PUT", _UPLOAD, "upload", 20_000), 1, "Aborted"),
     Boundary("content uploaded, answer lost", Held("PUT", _UPLOAD, "after"), 1, "Aborted"),
     Boundary("content uploaded, not closed", Held("PATCH", _CLOSE), 1, "Aborted"),
     Boundary("closed, the answer lost", Held("PATCH", _CLOSE, "after"), 1, "JobComplete"),
-    Boundary("job complete, its end unwritten", DieAt("INTO batch_events.*'job_ended'", _SECOND_EXAM_JOB), 1, "JobComplete"),
+    Boundary(
+        "job complete, its end unwritten",
+        DieAt("INTO batch_events.*'job_ended'", _SECOND_EXAM_JOB),
+        1,
+        "JobComplete",
+    ),
     Boundary("before the results", Held("GET", _RESULTS), 1, "JobComplete"),
     Boundary("in the middle of the results", Held("GET", _RESULTS, "download", 10_000), 1, "JobComplete"),
     Boundary(
-        "inside the results' write", DieAt("INTO record_events.*'loaded'", _LOADED_BEFORE + 25), 1, "JobComplete"
+        "inside the results' write",
+        DieAt("INTO record_events.*'loaded'", _LOADED_BEFORE + 25),
+        1,
+        "JobComplete",
     ),
     Boundary(
-        "between two writes of results", DieAt("INTO record_events.*'loaded'", _LOADED_BEFORE + 21), 1, "JobComplete"
+        "between two writes of results",
+        DieAt("INTO record_events.*'loaded'", _LOADED_BEFORE + 21),
+        1,
+        "JobComplete",
     ),
-    Boundary("before the batch is settled", DieAt("INTO batch_events.*'settled'", _SECOND_EXAM_JOB), 1, "JobComplete"),
     Boundary(
-        "in the middle of reading what is there", Held("GET", "/jobs/query/[^/]+/results", "after", nth=3), 0, None
+        "before the batch is settled",
+        DieAt("INTO batch_events.*'settled'", _SECOND_EXAM_JOB),
+        1,
+        "JobComplete",
+    ),
+    Boundary(
+        "in the middle of reading what is there",
+        Held("GET", "/jobs/query/[^/]+/results", "after", nth=3),
+        0,
+        None,
     ),
 )
 

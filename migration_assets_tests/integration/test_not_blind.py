@@ -63,7 +63,9 @@ def damage(
         return org.key_of(sobject, done["id"])
 
     keys = {
-        "character": corrupt("change_character", "Contact", key_field=_KEY, key=patients[0], field="LastName"),
+        "character": corrupt(
+            "change_character", "Contact", key_field=_KEY, key=patients[0], field="LastName"
+        ),
         "number": corrupt("change_character", _EXAM, field="PocketDepth_B_UL14__c", seed=1),
         "line break": corrupt("lose_line_break", _EXAM, field="Exam_Notes__c", seed=2),
         "swapped": corrupt(

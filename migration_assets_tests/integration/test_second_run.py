@@ -1,4 +1,4 @@
-"""What a second upload sends: nothing where nothing changed, else what changed; and what it can't send waits."""
+"""What a second upload sends: what has changed and nothing else; and what can't be sent waits."""
 
 from __future__ import annotations
 
@@ -31,9 +31,7 @@ def _of(reconciliation: Reconciliation, name: str) -> ObjectReconciliation:
     return next(each for each in reconciliation.objects if each.object == name)
 
 
-def test_a_changed_patient_is_the_only_record_that_is_sent(
-    installation: Installation, control: Control, org: Org
-) -> None:
+def test_a_changed_patient_is_the_only_record_that_is_sent(installation: Installation, org: Org) -> None:
     installation.run()
     installation.change("Patient", pl.col("PatientID") == _patient(installation), PreferredName="Robin")
     installation.build()
@@ -52,7 +50,7 @@ def test_a_changed_patient_is_the_only_record_that_is_sent(
 
 
 def test_a_record_that_fits_no_field_fails_and_its_exams_wait_until_the_source_is_corrected(
-    installation: Installation, control: Control, org: Org
+    installation: Installation, org: Org
 ) -> None:
     patient = _patient(installation)
     exams = _exams_of(installation, patient)
@@ -95,18 +93,14 @@ def test_a_row_that_the_org_refuses_is_listed_and_goes_through_on_the_next_run(
     assert len(refused) == 3
     assert {each.code for each in reconciled.failures} == {"UNABLE_TO_LOCK_ROW"}
     waiting = {each.message.split()[2] for each in reconciled.held_back}
-    assert waiting == {
-        key for key in refused if _exams_of(installation, int(key.rpartition(":")[2]))
-    }
+    assert waiting == {key for key in refused if _exams_of(installation, int(key.rpartition(":")[2]))}
     assert reconciled.balanced
 
     installation.run(run_id="retried")
     assert_all_arrived(installation, org)
 
 
-def test_stale_and_retained_records_are_counted_where_they_stand(
-    installation: Installation, control: Control, org: Org
-) -> None:
+def test_stale_and_retained_records_are_counted_where_they_stand(installation: Installation) -> None:
     installation.run()
     stale = _patient(installation)
     patients, exams = installation.raw("Patient"), installation.raw("ClinicalExam")

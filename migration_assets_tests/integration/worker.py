@@ -1,4 +1,4 @@
-"""The uploading worker: a process of its own that does an errand over the wire and can be killed at any point.
+"""The uploading worker: a process of its own that does an errand over the wire and may die at any point.
 
 Workers are forked from a server process that has imported everything, so a start costs milliseconds. Only
 what a worker does stands here; which moment it dies at is the tests' business.
@@ -34,7 +34,7 @@ _FORKS.set_forkserver_preload([__name__])
 
 @dataclass(frozen=True)
 class DieAt:
-    """The nth statement that the ledger's database is asked to execute and that matches: SIGKILL before it."""
+    """SIGKILL before the nth matching statement that the ledger's database is to execute."""
 
     statement: str
     nth: int = 1

@@ -1,4 +1,4 @@
-"""Both sandboxes once a session, one migrated practice that tests look at, new installations for the others."""
+"""Both sandboxes once a session, a migrated practice to look at, and installations to run in."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def words(around: Outside, practice: Practice) -> list[str]:
     return [*practice.manifest.tokens(), *around.secrets.values()]
 
 
-def _use_folder(patch: pytest.MonkeyPatch, data: Path) -> None:
+def use_folder(patch: pytest.MonkeyPatch, data: Path) -> None:
     patch.setenv("MIGRATION_DATA", str(data))
     patch.delenv("MIGRATION_PRACTICES", raising=False)
     patch.setenv("MIGRATION_DAGSTER_STORAGE", str(data / "dagster"))
@@ -64,7 +64,7 @@ def _use_folder(patch: pytest.MonkeyPatch, data: Path) -> None:
 
 @pytest.fixture
 def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DagsterInstance]:
-    _use_folder(monkeypatch, tmp_path)
+    use_folder(monkeypatch, tmp_path)
     with own_instance(tmp_path) as made:
         yield made
 
@@ -89,7 +89,7 @@ def migrated(around: Outside, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """A practice whose every asset was materialised in one run, and then again."""
     data = tmp_path_factory.mktemp("migrated")
     with pytest.MonkeyPatch.context() as patch:
-        _use_folder(patch, data)
+        use_folder(patch, data)
         with own_instance(data) as instance:
             office = Office(around, data, instance, "maple")
             office.write_file(DATABASE)

@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from dagster import AssetCheckEvaluation, AssetKey, DagsterInstance, Definitions, ExecuteInProcessResult, TableMetadataValue
+from dagster import (
+    AssetCheckEvaluation,
+    AssetKey,
+    DagsterInstance,
+    Definitions,
+    ExecuteInProcessResult,
+    TableMetadataValue,
+)
 
 from migration_assets.definitions import build_defs
 from migration_assets.migration.platform import Platform
@@ -23,8 +30,7 @@ from migration_sandbox.salesforce.launch import SalesforceSandbox
 from migration_sandbox.sqlserver.launch import SandboxServer, start
 
 ROOT = Path(__file__).parents[2]
-WAY = ("panda", "staged", "salesforce_rehearsal")
-_SOURCE_TABLES = ("panda/patient", "panda/periodontal_charting", "panda/clinical_exam")
+SOURCE_TABLES = ("panda/patient", "panda/periodontal_charting", "panda/clinical_exam")
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,13 @@ def outside(directory: Path) -> Iterator[Outside]:
     """Both sandboxes, started and ended."""
     words = {
         name: f"{name.lower()}-{secrets.token_hex(12)}"
-        for name in ("TEST_KEY", "TEST_SQL_PASSWORD", "TEST_OWNER_PASSWORD", "TEST_CLIENT_ID", "TEST_CLIENT_SECRET")
+        for name in (
+            "TEST_KEY",
+            "TEST_SQL_PASSWORD",
+            "TEST_OWNER_PASSWORD",
+            "TEST_CLIENT_ID",
+            "TEST_CLIENT_SECRET",
+        )
     }
     folder = directory / "sqlserver"
     folder.mkdir()
@@ -91,7 +103,7 @@ def _output_into(path: Path) -> Iterator[None]:
 
 @dataclass
 class Office:
-    """One practice's installation: its file, its data, and a Dagster instance that materialises its assets."""
+    """One practice's installation: its file, its data, and a Dagster instance for its runs."""
 
     outside: Outside
     data: Path
@@ -134,7 +146,7 @@ class Office:
         )
 
     def extract(self) -> ExecuteInProcessResult:
-        return self.materialize(*_SOURCE_TABLES)
+        return self.materialize(*SOURCE_TABLES)
 
     def places_of_leaks(self, words: Sequence[str]) -> list[str]:
         """Files of logs, events and servers, and names of files, that hold one of these words."""
@@ -203,7 +215,9 @@ def failure_messages(result: ExecuteInProcessResult) -> dict[str, str]:
 
 def verdicts(result: ExecuteInProcessResult) -> dict[str, bool]:
     """``group/asset check`` -> passed, for every check that was evaluated."""
-    return {f"{each.asset_key.to_user_string()} {each.check_name}": each.passed for each in evaluations(result)}
+    return {
+        f"{each.asset_key.to_user_string()} {each.check_name}": each.passed for each in evaluations(result)
+    }
 
 
 def evaluations(result: ExecuteInProcessResult) -> list[AssetCheckEvaluation]:

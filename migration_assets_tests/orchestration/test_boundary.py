@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 
 import pytest
@@ -54,17 +53,15 @@ def _with_a_note() -> None:
     "raising", [_plain, _with_a_cause, _in_a_handler, _ours_with_a_cause, _a_group, _with_a_note]
 )
 def test_no_value_reaches_the_failure_its_cause_or_its_context(raising: Callable[[], None]) -> None:
-    try:
-        with errors_without_values("maple"):
-            raising()
-    except Failure as failure:
-        logged = serializable_error_info_from_exc_info(sys.exc_info())
-        assert CANARY not in f"{logged.to_string()} {logged!r}"
-        assert CANARY not in repr(failure.metadata) + str(failure.description)
-        assert (logged.cause, logged.context) == (None, None)
-        assert failure.allow_retries is False
-    else:
-        pytest.fail("nothing was raised")
+    with pytest.raises(Failure) as caught, errors_without_values("maple"):
+        raising()
+    failure = caught.value
+    assert failure.__traceback__ is not None
+    logged = serializable_error_info_from_exc_info((type(failure), failure, failure.__traceback__))
+    assert CANARY not in f"{logged.to_string()} {logged!r}"
+    assert CANARY not in repr(failure.metadata) + str(failure.description)
+    assert (logged.cause, logged.context) == (None, None)
+    assert failure.allow_retries is False
 
 
 def test_an_error_of_ours_keeps_its_sentence_and_its_code() -> None:

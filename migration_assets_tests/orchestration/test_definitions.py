@@ -67,7 +67,9 @@ def test_every_check_is_partitioned_by_practice_and_says_what_it_checks() -> Non
 
 def test_the_jobs_extract_and_upload_apart() -> None:
     jobs = {job.name: job for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}
-    assert {name: {key.path[0] for key in job.asset_layer.selected_asset_keys} for name, job in jobs.items()} == {
+    assert {
+        name: {key.path[0] for key in job.asset_layer.selected_asset_keys} for name, job in jobs.items()
+    } == {
         "extract_and_stage": {"panda", "staged"},
         "upload_salesforce_rehearsal": {"salesforce_rehearsal"},
     }
@@ -96,7 +98,13 @@ _LOADED = """
 
 def test_definitions_load_on_a_machine_without_odbc_and_without_heavy_imports() -> None:
     loaded = subprocess.run(
-        [sys.executable, "-W", "error::dagster_shared.utils.warnings.PreviewWarning", "-c", textwrap.dedent(_LOADED)],
+        [
+            sys.executable,
+            "-W",
+            "error::dagster_shared.utils.warnings.PreviewWarning",
+            "-c",
+            textwrap.dedent(_LOADED),
+        ],
         capture_output=True,
         text=True,
         timeout=60,

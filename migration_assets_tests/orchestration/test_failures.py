@@ -88,7 +88,9 @@ def test_an_org_without_room_is_told_before_anything_is_deployed(
         monkeypatch.setenv("TEST_SALESFORCE_CA", str(small.ca_path))
         monkeypatch.setenv("TEST_CLIENT_ID", small.client_id)
         monkeypatch.setenv("TEST_CLIENT_SECRET", small.client_secret)
-        message = failure_messages(office.materialize("salesforce_rehearsal/schema"))["salesforce_rehearsal__schema"]
+        message = failure_messages(office.materialize("salesforce_rehearsal/schema"))[
+            "salesforce_rehearsal__schema"
+        ]
     assert "ClinicalExam__c" in message
     assert "limit 100 an object" in message
     assert "use an edition with a higher limit" in message

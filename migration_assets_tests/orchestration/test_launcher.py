@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 
+import psutil
 import pytest
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 from dagster._core.events import DagsterEvent, DagsterEventType, EngineEventData
@@ -20,7 +21,8 @@ from migration_assets.orchestration.launcher import SupervisedRunLauncher
 
 @pytest.fixture
 def run(instance: DagsterInstance) -> DagsterRun:
-    return create_run_for_test(instance, status=DagsterRunStatus.STARTED)
+    made: DagsterRun = create_run_for_test(instance, status=DagsterRunStatus.STARTED)
+    return made
 
 
 def _health(instance: DagsterInstance, run: DagsterRun) -> CheckRunHealthResult:
@@ -29,7 +31,9 @@ def _health(instance: DagsterInstance, run: DagsterRun) -> CheckRunHealthResult:
 
 
 def _wrote_its_pid(instance: DagsterInstance, run: DagsterRun, pid: int) -> None:
-    instance.report_engine_event(f"Started process for run (pid: {pid}).", run, EngineEventData.in_process(pid))
+    instance.report_engine_event(
+        f"Started process for run (pid: {pid}).", run, EngineEventData.in_process(pid)
+    )
 
 
 @pytest.fixture
@@ -76,7 +80,7 @@ def test_a_younger_process_with_the_worker_s_pid_is_another_one(
 ) -> None:
     _wrote_its_pid(instance, run, os.getpid())
     later = time.time() + 60
-    monkeypatch.setattr(launcher.psutil.Process, "create_time", lambda _: later)
+    monkeypatch.setattr(psutil.Process, "create_time", lambda _: later)
     assert _health(instance, run).status is WorkerStatus.FAILED
 
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from dagster import DagsterInstance, SensorDefinition, SensorResult, build_sensor_context
+from dagster import (
+    AddDynamicPartitionsRequest,
+    DagsterInstance,
+    SensorDefinition,
+    SensorResult,
+    build_sensor_context,
+)
 
 from migration_assets.orchestration.partitions import PRACTICES
 from migration_assets.orchestration.resources import PlatformResource, WarehouseResource
@@ -43,7 +49,7 @@ def _tick(instance: DagsterInstance, practices: Path) -> str:
     assert isinstance(result, SensorResult)
     assert not result.run_requests
     for request in result.dynamic_partitions_requests or ():
-        if hasattr(request, "validate_add") or type(request).__name__.startswith("Add"):
+        if isinstance(request, AddDynamicPartitionsRequest):
             instance.add_dynamic_partitions(request.partitions_def_name, list(request.partition_keys))
         else:
             for key in request.partition_keys:

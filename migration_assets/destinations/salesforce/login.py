@@ -80,7 +80,8 @@ def _granted(settings: EnvironmentSettings, base: str, response: Response) -> Gr
         code, _ = request_error(body)
         remedy = _REMEDIES.get(code, "check the connected app, its policies and the variables of the login")
         raise DestinationLoginFailed(
-            f"Salesforce refused the {settings.auth.flow} login ({code}): {remedy} ({_variables(settings.auth)})"
+            f"Salesforce refused the {settings.auth.flow} login ({code}): {remedy} "
+            f"({_variables(settings.auth)})"
         )
     if response.status_code != 200 or not isinstance(body, dict) or not body.get("access_token"):
         raise DestinationError(
