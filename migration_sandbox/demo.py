@@ -61,7 +61,15 @@ def _migrate(
 
 def _materialize(environment: Mapping[str, str], key: str, log: Path) -> bool:
     """Dagster's own command; its log goes to a file, a line a step to the terminal."""
-    command: list[str | Path] = [_BIN / "dagster", "asset", "materialize", "--select", "*", "--partition", key]
+    command: list[str | Path] = [
+        _BIN / "dagster",
+        "asset",
+        "materialize",
+        "--select",
+        "*",
+        "--partition",
+        key,
+    ]
     command += ["-m", "migration_assets.definitions"]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8") as file:
