@@ -204,12 +204,14 @@ class Session:
         return table in self.tables(schema)
 
     def tables(self, schema: str) -> list[str]:
+        # information_schema asks every catalog first and takes several times as long.
         found = self.sql(
-            "SELECT table_name FROM information_schema.tables "
-            "WHERE table_catalog = ? AND table_schema = ? ORDER BY table_name",
+            "SELECT table_name AS name FROM duckdb_tables() WHERE database_name = $1 AND schema_name = $2 "
+            "UNION ALL "
+            "SELECT view_name FROM duckdb_views() WHERE database_name = $1 AND schema_name = $2 ORDER BY name",
             (_CATALOG, schema),
         )
-        return found["table_name"].to_list()
+        return found["name"].to_list()
 
     def sql(self, query: str, params: Sequence[Any] = ()) -> pl.DataFrame:
         """The result of a query as a frame. Values go into ``params``, never into the text."""

@@ -236,6 +236,22 @@ class Ledger:
                 for row in connection.execute(query).all()
             ]
 
+    def earliest_without_job(self, schema: ObjectSchema, since: datetime) -> datetime | None:
+        """When the first batch since then was intended that never wrote down a job, settled or not: a crash
+        may have left a job there that nobody knows."""
+        has_job = exists().where(
+            BATCH_EVENTS.c.batch_id == BATCHES.c.batch_id, BATCH_EVENTS.c.kind == "job_created"
+        )
+        query = select(func.min(BATCHES.c.intended_at)).where(
+            self._is_target(BATCHES),
+            BATCHES.c.object == schema.name,
+            BATCHES.c.intended_at >= since,
+            ~has_job,
+        )
+        with self._transaction() as connection:
+            earliest = connection.execute(query).scalar_one()
+        return None if earliest is None else _aware(earliest)
+
     def _unanswered_keys(self, connection: Connection, batch_id: str) -> tuple[str, ...]:
         answered = select(RECORD_EVENTS.c.key).where(
             RECORD_EVENTS.c.batch_id == batch_id, RECORD_EVENTS.c.kind != "intended"

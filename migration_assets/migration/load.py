@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
@@ -25,6 +26,10 @@ from migration_assets.migration.ledger import Hold, Ledger, Outcome
 from migration_assets.migration.upload_file import HOLD_COLUMNS
 
 PAYLOAD_HASH = "_payload_hash"
+_ORPHANS_LIVE = timedelta(days=7)
+"""How long after a crash a job is looked for that nobody wrote down: one found too young to be touched is
+ended by a later run, and destinations forget unfinished jobs within days."""
+
 KEY = "_key"
 
 
@@ -90,11 +95,10 @@ class Loader:
 
     def settle(self, schema: ObjectSchema) -> None:
         """Find out what became of batches that an earlier run left open; their keys get an outcome."""
-        left_open = self.ledger.open_batches(schema)
-        without_job = [batch.intended_at for batch in left_open if batch.job_id is None]
-        if without_job:
-            self.destination.abandon_orphans(schema, since=min(without_job), known_jobs=self.known_jobs())
-        for batch in left_open:
+        since = self.ledger.earliest_without_job(schema, datetime.now(UTC) - _ORPHANS_LIVE)
+        if since is not None:
+            self.destination.abandon_orphans(schema, since=since, known_jobs=self.known_jobs())
+        for batch in self.ledger.open_batches(schema):
             try:
                 self._record_all(batch.id, batch.keys, schema, self.destination.settle(batch, self.ledger))
             except JobLost:

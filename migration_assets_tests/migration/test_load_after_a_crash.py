@@ -146,7 +146,7 @@ def test_a_job_whose_id_was_never_written_down_is_abandoned() -> None:
         assert destination.jobs["job1"].state == "aborted"
 
 
-def test_orphans_are_sought_only_where_an_open_batch_has_no_job() -> None:
+def test_orphans_are_sought_only_where_a_batch_never_wrote_down_a_job() -> None:
     with fresh_ledger() as ledger:
         destination = FakeDestination()
         run(destination, ledger, "first", die_at=4)

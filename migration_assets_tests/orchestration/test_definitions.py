@@ -43,7 +43,7 @@ def test_the_graph_is_the_way_of_the_data() -> None:
     assert {name: _names({dep.asset_key for dep in spec.deps}) for name, spec in SPECS.items()} == GRAPH
 
 
-@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+@pytest.mark.parametrize("spec", [SPECS[name] for name in sorted(SPECS)], ids=sorted(SPECS))
 def test_every_asset_tells_what_it_is_whose_it_is_and_belongs_to_a_practice(spec: AssetSpec) -> None:
     assert spec.group_name == spec.key.path[0]
     assert spec.description

@@ -142,6 +142,11 @@ class ControlRoutes:
 
     async def change_settings(self, ask: Ask) -> Any:
         org = self.site.org
+        if fixed := {"edition", "sandbox_org"} & ask.body.keys():
+            # What clients were told of the org once must stay true.
+            raise ApiError(
+                400, "INVALID_OPERATION", f"fixed when the org was made: {', '.join(sorted(fixed))}"
+            )
         with org.lock:
             org.settings = type(org.settings)(**{**org.settings.model_dump(), **ask.body})
             org.save_settings()
