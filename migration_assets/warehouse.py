@@ -208,7 +208,8 @@ class Session:
         found = self.sql(
             "SELECT table_name AS name FROM duckdb_tables() WHERE database_name = $1 AND schema_name = $2 "
             "UNION ALL "
-            "SELECT view_name FROM duckdb_views() WHERE database_name = $1 AND schema_name = $2 ORDER BY name",
+            "SELECT view_name FROM duckdb_views() WHERE database_name = $1 AND schema_name = $2 "
+            "ORDER BY name",
             (_CATALOG, schema),
         )
         return found["name"].to_list()
