@@ -142,11 +142,12 @@ class ControlRoutes:
 
     async def change_settings(self, ask: Ask) -> Any:
         org = self.site.org
-        if fixed := {"edition", "sandbox_org"} & ask.body.keys():
-            # What clients were told of the org once must stay true.
-            raise ApiError(
-                400, "INVALID_OPERATION", f"fixed when the org was made: {', '.join(sorted(fixed))}"
-            )
+        now = org.settings.model_dump()
+        # What clients were told of the org once must stay true.
+        if fixed := [
+            name for name in ("edition", "sandbox_org") if ask.body.get(name, now[name]) != now[name]
+        ]:
+            raise ApiError(400, "INVALID_OPERATION", f"fixed when the org was made: {', '.join(fixed)}")
         with org.lock:
             org.settings = type(org.settings)(**{**org.settings.model_dump(), **ask.body})
             org.save_settings()
