@@ -10,6 +10,8 @@ export MIGRATION_DATA ?= $(CURDIR)/data
 export MIGRATION_DAGSTER_STORAGE ?= $(MIGRATION_DATA)/dagster
 export MIGRATION_DAGSTER_LOGS ?= $(MIGRATION_DATA)/dagster/logs
 UI_PORT ?= 3000
+# The servers and workers of demo and tests start many interpreters: compiling anew each time costs minutes.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test ui sandbox check lint format bench lock clean
