@@ -42,25 +42,25 @@ _FILE = """\
 practice: maple
 name: Maple Periodontics
 time_zone: America/New_York
-encryption_key: {env: TEST_ENCRYPTION_KEY}
+encryption_key: {env: WIRE_ENCRYPTION_KEY}
 policies: {reject_limit: REJECT_LIMIT}
 source:
   server: 127.0.0.1
   database: panda_maple
   username: panda_reader
-  password: {env: TEST_SQL_PASSWORD}
+  password: {env: WIRE_SQL_PASSWORD}
 destinations:
   salesforce:
     environments:
       rehearsal: &org
-        instance_url: {env: TEST_SF_URL}
-        ca_bundle: {env: TEST_SF_CA}
+        instance_url: {env: WIRE_SF_URL}
+        ca_bundle: {env: WIRE_SF_CA}
         retry_wait: 0.01
         retry_attempts: 2
         auth:
           flow: client_credentials
-          client_id: {env: TEST_SF_CLIENT_ID}
-          client_secret: {env: TEST_SF_CLIENT_SECRET}
+          client_id: {env: WIRE_SF_CLIENT_ID}
+          client_secret: {env: WIRE_SF_CLIENT_SECRET}
         bulk:
           poll_first: 0.02
           poll_longest: 0.1
@@ -83,12 +83,12 @@ class Installation:
     def create(cls, data: Path, org: SalesforceSandbox) -> Installation:
         (data / "practices").mkdir(parents=True)
         environment = {
-            "TEST_ENCRYPTION_KEY": "k" * 64,
-            "TEST_SQL_PASSWORD": "unused",
-            "TEST_SF_URL": org.url,
-            "TEST_SF_CA": str(org.ca_path),
-            "TEST_SF_CLIENT_ID": org.client_id,
-            "TEST_SF_CLIENT_SECRET": org.client_secret,
+            "WIRE_ENCRYPTION_KEY": "k" * 64,
+            "WIRE_SQL_PASSWORD": "unused",
+            "WIRE_SF_URL": org.url,
+            "WIRE_SF_CA": str(org.ca_path),
+            "WIRE_SF_CLIENT_ID": org.client_id,
+            "WIRE_SF_CLIENT_SECRET": org.client_secret,
         }
         made = cls(data, org, environment)
         made.configure()

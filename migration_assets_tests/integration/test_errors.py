@@ -31,13 +31,13 @@ _WHERE = "maple: salesforce/rehearsal: "
 
 
 def test_a_wrong_client_secret(installation: Installation, org: Org) -> None:
-    ended = installation.run(environment={"TEST_SF_CLIENT_SECRET": "not-the-secret"})
+    ended = installation.run(environment={"WIRE_SF_CLIENT_SECRET": "not-the-secret"})
 
     assert (ended.error, ended.message) == (
         "DestinationLoginFailed",
         f"{_WHERE}Salesforce refused the client_credentials login (invalid_client): the connected app "
         "doesn't know this client id or secret; check both variables "
-        "(TEST_SF_CLIENT_ID, TEST_SF_CLIENT_SECRET)",
+        "(WIRE_SF_CLIENT_ID, WIRE_SF_CLIENT_SECRET)",
     )
     assert org.keys() == {name: [] for name in OBJECTS.values()}
 
@@ -45,7 +45,7 @@ def test_a_wrong_client_secret(installation: Installation, org: Org) -> None:
 def test_an_org_that_cant_be_reached(installation: Installation) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        ended = installation.run(environment={"TEST_SF_URL": f"https://127.0.0.1:{taken.getsockname()[1]}"})
+        ended = installation.run(environment={"WIRE_SF_URL": f"https://127.0.0.1:{taken.getsockname()[1]}"})
 
     assert (ended.error, ended.message) == (
         "DestinationUnreachable",
@@ -57,7 +57,7 @@ def test_an_org_that_cant_be_reached(installation: Installation) -> None:
 def test_a_certificate_that_nobody_vouches_for(installation: Installation) -> None:
     import certifi
 
-    ended = installation.run(environment={"TEST_SF_CA": certifi.where()})
+    ended = installation.run(environment={"WIRE_SF_CA": certifi.where()})
 
     assert (ended.error, ended.message) == (
         "DestinationUnreachable",

@@ -107,4 +107,4 @@ def test_fifty_random_kills_lose_nothing_and_double_nothing(
         assert_all_arrived(killer.installation, org)
 
     assert killed == _KILLS
-    assert len(killer.phases) >= 5, killer.phases
+    assert len(killer.phases) >= 3, killer.phases
