@@ -8,6 +8,8 @@ Entries hold names of people who decided, counts and hashes; nothing of a patien
 from __future__ import annotations
 
 import json
+import random
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,7 +24,7 @@ from migration_assets.migration.ledger_tables import DECISIONS
 from migration_assets.migration.practice_keys import PracticeKeys
 
 _GENESIS = "0" * 64
-_APPEND_ATTEMPTS = 5
+_APPEND_ATTEMPTS = 100
 
 
 class _Entry(BaseModel):
@@ -83,7 +85,9 @@ class DecisionLog:
                 with self._engine.begin() as connection:
                     connection.execute(insert(DECISIONS).values(practice=self._practice, **row))
             except IntegrityError:
-                continue  # another process has just appended: link to its entry instead
+                # Another process has just appended: link to its entry instead, and not in step with it.
+                time.sleep(random.uniform(0.0, 0.05))
+                continue
             except DBAPIError as error:
                 raise LedgerError(
                     f"practice {self._practice}: a decision can't be written ({type(error.orig).__name__}); "

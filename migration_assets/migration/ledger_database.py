@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,9 +39,23 @@ def open_ledger_database(url: str) -> Engine:
 
 def _durable_sqlite(connection: Any, _record: object) -> None:
     connection.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_SECONDS * 1000}")
-    connection.execute("PRAGMA journal_mode=WAL")
+    _switch_to_wal(connection)
     # FULL: in WAL mode NORMAL may lose the last commits in a power cut, and an intent must not be lost.
     connection.execute("PRAGMA synchronous=FULL")
+
+
+def _switch_to_wal(connection: Any) -> None:
+    """SQLite answers "locked" at once, without its busy timeout, while another process makes the switch."""
+    deadline = time.monotonic() + _BUSY_TIMEOUT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(random.uniform(0.005, 0.05))
+        else:
+            return
 
 
 @contextmanager

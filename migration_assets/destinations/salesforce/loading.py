@@ -123,9 +123,9 @@ class Loader:
         earliest = since - timedelta(seconds=self._settings.clock_tolerance)
         known, user = set(known_jobs), self._session.user_id()
         jobs = list(self.jobs.all())
-        latest = (self._session.http.server_time or datetime.now(UTC)) - timedelta(
-            seconds=self._settings.orphan_grace
-        )
+        # The org tells its time in whole seconds, a job's creation in milliseconds.
+        now = (self._session.http.server_time or datetime.now(UTC)) + timedelta(seconds=1)
+        latest = now - timedelta(seconds=self._settings.orphan_grace)
         abandoned = []
         for job in jobs:
             if (
