@@ -13,10 +13,10 @@ import polars as pl
 
 from migration_assets.destinations.base import FieldSchema, ObjectSchema
 from migration_assets.errors import WarehouseTableMissing
-from migration_assets.mapping import chart_layout
+from migration_assets.mapping.chart_gather import coded, gather, needs_tooth_record
 from migration_assets.mapping.chart_layout import SLOT_COLUMN, ChartLayout
 from migration_assets.mapping.problems import TEXT_KINDS, PayloadRefused, find_problems
-from migration_assets.mapping.spec import PRACTICE_TABLE, ChartDeclaration, ObjectSpec, Rule, SourceSpec
+from migration_assets.mapping.spec import PRACTICE_TABLE, ChartPart, ChartSpec, ObjectSpec, Rule, SourceSpec
 
 LINEAGE_COLUMNS: dict[str, pl.DataType] = {
     "object": pl.String(),
@@ -26,7 +26,8 @@ LINEAGE_COLUMNS: dict[str, pl.DataType] = {
     "role": pl.String(),
 }
 """A staged row that went into a payload row: logical source table, primary key as text; role ``record``
-for the record's own row, ``chart`` for a chart row of an exam."""
+for the record's own row, ``companion`` for the row whose chart it carries on, ``chart`` for a chart row of
+an exam."""
 
 EXCUSED_COLUMNS: dict[str, pl.DataType] = {
     "source_table": pl.String(),
@@ -35,10 +36,19 @@ EXCUSED_COLUMNS: dict[str, pl.DataType] = {
 }
 """A staged row that went into no payload, with one of the reasons below."""
 
+LEFT_EMPTY_COLUMNS: dict[str, pl.DataType] = {
+    "source_table": pl.String(),
+    "source_id": pl.String(),
+    "column": pl.String(),
+}
+"""A staged row whose reference was left empty, since the parent that it names isn't staged and the spec says
+that the record goes without it: logical source table and column, primary key as text."""
+
 EXAM_REJECTED = "exam_rejected"
 """The chart row's exam isn't staged."""
 NO_WIDE_FIELD = "no_wide_field"
-"""A primary or supernumerary tooth: wide fields exist for the 32 permanent teeth."""
+"""A primary or supernumerary tooth in a mapping without records of single teeth: wide fields exist for the
+32 permanent teeth only."""
 
 _CHART_ROLE = "chart"
 
@@ -47,8 +57,10 @@ _CHART_ROLE = "chart"
 class Payload:
     """``frame``: one row a record, columns ``schema.field_names`` typed as in ``destinations.base.Batch``.
 
-    ``lineage`` LINEAGE_COLUMNS, ``excused`` EXCUSED_COLUMNS: together each staged row of the spec's tables
-    once. ``problems`` PROBLEM_COLUMNS: records that must not be sent.
+    A picklist's column may be Enum. ``lineage`` LINEAGE_COLUMNS, ``excused`` EXCUSED_COLUMNS: together, over
+    the objects that share a chart, each staged row of the spec's tables at least once. ``problems``
+    PROBLEM_COLUMNS: records that must not be sent. ``left_empty`` LEFT_EMPTY_COLUMNS: references of staged
+    rows that had to be left empty.
     """
 
     schema: ObjectSchema
@@ -56,6 +68,7 @@ class Payload:
     lineage: pl.DataFrame
     excused: pl.DataFrame
     problems: pl.DataFrame
+    left_empty: pl.DataFrame
 
 
 def key(practice: str, key_space: str, source_id: str) -> str:
@@ -80,6 +93,8 @@ def apply(
     if spec.chart is not None and chart is None:
         raise PayloadRefused(f"{spec.name} carries a chart and no chart layout is resolved; plan one first")
     schema = spec.schema_with(chart)
+    if spec.chart is not None and chart is not None and spec.chart.holds is ChartPart.TEETH:
+        staged = {**staged, spec.chart.declaration.staged: _teeth(spec.chart, chart, staged)}
     parts = [_records(spec, source, staged, practice) for source in spec.sources]
     # A field that one source doesn't map is null there and has its type from the source that does.
     frame = pl.concat(parts, how="vertical_relaxed")
@@ -90,16 +105,13 @@ def apply(
     lineage = [_record_lineage(spec, source, staged[source.staged], practice) for source in spec.sources]
     excused = pl.DataFrame(schema=EXCUSED_COLUMNS)
     if spec.chart is not None and chart is not None:
-        source = spec.sources[0]
-        exams = staged[source.staged]["source_id"].cast(pl.String)
-        teeth = staged[spec.chart.staged].with_columns(pl.col(spec.chart.exam_column).cast(pl.String))
-        frame = frame.hstack(chart_layout.gather(teeth, exams, chart, spec.chart.exam_column))
-        charted, excused = _chart_lineage(
-            spec, spec.chart, source, teeth=teeth, exams=exams, practice=practice
-        )
-        lineage.append(charted)
+        frame = frame.hstack(_charted(spec, spec.chart, chart, staged))
+        if spec.chart.holds is not ChartPart.TEETH:
+            charted, excused = _chart_lineage(spec, spec.chart, staged, practice)
+            lineage.append(charted)
     frame = frame.select(schema.field_names)
-    return Payload(schema, frame, pl.concat(lineage), excused, find_problems(frame, schema))
+    left_empty = pl.concat([_left_empty(source, staged) for source in spec.sources])
+    return Payload(schema, frame, pl.concat(lineage), excused, find_problems(frame, schema), left_empty)
 
 
 def source_table(staged: str) -> str:
@@ -109,6 +121,14 @@ def source_table(staged: str) -> str:
 
     tables = {each.name: each.source_table for each in STAGED_OBJECTS} | {PRACTICE_TABLE: PRACTICE_TABLE}
     return tables[staged]
+
+
+def source_column(staged: str, column: str) -> str:
+    """The logical source column that a staged column comes from; its own name where it comes from none."""
+    from migration_assets.objects.registry import STAGED_OBJECTS
+
+    columns = {each.name: each.source_columns for each in STAGED_OBJECTS}
+    return columns.get(staged, {}).get(column, column)
 
 
 def _records(
@@ -121,6 +141,8 @@ def _records(
         if field.name != spec.schema.key_field:
             rule = source.rules.get(field.name)
             value = pl.lit(None) if rule is None else _value(field, rule, staged, practice)
+            if field.name in source.optional_parents:
+                value = pl.when(~_is_absent(source, field.name, staged)).then(value)
             columns.append(value.alias(field.name))
     return rows.select(columns)
 
@@ -140,6 +162,26 @@ def _value(field: FieldSchema, rule: Rule, staged: Mapping[str, pl.DataFrame], p
         if rule.values:
             value = value.replace(rule.values)
     return value if rule.default is None else value.fill_null(rule.default)
+
+
+def _is_absent(source: SourceSpec, field_name: str, staged: Mapping[str, pl.DataFrame]) -> pl.Expr:
+    """Whether the optional parent that a row names isn't among the staged ones; false where it names none."""
+    parents = staged[source.optional_parents[field_name]]["source_id"].cast(pl.String)
+    referred = pl.col(str(source.rules[field_name].column)).cast(pl.String)
+    return (~referred.is_in(parents.implode())).fill_null(False)
+
+
+def _left_empty(source: SourceSpec, staged: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    rows = staged[source.staged]
+    parts = [
+        rows.filter(_is_absent(source, name, staged)).select(
+            source_table=pl.lit(source_table(source.staged)),
+            source_id=pl.col("source_id").cast(pl.String),
+            column=pl.lit(source_column(source.staged, str(source.rules[name].column))),
+        )
+        for name in source.optional_parents
+    ]
+    return pl.concat([pl.DataFrame(schema=LEFT_EMPTY_COLUMNS), *parts])
 
 
 def _practice_id(practice_rows: pl.DataFrame) -> str:
@@ -163,32 +205,56 @@ def _record_lineage(spec: ObjectSpec, source: SourceSpec, rows: pl.DataFrame, pr
     )
 
 
+def _exam_ids(chart: ChartSpec, staged: Mapping[str, pl.DataFrame]) -> pl.Series:
+    return staged[chart.exams]["source_id"].cast(pl.String)
+
+
+def _teeth(chart: ChartSpec, layout: ChartLayout, staged: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Chart rows that become records of their own; those of a rejected exam would hang on nothing."""
+    rows, exam = staged[chart.declaration.staged], pl.col(chart.declaration.exam_column).cast(pl.String)
+    needed = needs_tooth_record(rows, layout, chart.declaration.measures)
+    return rows.filter(needed & rows.select(exam.is_in(_exam_ids(chart, staged).implode())).to_series())
+
+
+def _charted(
+    spec: ObjectSpec, chart: ChartSpec, layout: ChartLayout, staged: Mapping[str, pl.DataFrame]
+) -> pl.DataFrame:
+    """The chart's fields of each record, in the records' order."""
+    rows, columns = staged[chart.declaration.staged], spec.chart_columns(layout)
+    if chart.holds is ChartPart.TEETH:
+        return coded(rows, (each.column for each in columns)).rename(
+            {each.column: each.field for each in columns}
+        )
+    exam_column = chart.declaration.exam_column
+    teeth = rows.with_columns(pl.col(exam_column).cast(pl.String))
+    return gather(teeth, _exam_ids(chart, staged), columns, exam_column)
+
+
 def _chart_lineage(
-    spec: ObjectSpec,
-    chart: ChartDeclaration,
-    source: SourceSpec,
-    *,
-    teeth: pl.DataFrame,
-    exams: pl.Series,
-    practice: str,
+    spec: ObjectSpec, chart: ChartSpec, staged: Mapping[str, pl.DataFrame], practice: str
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    table = pl.lit(source_table(chart.staged))
-    reasons = teeth.select(
-        key=_keys(practice, source.key_space, chart.exam_column),
+    """Lineage of the rows that have wide fields; what goes nowhere is excused once, by the exam's object."""
+    exam_column = chart.declaration.exam_column
+    table = pl.lit(source_table(chart.declaration.staged))
+    of_rejected = ~pl.col(exam_column).cast(pl.String).is_in(_exam_ids(chart, staged).implode())
+    nowhere = pl.lit(NO_WIDE_FIELD if chart.teeth is None else None, pl.String)
+    rows = staged[chart.declaration.staged].select(
+        key=_keys(practice, spec.sources[0].key_space, exam_column),
         source_id=pl.col("source_id").cast(pl.String),
-        reason=pl.when(~pl.col(chart.exam_column).is_in(exams.implode()))
+        wide=pl.col(SLOT_COLUMN).is_not_null() & ~of_rejected,
+        reason=pl.when(of_rejected)
         .then(pl.lit(EXAM_REJECTED))
         .when(pl.col(SLOT_COLUMN).is_null())
-        .then(pl.lit(NO_WIDE_FIELD)),
+        .then(nowhere),
     )
-    lineage = reasons.filter(pl.col("reason").is_null()).select(
+    lineage = rows.filter("wide").select(
         pl.lit(spec.name).alias("object"),
         "key",
         table.alias("source_table"),
         "source_id",
         pl.lit(_CHART_ROLE).alias("role"),
     )
-    excused = reasons.filter(pl.col("reason").is_not_null()).select(
+    excused = rows.filter(pl.col("reason").is_not_null() & (chart.holds is ChartPart.EXAM)).select(
         table.alias("source_table"), "source_id", "reason"
     )
     return lineage, excused

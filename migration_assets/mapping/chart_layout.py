@@ -1,25 +1,22 @@
-"""Where a chart's measures stand on the exam's record, and the chart gathered into that layout.
+"""Which object holds which measures of a chart, and their fields; planned once, then stored.
 
-Pure: the destination's limits are arguments, names and ranges come from ``perio.charting``. Raising for a
-lack of room is the caller's, since only it knows whether companions may take what is left.
+Pure: the destination's limits are arguments, names and ranges come from ``perio.charting``. Filling the
+fields is ``chart_gather``'s. Raising for a lack of room is the caller's, since only it knows whether
+records of single teeth may take what is left.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-import polars as pl
-
 from migration_assets.destinations.base import FieldSchema, FieldType, ObjectCapacity
 from migration_assets.errors import ConfigurationError
-from migration_assets.mapping.problems import PayloadRefused
 from migration_assets.perio import charting
 from migration_assets.perio.charting import ChartField, Measure, Per
-from migration_assets.perio.teeth import SLOTS
 from migration_assets.perio.vocabulary import TOOTH_STATUSES
 
 FREE_FIELDS = 25
@@ -32,33 +29,49 @@ SLOT_COLUMN = "slot"
 MEASURES = {measure.name: measure for measure in charting.MEASURES}
 """By name, in the order in which they are given room."""
 
-_FORMAT = 1
+_FORMAT = 2
+_FORMAT_OF_ONE_OBJECT = 1
 
 
 @dataclass(frozen=True, slots=True)
 class ChartColumn:
-    """One wide field: its API name, the staged column and the slot (1-32) that it is filled from."""
+    """One chart field: its API name, the staged column and the slot (1-32) that it is filled from.
+
+    ``slot`` is None for a field of a record that is one tooth.
+    """
 
     field: str
     column: str
-    slot: int
+    slot: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectMeasures:
+    """Measures by name that have wide fields on one object, in the order of their fields."""
+
+    object: str
+    measures: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ChartLayout:
-    """Measures by name that have fields on the exam's record, and those for which it has no room."""
+    """The exam's object first, then those companions that hold any measure; each measure on one of them.
 
-    measures: tuple[str, ...]
+    ``unplaced`` measures have wide fields nowhere: their values go to records of single teeth.
+    """
+
+    objects: tuple[ObjectMeasures, ...]
     unplaced: tuple[str, ...] = ()
     kind: Literal["wide"] = "wide"
 
+    def measures_on(self, object_name: str) -> tuple[str, ...]:
+        """Empty for an object without wide fields."""
+        return next((each.measures for each in self.objects if each.object == object_name), ())
+
     @property
-    def columns(self) -> tuple[ChartColumn, ...]:
-        """Every wide field in the payload's order: by measure, slot, place."""
-        return tuple(
-            ChartColumn(_api_name(each), charting.column(each.measure, each.place), slot)
-            for each, slot in _slotted(self.measures)
-        )
+    def measures(self) -> tuple[str, ...]:
+        """Those that have wide fields anywhere."""
+        return tuple(name for each in self.objects for name in each.measures)
 
     def to_json(self) -> str:
         """Canonical text: equal layouts give equal text, whatever version wrote it."""
@@ -66,7 +79,7 @@ class ChartLayout:
             {
                 "format": _FORMAT,
                 "kind": self.kind,
-                "measures": list(self.measures),
+                "objects": [[each.object, list(each.measures)] for each in self.objects],
                 "unplaced": list(self.unplaced),
             },
             sort_keys=True,
@@ -74,14 +87,23 @@ class ChartLayout:
         )
 
     @classmethod
-    def from_json(cls, text: str) -> ChartLayout:
-        """Raises ConfigurationError where the text isn't a layout that this version can resolve."""
+    def from_json(cls, text: str, charted: str) -> ChartLayout:
+        """A stored layout; ``charted`` is the exam's object, which the format before companions left out.
+
+        Raises ConfigurationError where the text isn't a layout that this version can resolve.
+        """
         try:
             stored = json.loads(text)
-            if stored["format"] != _FORMAT or stored["kind"] != "wide":
+            if stored["kind"] != "wide":
                 raise ValueError
-            layout = cls(tuple(stored["measures"]), tuple(stored["unplaced"]))
-            if not set(layout.measures + layout.unplaced) <= MEASURES.keys():
+            if stored["format"] == _FORMAT_OF_ONE_OBJECT:
+                stored["objects"] = [[charted, stored["measures"]]]
+            elif stored["format"] != _FORMAT:
+                raise ValueError
+            objects = tuple(ObjectMeasures(name, tuple(measures)) for name, measures in stored["objects"])
+            layout = cls(objects, tuple(stored["unplaced"]))
+            named = layout.measures + layout.unplaced
+            if not set(named) <= MEASURES.keys() or len(set(named)) < len(named):
                 raise ValueError
         except (ValueError, KeyError, TypeError):
             raise ConfigurationError(
@@ -91,7 +113,11 @@ class ChartLayout:
 
     def content_hash(self) -> str:
         """SHA-256 of the layout and of every field that it resolves to; part of the plan hash."""
-        described = [(each.name, each.type, each.precision, each.scale, each.values) for each in fields(self)]
+        described = [
+            (each.name, each.type, each.precision, each.scale, each.values)
+            for placed in self.objects
+            for each in fields(placed.measures)
+        ]
         return hashlib.sha256((self.to_json() + json.dumps(described)).encode()).hexdigest()
 
 
@@ -108,27 +134,31 @@ def room_for_chart(
     return max(0, capacity.custom_field_limit - free - taken)
 
 
-def plan(measures: Collection[str], room: int) -> ChartLayout:
-    """Give ``room`` fields to ``measures`` in the fixed order, whole measures only.
+def plan(measures: Collection[str], rooms: Mapping[str, int]) -> ChartLayout:
+    """Give ``measures`` room in the fixed order, each whole to the first object that can hold it.
 
-    A measure that doesn't fit is ``unplaced``, and a smaller one after it may still fit: on an org that
-    can't hold a site measure, mobility and furcation stay visible. Raises ConfigurationError for a name
-    that is no measure.
+    ``rooms``: object -> chart fields that it can hold, the exam's object first. A measure that fits
+    nowhere is ``unplaced``, and a smaller one after it may still fit: on an org that can't hold a site
+    measure, mobility and furcation stay visible. Raises ConfigurationError for a name that is no measure.
     """
     if unknown := sorted(set(measures) - MEASURES.keys()):
         raise ConfigurationError(
             f"no such measure of a chart: {', '.join(unknown)}; known: {', '.join(MEASURES)}"
         )
-    placed: list[str] = []
+    left = dict(rooms)
+    placed: dict[str, list[str]] = {name: [] for name in rooms}
     unplaced: list[str] = []
     for name in (each for each in MEASURES if each in set(measures)):
         size = field_count(name)
-        if size <= room:
-            placed.append(name)
-            room -= size
-        else:
+        home = next((each for each, room in left.items() if size <= room), None)
+        if home is None:
             unplaced.append(name)
-    return ChartLayout(tuple(placed), tuple(unplaced))
+        else:
+            placed[home].append(name)
+            left[home] -= size
+    exam = next(iter(rooms), None)
+    used = (ObjectMeasures(name, tuple(held)) for name, held in placed.items() if held or name == exam)
+    return ChartLayout(tuple(used), tuple(unplaced))
 
 
 def field_count(measure: str) -> int:
@@ -136,42 +166,30 @@ def field_count(measure: str) -> int:
     return sum(1 for _ in charting.chart_fields(MEASURES[measure]))
 
 
-def fields(layout: ChartLayout) -> tuple[FieldSchema, ...]:
-    """The wide fields in the order of ``layout.columns``."""
-    return tuple(_schema(each) for each, _ in _slotted(layout.measures))
-
-
-def gather(chart: pl.DataFrame, exam_ids: pl.Series, layout: ChartLayout, exam_column: str) -> pl.DataFrame:
-    """The wide columns of ``layout`` for each of ``exam_ids``, one row an exam in their order.
-
-    ``chart`` holds one row a tooth: ``exam_column`` (typed as ``exam_ids``), ``slot`` 1-32 or null, and the
-    staged measure columns. Rows of other exams and rows without a slot are left out. Null stays null and 0
-    stays 0; a tooth without a row is null. By position instead of by pivot, since a pivot of 1,022 columns
-    takes five times as long. Raises PayloadRefused where an exam has two rows for a slot.
-    """
-    height = exam_ids.len()
-    exams = pl.DataFrame({exam_column: exam_ids}).with_row_index("__exam")
-    places = (
-        chart.select(exam_column, pl.col(SLOT_COLUMN).cast(pl.UInt32))
-        .with_row_index("__row")
-        .filter(pl.col(SLOT_COLUMN).is_not_null())
-        .join(exams, on=exam_column, how="inner")
-        .select("__row", place=pl.col("__exam") * len(SLOTS) + pl.col(SLOT_COLUMN) - SLOTS.start)
+def wide_columns(measures: Iterable[str]) -> tuple[ChartColumn, ...]:
+    """The wide fields of ``measures`` in the payload's order: by measure, slot, place."""
+    return tuple(
+        ChartColumn(_api_name(each), charting.column(each.measure, each.place), slot)
+        for each, slot in _slotted(measures)
     )
-    if places["place"].is_duplicated().any():
-        raise PayloadRefused(
-            "an exam has two staged chart rows for the same tooth; stage the practice again "
-            "(staging turns a tooth charted twice into rejects)"
-        )
-    table = pl.Series(values=[None], dtype=pl.UInt32).new_from_index(0, height * len(SLOTS))
-    if places.height:
-        table = table.scatter(places["place"], places["__row"])
-    by_slot = {slot: table.gather_every(len(SLOTS), slot - SLOTS.start) for slot in SLOTS}
-    columns = layout.columns
-    values = {name: _as_payload(chart[name]) for name in dict.fromkeys(each.column for each in columns)}
-    return pl.DataFrame(
-        [values[each.column].gather(by_slot[each.slot]).alias(each.field) for each in columns]
+
+
+def fields(measures: Iterable[str]) -> tuple[FieldSchema, ...]:
+    """The wide fields in the order of ``wide_columns``."""
+    return tuple(_schema(each) for each, _ in _slotted(measures))
+
+
+def tooth_columns(measures: Iterable[str]) -> tuple[ChartColumn, ...]:
+    """The fields of a record that is one tooth, ``PocketDepth_MB__c``: by measure, place."""
+    return tuple(
+        ChartColumn(_api_name(each), charting.column(each.measure, each.place), None)
+        for each in _of_one_tooth(measures)
     )
+
+
+def tooth_fields(measures: Iterable[str]) -> tuple[FieldSchema, ...]:
+    """The fields of a record that is one tooth in the order of ``tooth_columns``."""
+    return tuple(_schema(each) for each in _of_one_tooth(measures))
 
 
 def _slotted(measures: Iterable[str]) -> Iterator[tuple[ChartField, int]]:
@@ -181,15 +199,14 @@ def _slotted(measures: Iterable[str]) -> Iterator[tuple[ChartField, int]]:
                 yield each, each.slot
 
 
+def _of_one_tooth(measures: Iterable[str]) -> Iterator[ChartField]:
+    for measure in (MEASURES[name] for name in measures):
+        for place in measure.places or (None,):
+            yield ChartField(measure, place, None)
+
+
 def _api_name(each: ChartField) -> str:
     return charting.field_name(each.measure, each.place, each.slot)
-
-
-def _as_payload(column: pl.Series) -> pl.Series:
-    if column.dtype == pl.Boolean:
-        yes, no = ANSWERS
-        return column.replace_strict({True: yes, False: no}, return_dtype=pl.String)
-    return column
 
 
 def _schema(each: ChartField) -> FieldSchema:

@@ -12,7 +12,7 @@ import polars as pl
 
 from migration_assets.destinations.base import FieldSchema
 from migration_assets.mapping.apply import source_table
-from migration_assets.mapping.chart_layout import ChartLayout, fields
+from migration_assets.mapping.chart_layout import ChartLayout
 from migration_assets.mapping.spec import MappingSet, ObjectSpec
 
 INVENTORY_COLUMNS: dict[str, pl.DataType] = {
@@ -44,10 +44,13 @@ SourceColumns = Mapping[str, Mapping[str, str]]
 def inventory(mapping: MappingSet, layout: ChartLayout | None, source_columns: SourceColumns) -> pl.DataFrame:
     """INVENTORY_COLUMNS of all objects in loading order, fields in the payload's order.
 
-    ``layout`` adds the wide fields to the object that carries the chart. ``source_columns`` are the objects'
-    own lists; a column that they don't know (those of the practice itself) keeps its staged name.
+    ``layout`` adds the chart's fields to the objects that share it, and leaves out companions without any.
+    ``source_columns`` are the objects' own lists; a column that they don't know (those of the practice
+    itself) keeps its staged name.
     """
-    rows = [row for spec in mapping for row in (*_declared(spec), *_charted(spec, layout))]
+    rows = [
+        row for spec in mapping if spec.is_used(layout) for row in (*_declared(spec), *_charted(spec, layout))
+    ]
     for row in rows:
         column = row["staged_column"]
         row["source_column"] = source_columns.get(row["staged_table"], {}).get(column, column)
@@ -78,15 +81,16 @@ def _declared(spec: ObjectSpec) -> Iterator[dict[str, Any]]:
 def _charted(spec: ObjectSpec, layout: ChartLayout | None) -> Iterator[dict[str, Any]]:
     if spec.chart is None or layout is None:
         return
-    for field, wide in zip(fields(layout), layout.columns, strict=True):
-        # The mission names chart fields by this very pattern: PocketDepth_MB_UR6__c.
+    schema = spec.schema_with(layout)
+    for column in spec.chart_columns(layout):
+        # The mission names chart fields by this very pattern: PocketDepth_MB_UR6__c, Recession_DB__c.
         yield _row(
             spec,
-            field,
-            staged=spec.chart.staged,
-            column=wide.column,
-            transform=f"tooth {wide.slot}",
-            mission_name=field.name,
+            schema.field(column.field),
+            staged=spec.chart.declaration.staged,
+            column=column.column,
+            transform="copy" if column.slot is None else f"tooth {column.slot}",
+            mission_name=column.field,
         )
 
 

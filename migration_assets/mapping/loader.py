@@ -17,10 +17,11 @@ import polars as pl
 from migration_assets.destinations.base import ObjectSchema
 from migration_assets.documents import Document, read_document
 from migration_assets.errors import SpecError
+from migration_assets.mapping.chart_checks import ChartDraft, join_parts, read_chart, read_part
 from migration_assets.mapping.conventions import CONVENTIONS, Conventions
 from migration_assets.mapping.field_checks import Catalogue, DeclaredFields, read_catalogue, read_fields
 from migration_assets.mapping.names import complaint, unknown_name
-from migration_assets.mapping.rule_checks import StagedColumn, StagedColumns, World, read_chart, read_source
+from migration_assets.mapping.rule_checks import StagedColumn, StagedColumns, World, read_source
 from migration_assets.mapping.spec import PRACTICE_TABLE, Identity, MappingSet, ObjectSpec
 from migration_assets.practice import Settings
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 SPECS = Path(__file__).parent
 
+_ANY_CUSTOM_OBJECT = "CustomObject"
 _PRACTICE_COLUMNS = {"source_id": StagedColumn(pl.String(), False), "name": StagedColumn(pl.String(), False)}
 
 
@@ -43,6 +45,7 @@ class SpecFile(Settings):
     fields: dict[str, dict[str, Any]]
     sources: list[dict[str, Any]]
     chart: dict[str, Any] | None = None
+    chart_part: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +76,7 @@ def load_specs(
     world = World(
         _staged_columns(staged_models), {name: _key_spaces(draft) for name, draft in drafts.items()}
     )
-    specs = {name: _finish(draft, world) for name, draft in drafts.items()}
-    charted = [draft for name, draft in drafts.items() if specs[name].chart is not None]
-    if len(charted) > 1:
-        raise complaint(
-            charted[1].document, ("chart",), "another object carries the chart", "keep one of them"
-        )
+    specs = join_parts({name: _finish(draft, world) for name, draft in drafts.items()})
     return MappingSet(destination, tuple(specs[name] for name in _parents_first(specs, drafts)))
 
 
@@ -101,7 +99,7 @@ def _draft(path: Path, catalogue: Catalogue, conventions: Conventions) -> _Draft
             raise complaint(
                 document, (key,), f"is 1 to {conventions.label_length} characters long", "mend the label"
             )
-    standard = {} if header.custom else catalogue[header.object]
+    standard = catalogue.get(_ANY_CUSTOM_OBJECT, {}) if header.custom else catalogue[header.object]
     return _Draft(
         document, header, read_fields(document, header.fields, header.identity, standard, conventions)
     )
@@ -118,11 +116,11 @@ def _by_object(drafts: Sequence[_Draft]) -> dict[str, _Draft]:
     return by_object
 
 
-def _key_spaces(draft: _Draft) -> frozenset[str]:
-    return frozenset(str(source.get("key_space")) for source in draft.header.sources)
+def _key_spaces(draft: _Draft) -> Mapping[str, str]:
+    return {str(source.get("key_space")): str(source.get("staged")) for source in draft.header.sources}
 
 
-def _finish(draft: _Draft, world: World) -> ObjectSpec:
+def _finish(draft: _Draft, world: World) -> ChartDraft:
     document, header, fields = draft.document, draft.header, draft.fields.schemas
     key_field = header.identity.field
     if not header.sources:
@@ -149,7 +147,8 @@ def _finish(draft: _Draft, world: World) -> ObjectSpec:
     schema = ObjectSchema(
         header.object, header.label, header.plural_label, header.custom, key_field, tuple(fields.values())
     )
-    return ObjectSpec(document.path.stem, schema, sources, chart, draft.fields.mission_names)
+    spec = ObjectSpec(document.path.stem, schema, sources, mission_names=draft.fields.mission_names)
+    return ChartDraft(document, spec, chart, None if header.chart_part is None else read_part(document))
 
 
 def _parents_first(specs: Mapping[str, ObjectSpec], drafts: Mapping[str, _Draft]) -> list[str]:

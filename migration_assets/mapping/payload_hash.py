@@ -24,7 +24,8 @@ def hash_rows(frame: pl.DataFrame) -> pl.Series:
     """SHA-256 (64 hex digits) of each row of ``frame``, named ``payload_hash``.
 
     Neither the order of the columns nor a number's width counts. Column types are those of
-    ``destinations.base.Batch``; raises TypeError naming a column of any other type.
+    ``destinations.base.Batch``, an Enum being as good as its text; raises TypeError naming a column of any
+    other type.
     """
     names = sorted(frame.columns)
     head = "".join(f"{len(name.encode())}:{name}" for name in names) + "\n"
@@ -42,7 +43,11 @@ def hash_rows(frame: pl.DataFrame) -> pl.Series:
 
 def _canonical(column: pl.Series) -> pl.Series:
     dtype = column.dtype
-    if dtype == pl.String:
+    if isinstance(dtype, pl.Enum):
+        # The same text as that of its String, made once a word instead of once a row.
+        texts = {word: f"{len(word.encode())}:{word}" for word in dtype.categories}
+        value = column.replace_strict(texts, return_dtype=pl.Enum(texts.values())).cast(pl.String)
+    elif dtype == pl.String:
         value = pl.select(
             pl.concat_str(column.str.len_bytes().cast(pl.String), pl.lit(":"), column)
         ).to_series()

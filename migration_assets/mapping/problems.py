@@ -79,15 +79,19 @@ def find_problems(frame: pl.DataFrame, schema: ObjectSchema) -> pl.DataFrame:
 
 
 def _checks(frame: pl.DataFrame, fields: Iterable[FieldSchema], key_field: str) -> Iterator[_Check]:
+    types = frame.schema  # asked once: polars makes it anew, which a chart's hundreds of fields would feel
     for each in fields:
         column = pl.col(each.name)
         # The destination has no null for a checkbox either, and would take one for "unchecked".
         if each.required or each.name == key_field or each.type is FieldType.CHECKBOX:
             yield _Check(each.name, REQUIRED_MISSING, column.is_null())
         if each.type in TEXT_KINDS:
-            yield from _text_checks(each, column)
+            dtype = types[each.name]
+            if isinstance(dtype, pl.Enum) and set(dtype.categories) <= set(each.values):
+                continue  # every value that the column can hold is one of the picklist's
+            yield from _text_checks(each, column.cast(pl.String))
         elif each.type in NUMBER_KINDS and each.precision is not None:
-            yield _Check(each.name, OUT_OF_RANGE, _too_many_digits(each, frame.schema[each.name]))
+            yield _Check(each.name, OUT_OF_RANGE, _too_many_digits(each, types[each.name]))
 
 
 def _text_checks(each: FieldSchema, column: pl.Expr) -> Iterator[_Check]:

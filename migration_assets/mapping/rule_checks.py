@@ -11,9 +11,8 @@ import polars as pl
 from migration_assets.destinations.base import FieldSchema, FieldType
 from migration_assets.documents import Document, KeyPath
 from migration_assets.errors import SpecError
-from migration_assets.mapping import chart_layout
 from migration_assets.mapping.names import complaint, unknown_name
-from migration_assets.mapping.spec import ChartDeclaration, Constant, Rule, SourceDeclaration, SourceSpec
+from migration_assets.mapping.spec import Constant, Rule, SourceDeclaration, SourceSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +29,11 @@ StagedColumns = Mapping[str, Mapping[str, StagedColumn]]
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What a rule may refer to: staged columns, and the key spaces of each object of the mapping."""
+    """What a rule may refer to: staged columns, and of each object of the mapping its key spaces with the
+    staged table that each is made from."""
 
     staged: StagedColumns
-    key_spaces: Mapping[str, frozenset[str]]
+    key_spaces: Mapping[str, Mapping[str, str]]
 
 
 def read_source(
@@ -41,7 +41,7 @@ def read_source(
 ) -> SourceSpec:
     """The source at ``at`` with its rules checked; raises SpecError naming file and line."""
     declared = document.parse(SourceDeclaration, at, SpecError)
-    columns = _columns(document, (*at, "staged"), declared.staged, world.staged)
+    columns = staged_columns(document, (*at, "staged"), declared.staged, world.staged)
     if "source_id" not in columns or columns["source_id"].nullable:
         raise complaint(
             document,
@@ -68,27 +68,21 @@ def read_source(
                 document, (*at, "map"), f"the required field {name} is not mapped", "map it to a column"
             )
     ordered = {name: rules[name] for name in fields if name in rules}
-    return SourceSpec(declared.staged, declared.key_space, declared.role, ordered)
+    optional = {
+        name: world.key_spaces[str(rule.parent)][str(rule.key_space)]
+        for name, rule in ordered.items()
+        if rule.if_absent is not None
+    }
+    return SourceSpec(declared.staged, declared.key_space, declared.role, ordered, optional)
 
 
-def read_chart(document: Document, staged: StagedColumns) -> ChartDeclaration:
-    """The ``chart`` part of a spec; raises SpecError naming file and line."""
-    chart = document.parse(ChartDeclaration, ("chart",), SpecError)
-    columns = _columns(document, ("chart", "staged"), chart.staged, staged)
-    for position, measure in enumerate(chart.measures):
-        at: KeyPath = ("chart", "measures", position)
-        if measure not in chart_layout.MEASURES:
-            raise unknown_name(document, at, "measure of a chart", measure, chart_layout.MEASURES)
-        if chart.measures.index(measure) != position:
-            raise complaint(document, at, "stands twice", "keep one of them")
-        for column in chart_layout.MEASURES[measure].columns:
-            if column not in columns:
-                raise unknown_name(document, at, f"column of staged.{chart.staged}", column, columns)
-    wanted = (chart.exam_column, "exam_column"), (chart_layout.SLOT_COLUMN, "staged"), ("source_id", "staged")
-    for column, key in wanted:
-        if column not in columns:
-            raise unknown_name(document, ("chart", key), f"column of staged.{chart.staged}", column, columns)
-    return chart
+def staged_columns(
+    document: Document, at: KeyPath, table: str, staged: StagedColumns
+) -> Mapping[str, StagedColumn]:
+    """The columns of a staged table that the spec names at ``at``; raises SpecError where there is none."""
+    if table not in staged:
+        raise unknown_name(document, at, "staged table", table, staged)
+    return staged[table]
 
 
 def _rule(document: Document, at: KeyPath, given: Any) -> Rule:
@@ -145,6 +139,13 @@ def _check_parent(document: Document, at: KeyPath, field: FieldSchema, rule: Rul
         raise unknown_name(
             document, (*at, "key_space"), f"key space of {parent}", key_space, world.key_spaces[parent]
         )
+    if rule.if_absent is not None and field.required:
+        raise complaint(
+            document,
+            (*at, "if_absent"),
+            f"{field.name} is required and can't be left empty",
+            "take out 'required' or 'if_absent'",
+        )
 
 
 def _check_values(document: Document, at: KeyPath, field: FieldSchema, values: Mapping[str, str]) -> None:
@@ -177,14 +178,6 @@ def _check_column(
             f"{field.name} must have a value and the column may be null",
             "write {column: ..., default: ...} or map a column that is never null",
         )
-
-
-def _columns(
-    document: Document, at: KeyPath, table: str, staged: StagedColumns
-) -> Mapping[str, StagedColumn]:
-    if table not in staged:
-        raise unknown_name(document, at, "staged table", table, staged)
-    return staged[table]
 
 
 def _fits(kind: FieldType, dtype: pl.DataType) -> bool:

@@ -11,15 +11,25 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from migration_assets.destinations.base import FieldType, ObjectSchema
-from migration_assets.mapping.chart_layout import ChartLayout, fields
+from migration_assets.mapping.chart_layout import (
+    ChartColumn,
+    ChartLayout,
+    fields,
+    tooth_columns,
+    tooth_fields,
+    wide_columns,
+)
 from migration_assets.practice import Settings
 
-KeySpace = Literal["practice", "patient", "exam"]
+KeySpace = Literal[
+    "practice", "patient", "exam", "exam_chart2", "exam_chart3", "exam_tooth", "provider", "plan", "plan_line"
+]
 Constant = bool | int | str
 
 PRACTICE_TABLE = "practice"
@@ -97,6 +107,9 @@ class Rule(Settings):
     ``{column, values, default}`` copies a staged column, translating words of a picklist and filling
     nulls; ``{parent, key_space, column}`` is the parent's key, ``column`` its source id (left out for the
     practice itself); ``{constant}`` is the same for every record.
+
+    A record waits for its parent, unless ``if_absent: leave_empty`` says that it goes without: the reference
+    is then null wherever the parent isn't staged or didn't get into the destination, and that is listed.
     """
 
     column: str | None = None
@@ -104,6 +117,7 @@ class Rule(Settings):
     default: Constant | None = None
     parent: str | None = None
     key_space: KeySpace | None = None
+    if_absent: Literal["leave_empty"] | None = None
     constant: Constant | None = None
 
     @model_validator(mode="after")
@@ -112,8 +126,8 @@ class Rule(Settings):
         if given == {"constant"}:
             return self
         if "parent" in given:
-            if "key_space" not in given or not given <= {"parent", "key_space", "column"}:
-                raise ValueError("a parent's key is {parent, key_space, column}")
+            if "key_space" not in given or not given <= {"parent", "key_space", "column", "if_absent"}:
+                raise ValueError("a parent's key is {parent, key_space, column, if_absent}")
             if "column" not in given and self.key_space != "practice":
                 raise ValueError("'column' is missing: the staged column that holds the parent's source id")
         elif "column" not in given or not given <= {"column", "values", "default"}:
@@ -136,7 +150,7 @@ class SourceDeclaration(Settings):
 
     staged: str
     key_space: KeySpace
-    role: Literal["record"]
+    role: Literal["record", "companion"]
     map: dict[str, Any]
 
 
@@ -149,28 +163,83 @@ class ChartDeclaration(Settings):
     layout: Literal["wide"]
 
 
+class ChartPart(StrEnum):
+    """What of a chart an object's records hold.
+
+    EXAM: the exam with the measures that have room there; COMPANION: one an exam, wide fields of measures
+    that had no room before it; TEETH: one a tooth that holds what no wide field takes.
+    """
+
+    EXAM = "exam"
+    COMPANION = "companion"
+    TEETH = "teeth"
+
+
+class ChartPartDeclaration(Settings):
+    """``{of, holds}``: the object takes a part of the chart that the object ``of`` carries."""
+
+    of: str
+    holds: Literal[ChartPart.COMPANION, ChartPart.TEETH]
+
+
 @dataclass(frozen=True, slots=True)
 class SourceSpec:
-    """A checked source: ``rules`` by field name, in the order of the object's fields."""
+    """A checked source: ``rules`` by field name, in the order of the object's fields.
+
+    ``optional_parents``: field whose parent may be absent -> staged table that would hold the parent.
+    """
 
     staged: str
     key_space: KeySpace
     role: str
     rules: Mapping[str, Rule]
+    optional_parents: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ChartSpec:
+    """A chart as one of its objects sees it: what this one ``holds``, and where the rest goes.
+
+    ``exams`` is the staged table of exams and ``exam`` the object that their records become, with keys in
+    ``exam_key_space``. ``companions`` are in the order in which measures are placed, ``teeth`` is None
+    where the mapping keeps no records of single teeth.
+    """
+
+    declaration: ChartDeclaration
+    holds: ChartPart
+    exams: str
+    exam: str
+    exam_key_space: str
+    companions: tuple[str, ...] = ()
+    teeth: str | None = None
+
+    @property
+    def wide_objects(self) -> tuple[str, ...]:
+        """Objects that may have wide fields, in the order in which they are given room."""
+        return (self.exam, *self.companions)
+
+    @property
+    def objects(self) -> tuple[str, ...]:
+        """All objects whose records are made from chart rows."""
+        return self.wide_objects if self.teeth is None else (*self.wide_objects, self.teeth)
+
+    def described(self) -> dict[str, Any]:
+        """Plain values of everything that it says; part of the mapping's hash."""
+        return {**asdict(self), "declaration": self.declaration.model_dump()}
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectSpec:
     """One destination object, checked; ``asset`` is its snake_case name in Dagster.
 
-    ``schema`` holds the declared fields, the key first; a chart's wide fields come from the resolved
-    layout (``schema_with``).
+    ``schema`` holds the declared fields, the key first; a chart's fields come from the resolved layout
+    (``schema_with``).
     """
 
     asset: str
     schema: ObjectSchema
     sources: tuple[SourceSpec, ...]
-    chart: ChartDeclaration | None = None
+    chart: ChartSpec | None = None
     mission_names: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -179,9 +248,18 @@ class ObjectSpec:
 
     @property
     def parents(self) -> frozenset[str]:
-        """Objects whose keys this one's records hold."""
+        """Other objects whose keys this one's records hold; its own records are ordered by ``load``."""
         rules = (rule for source in self.sources for rule in source.rules.values())
-        return frozenset(rule.parent for rule in rules if rule.parent is not None)
+        return frozenset(rule.parent for rule in rules if rule.parent is not None) - {self.name}
+
+    @property
+    def optional_references(self) -> frozenset[str]:
+        """Fields whose parent may be absent, whichever source fills them."""
+        optional = {name for source in self.sources for name in source.optional_parents}
+        required = {
+            name for source in self.sources for name in source.rules if name not in source.optional_parents
+        }
+        return frozenset(optional - required)
 
     @property
     def staged_tables(self) -> tuple[str, ...]:
@@ -189,23 +267,44 @@ class ObjectSpec:
         tables = dict.fromkeys(source.staged for source in self.sources)
         if any(rule.key_space == "practice" for source in self.sources for rule in source.rules.values()):
             tables[PRACTICE_TABLE] = None
+        for source in self.sources:
+            tables.update(dict.fromkeys(source.optional_parents.values()))
         if self.chart is not None:
-            tables[self.chart.staged] = None
+            tables[self.chart.declaration.staged] = None
+            tables[self.chart.exams] = None
         return tuple(tables)
 
     def schema_with(self, chart: ChartLayout | None) -> ObjectSchema:
-        """The schema as it is deployed and loaded: the declared fields, then the chart's wide ones."""
+        """The schema as it is deployed and loaded: the declared fields, then the chart's."""
         if self.chart is None or chart is None:
             return self.schema
         declared = self.schema
+        if self.chart.holds is ChartPart.TEETH:
+            charted = tooth_fields(self.chart.declaration.measures)
+        else:
+            charted = fields(chart.measures_on(self.name))
         return ObjectSchema(
             declared.name,
             declared.label,
             declared.plural_label,
             declared.custom,
             declared.key_field,
-            declared.fields + fields(chart),
+            declared.fields + charted,
         )
+
+    def chart_columns(self, chart: ChartLayout) -> tuple[ChartColumn, ...]:
+        """Where the chart's fields of ``schema_with`` are filled from, in their order."""
+        if self.chart is None:
+            return ()
+        if self.chart.holds is ChartPart.TEETH:
+            return tooth_columns(self.chart.declaration.measures)
+        return wide_columns(chart.measures_on(self.name))
+
+    def is_used(self, chart: ChartLayout | None) -> bool:
+        """Whether a plan with this layout has records of the object; a companion needs a measure for any."""
+        if self.chart is None or chart is None or self.chart.holds is not ChartPart.COMPANION:
+            return True
+        return bool(chart.measures_on(self.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,8 +325,9 @@ class MappingSet:
 
     @property
     def charted(self) -> ObjectSpec | None:
-        """The object that carries a chart, at most one a destination."""
-        return next((spec for spec in self.objects if spec.chart is not None), None)
+        """The object of the exams that carry a chart, at most one a destination."""
+        charts = ((spec, spec.chart) for spec in self.objects)
+        return next((spec for spec, chart in charts if chart and chart.holds is ChartPart.EXAM), None)
 
     def content_hash(self) -> str:
         """SHA-256 of what the specs say: comments and the order of keys don't count."""
@@ -244,7 +344,7 @@ class MappingSet:
                     }
                     for source in spec.sources
                 ],
-                "chart": spec.chart.model_dump() if spec.chart else None,
+                "chart": spec.chart.described() if spec.chart else None,
             }
             for spec in self.objects
         ]

@@ -23,13 +23,12 @@ from migration_assets.destinations.base import (
 )
 from migration_assets.errors import JobLost, LedgerError
 from migration_assets.migration.ledger import Hold, Ledger, Outcome
+from migration_assets.migration.parents import PAYLOAD_HASH, in_waves, without_absent
 from migration_assets.migration.upload_file import HOLD_COLUMNS
 
-PAYLOAD_HASH = "_payload_hash"
 _ORPHANS_LIVE = timedelta(days=7)
 """How long after a crash a job is looked for that nobody wrote down: one found too young to be touched is
 ended by a later run, and destinations forget unfinished jobs within days."""
-
 KEY = "_key"
 
 
@@ -52,12 +51,14 @@ class UploadSummary:
 class Shipment:
     """What to bring there: ``payload`` has the schema's fields and PAYLOAD_HASH, a row a key in scope;
     ``problems`` (key, field, code, message) are rows that no destination could take as they are, ``holds``
-    (key, code, message) those that the practice's own choice keeps back."""
+    (key, code, message) those that the practice's own choice keeps back; ``optional`` are references that a
+    record goes without where its parent isn't in the destination."""
 
     schema: ObjectSchema
     payload: pl.DataFrame
     problems: pl.DataFrame
     holds: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=HOLD_COLUMNS))
+    optional: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -73,14 +74,27 @@ class Loader:
     def load(self, shipment: Shipment) -> UploadSummary:
         """Every key of the shipment has an outcome in the ledger when this returns.
 
+        Records that name others of the shipment are sent after these.
+
         Raises DestinationError where the destination fails as a whole; what was answered until then is
         in the ledger, and the next call goes on from there.
         """
         schema = shipment.schema
         self.settle(schema)
-        keyed = shipment.payload.with_columns(pl.col(schema.key_field).alias(KEY))
-        state = self.ledger.state(schema)
-        unchanged = _unchanged(keyed, state)
+        unchanged = 0
+        sent = [pl.Series(KEY, [], dtype=pl.String)]
+        for wave in in_waves(schema, shipment.payload):
+            unchanged_now, sent_now = self._load_wave(shipment, wave)
+            unchanged += unchanged_now
+            sent.append(sent_now)
+        return self._summary(shipment, unchanged, pl.concat(sent))
+
+    def _load_wave(self, shipment: Shipment, wave: pl.DataFrame) -> tuple[int, pl.Series]:
+        """How many rows are there as they should be already, and the keys that were sent."""
+        schema = shipment.schema
+        possible = without_absent(schema, shipment.optional, wave, self._present)
+        keyed = possible.with_columns(pl.col(schema.key_field).alias(KEY))
+        unchanged = _unchanged(keyed, self.ledger.state(schema))
         open_rows = keyed.join(unchanged, on=KEY, how="anti")
 
         refused = self._refuse_unsendable(shipment, open_rows)
@@ -91,7 +105,11 @@ class Loader:
         if to_send.height:
             self._keep_before_images(schema, to_send)
             self._send(schema, to_send)
-        return self._summary(shipment, unchanged.height, to_send[KEY])
+        return unchanged.height, to_send[KEY]
+
+    def _present(self, object_name: str) -> pl.Series:
+        state = self.ledger.state(self.parents(object_name))
+        return state.filter(pl.col("present"))["key"]
 
     def settle(self, schema: ObjectSchema) -> None:
         """Find out what became of batches that an earlier run left open; their keys get an outcome."""
@@ -135,9 +153,9 @@ class Loader:
         for reference in schema.references:
             if reference.reference_to is None:
                 continue
-            parents = self.ledger.state(self.parents(reference.reference_to)).filter(pl.col("present"))
-            waiting = rows.filter(pl.col(reference.name).is_not_null()).join(
-                parents, left_on=reference.name, right_on="key", how="anti"
+            parents = self._present(reference.reference_to)
+            waiting = rows.filter(
+                pl.col(reference.name).is_not_null() & ~pl.col(reference.name).is_in(parents.implode())
             )
             for key, parent in waiting.select(KEY, reference.name).iter_rows():
                 message = f"its {reference.reference_to} {parent} is not in the destination"

@@ -6,7 +6,7 @@ and a later extraction can't race it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -17,14 +17,17 @@ from migration_assets.mapping.apply import LINEAGE_COLUMNS, apply, source_table
 from migration_assets.mapping.apply import key as record_key
 from migration_assets.mapping.payload_hash import hash_rows
 from migration_assets.mapping.problems import MESSAGES
-from migration_assets.mapping.spec import PRACTICE_TABLE, MappingSet, ObjectSpec
-from migration_assets.migration.load import PAYLOAD_HASH, Shipment, UploadSummary
+from migration_assets.mapping.spec import PRACTICE_TABLE, ChartPart, MappingSet, ObjectSpec
+from migration_assets.migration.load import Shipment, UploadSummary
+from migration_assets.migration.merged_rows import MergedRows
+from migration_assets.migration.parents import PAYLOAD_HASH
 from migration_assets.migration.plan import Plan
 from migration_assets.migration.staging import VERDICT_COLUMNS, Verdict, read_verdicts, require_passed
 from migration_assets.migration.upload_file import (
     BUILD_COLUMNS,
     EXCUSED_COLUMNS,
     HOLD_COLUMNS,
+    LEFT_EMPTY_COLUMNS,
     SCOPE_COLUMNS,
     SOURCE,
     STAGED_ROW_COLUMNS,
@@ -119,7 +122,7 @@ def read_shipment(session: Session, spec: ObjectSpec, plan: Plan) -> Shipment:
         pl.col("code").replace_strict(MESSAGES, default=None).alias("message")
     )
     holds = session.read(UPLOAD, holds_table(spec.asset))
-    return Shipment(plan.schemas[spec.asset], in_scope, problems, holds)
+    return Shipment(plan.schemas[spec.asset], in_scope, problems, holds, spec.optional_references)
 
 
 def store_upload(session: Session, summary: UploadSummary, run_id: str) -> None:
@@ -147,7 +150,7 @@ def _copy_source(session: Session, names: list[str]) -> None:
     copies = [(f"raw_{table}", f"panda.{quoted(table)}") for table in raw]
     copies += [(f"staged_{name}", f"staged.{quoted(name)}") for name in names]
     copies += [(name, f"panda.{name}") for name in ("extractions", "not_in_scope")]
-    copies += [(name, f"staged.{name}") for name in ("rejects", "corrections", "verdicts")]
+    copies += [(name, f"staged.{name}") for name in ("rejects", "corrections", "merged_rows", "verdicts")]
     for table, origin in copies:
         session.execute(
             f"CREATE OR REPLACE TABLE {SOURCE}.{quoted(table)} AS SELECT * FROM {_PANDA}.{origin}"
@@ -157,11 +160,12 @@ def _copy_source(session: Session, names: list[str]) -> None:
 def _write(
     session: Session, practice: Practice, plan: Plan, staged: Mapping[str, pl.DataFrame], build_of: Build
 ) -> PayloadSummary:
-    lineage, excused, scope = [], [], []
-    staged_rows: list[dict[str, str | int]] = []
+    lineage, excused, scope, left_empty = [], [], [], []
+    staged_rows: list[dict[str, str | int | list[str]]] = []
     records: dict[str, int] = {}
     problems: dict[str, int] = {}
-    for spec in plan.mapping:
+    merged = MergedRows.of(session.read(SOURCE, "merged_rows"))
+    for spec in plan.specs:
         payload = apply(spec, staged, practice.key, plan.layout if spec.chart else None)
         frame = payload.frame.with_columns(hash_rows(payload.frame).alias(PAYLOAD_HASH))
         session.replace_table(UPLOAD, payload_table(spec.asset), frame)
@@ -169,17 +173,28 @@ def _write(
         session.replace_table(UPLOAD, holds_table(spec.asset), _held_by_choice(spec, practice, staged))
         keys = payload.frame[spec.schema.key_field]
         scope.append(_scope(spec, keys, build_of.scope))
-        lineage.append(payload.lineage)
-        excused.append(payload.excused.select(pl.lit(spec.name).alias("object"), pl.all()))
+        lineage.append(merged.by_source_row(payload.lineage))
+        accountable = {source_table(name): (name, objects) for name, objects in _accountable(spec)}
+        left_out = merged.excused(payload.excused, list(accountable))
+        excused.append(left_out.select(pl.lit(spec.name).alias("object"), pl.all()))
+        left_empty.append(payload.left_empty.select(pl.lit(spec.name).alias("object"), pl.all()))
         staged_rows.extend(
-            {"object": spec.name, "source_table": source_table(name), "staged": staged[name].height}
-            for name in _accountable(spec)
+            {
+                "object": spec.name,
+                "source_table": table,
+                "staged": merged.staged(table, staged[name]),
+                "accounted_by": objects,
+            }
+            for table, (name, objects) in accountable.items()
         )
         records[spec.name] = keys.len()
         problems[spec.name] = payload.problems["key"].n_unique()
     session.replace_table(UPLOAD, "scope", pl.concat(scope))
     session.replace_table(UPLOAD, "lineage", pl.concat([pl.DataFrame(schema=LINEAGE_COLUMNS), *lineage]))
     session.replace_table(UPLOAD, "excused", pl.concat([pl.DataFrame(schema=EXCUSED_COLUMNS), *excused]))
+    session.replace_table(
+        UPLOAD, "left_empty", pl.concat([pl.DataFrame(schema=LEFT_EMPTY_COLUMNS), *left_empty])
+    )
     session.replace_table(UPLOAD, "staged_rows", pl.DataFrame(staged_rows, schema=STAGED_ROW_COLUMNS))
     built = [{**_as_row(build_of), "built_at": datetime.now(UTC)}]
     session.replace_table(UPLOAD, "build", pl.DataFrame(built, schema=BUILD_COLUMNS))
@@ -201,10 +216,15 @@ def _held_by_choice(spec: ObjectSpec, practice: Practice, staged: Mapping[str, p
     )
 
 
-def _accountable(spec: ObjectSpec) -> list[str]:
-    """Staged tables whose every row must be in this object's payload or be excused."""
-    tables = [source.staged for source in spec.sources]
-    return [*tables, spec.chart.staged] if spec.chart is not None else tables
+def _accountable(spec: ObjectSpec) -> Iterator[tuple[str, list[str]]]:
+    """Staged tables whose every row must be in a payload of these objects or be excused by this one.
+
+    The exam's object answers for the chart's rows, whichever of the chart's objects they went to.
+    """
+    if spec.chart is None or spec.chart.holds is not ChartPart.TEETH:
+        yield from ((source.staged, [spec.name]) for source in spec.sources)
+    if spec.chart is not None and spec.chart.holds is ChartPart.EXAM:
+        yield spec.chart.declaration.staged, list(spec.chart.objects)
 
 
 def _scope(spec: ObjectSpec, keys: pl.Series, why: str) -> pl.DataFrame:

@@ -18,14 +18,14 @@ from migration_assets.destinations.base import Destination, ObjectSchema
 from migration_assets.errors import DestinationWithoutRoom, WarehouseTableMissing
 from migration_assets.mapping.chart_layout import ChartLayout, field_count, plan, room_for_chart
 from migration_assets.mapping.loader import load_specs
-from migration_assets.mapping.spec import MappingSet
+from migration_assets.mapping.spec import MappingSet, ObjectSpec
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.ledger_tables import PLANS
 from migration_assets.objects.registry import STAGED_OBJECTS
 from migration_assets.panda.profile import Profile
 from migration_assets.practice import Practice
 
-ENGINE_VERSION = 1
+ENGINE_VERSION = 2
 """Raised whenever the same staged rows would give another payload."""
 
 
@@ -38,9 +38,14 @@ class Plan:
     hash: str
 
     @property
+    def specs(self) -> tuple[ObjectSpec, ...]:
+        """Objects that this plan deploys and fills, parents first: a companion without measures isn't one."""
+        return tuple(spec for spec in self.mapping if spec.is_used(self.layout))
+
+    @property
     def schemas(self) -> Mapping[str, ObjectSchema]:
         """By asset name, parents first."""
-        return {spec.asset: spec.schema_with(self.layout) for spec in self.mapping}
+        return {spec.asset: spec.schema_with(self.layout) for spec in self.specs}
 
     def schema_of_object(self, name: str) -> ObjectSchema:
         return self.mapping.of_object(name).schema_with(self.layout)
@@ -62,7 +67,8 @@ def make_plan(
 ) -> Plan:
     """The plan with its stored layout, planned and stored now where there is none.
 
-    Raises DestinationWithoutRoom where measures of the chart don't fit.
+    Raises DestinationWithoutRoom where measures of the chart don't fit and the mapping has no records of
+    single teeth for them.
     """
     mapping = load_mapping(target.destination)
     layout = _stored_layout(engine, target, mapping)
@@ -88,25 +94,31 @@ def _plan_layout(mapping: MappingSet, destination: Destination, fields_left_free
     charted = mapping.charted
     if charted is None or charted.chart is None:
         return None
-    capacity = destination.capacity([charted.name])[charted.name]
-    room = room_for_chart(capacity, charted.schema.fields, fields_left_free)
-    layout = plan(charted.chart.measures, room)
-    if layout.unplaced:
-        needed = sum(field_count(measure) for measure in charted.chart.measures)
+    chart = charted.chart
+    capacities = destination.capacity(chart.wide_objects)
+    rooms = {
+        name: room_for_chart(capacities[name], mapping.of_object(name).schema.fields, fields_left_free)
+        for name in chart.wide_objects
+    }
+    layout = plan(chart.declaration.measures, rooms)
+    if layout.unplaced and chart.teeth is None:
+        measures = chart.declaration.measures
+        needed = sum(field_count(measure) for measure in measures)
+        capacity = capacities[charted.name]
         raise DestinationWithoutRoom(
-            f"{charted.name}: the chart's measures {', '.join(charted.chart.measures)} need {needed} custom "
-            f"fields, but the organisation has room for {room} (limit {capacity.custom_field_limit} an "
-            f"object, {len(capacity.custom_fields)} used, {fields_left_free} left free); take "
-            "measures out of the mapping, erase deleted fields, lower fields_left_free or use an edition "
-            "with a higher limit"
+            f"{charted.name}: the chart's measures {', '.join(measures)} need {needed} custom fields, but "
+            f"the organisation has room for {' + '.join(map(str, rooms.values()))} on {', '.join(rooms)} "
+            f"(limit {capacity.custom_field_limit} an object, {len(capacity.custom_fields)} used, "
+            f"{fields_left_free} left free); take measures out of the mapping, erase deleted fields, lower "
+            "fields_left_free or use an edition with a higher limit"
         )
     return layout
 
 
 def _basis(mapping: MappingSet) -> str:
-    """What a layout depends on besides the room: the object and the measures that go on it."""
+    """What a layout depends on besides the room: the measures, and the objects that share them."""
     charted = mapping.charted
-    described = [charted.name, charted.chart.model_dump()] if charted and charted.chart else []
+    described = charted.chart.described() if charted and charted.chart else {}
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
 
@@ -123,7 +135,8 @@ def _stored_layout(engine: Engine, target: Target, mapping: MappingSet) -> Chart
     )
     with engine.connect() as connection:
         found = connection.execute(query).scalar_one_or_none()
-    return None if found is None else ChartLayout.from_json(found)
+    charted = mapping.charted
+    return None if found is None or charted is None else ChartLayout.from_json(found, charted.name)
 
 
 def _store_layout(engine: Engine, target: Target, mapping: MappingSet, layout: ChartLayout | None) -> None:

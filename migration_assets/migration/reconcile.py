@@ -6,7 +6,7 @@ Reads scopes and ledgers, writes no scope and sends nothing. What records look l
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, cast
@@ -17,8 +17,9 @@ from migration_assets.destinations.base import Destination, ObjectSchema, ReadRe
 from migration_assets.mapping.spec import ObjectSpec
 from migration_assets.migration import meaning, transport
 from migration_assets.migration.ledger import Ledger, Outcome, Presence
-from migration_assets.migration.load import PAYLOAD_HASH
-from migration_assets.migration.meaning import ObjectMeaning, RawPractice
+from migration_assets.migration.load import Shipment
+from migration_assets.migration.meaning import ObjectMeaning
+from migration_assets.migration.parents import PAYLOAD_HASH, without_absent
 from migration_assets.migration.payload import (
     read_build,
     read_copied_verdicts,
@@ -27,6 +28,7 @@ from migration_assets.migration.payload import (
     staged_names,
 )
 from migration_assets.migration.plan import Plan
+from migration_assets.migration.raw_practice import RawPractice
 from migration_assets.migration.reconciliation import (
     Failure,
     HeldBack,
@@ -39,13 +41,14 @@ from migration_assets.migration.reconciliation import (
     SourceCounts,
     StateCounts,
 )
-from migration_assets.migration.transport import DIFFERENCE_COLUMNS, Comparison
+from migration_assets.migration.transport import DIFFERENCE_COLUMNS
 from migration_assets.migration.upload_file import READBACK, SOURCE, UPLOAD
 from migration_assets.panda.profile import Profile
 from migration_assets.practice import Practice
 from migration_assets.warehouse import Session, Warehouse
 
 _RAW_PREFIX = "raw_"
+PARENT_NOT_STAGED = "parent_not_staged"
 
 
 @dataclass(frozen=True)
@@ -70,11 +73,13 @@ class Reconciler:
 
     def reconcile(self, warehouse: Warehouse) -> Reconciled:
         with warehouse.open() as session:
-            for spec in self.plan.mapping:
+            for spec in self.plan.specs:
                 self._read_back(session, spec)
             raw = self._raw(session)
             meanings = meaning.load_meanings(self.ledger.target.destination)
-            parts = [self._object(session, spec, raw, meanings.get(spec.name)) for spec in self.plan.mapping]
+            parts = [
+                self._object(session, spec, raw, meanings.get(spec.name, ())) for spec in self.plan.specs
+            ]
             differences = pl.concat(
                 [pl.DataFrame(schema=DIFFERENCE_COLUMNS), *(part.found for part in parts)]
             )
@@ -113,7 +118,7 @@ class Reconciler:
         )
 
     def _object(
-        self, session: Session, spec: ObjectSpec, raw: RawPractice, declared: ObjectMeaning | None
+        self, session: Session, spec: ObjectSpec, raw: RawPractice, declared: Sequence[ObjectMeaning]
     ) -> _ObjectPart:
         shipment = read_shipment(session, spec, self.plan)
         schema = shipment.schema
@@ -121,15 +126,13 @@ class Reconciler:
         returned = session.read(READBACK, spec.asset)
         state = self.ledger.state(schema)
         loaded = state.filter(pl.col("outcome") == Outcome.LOADED)
-        sent = shipment.payload.join(
+        sent = self._as_sent(shipment).join(
             loaded, left_on=[key, PAYLOAD_HASH], right_on=["key", "payload_hash"], how="semi"
         )
         by_transport = transport.compare(schema, sent, returned, state["key"])
-        by_meaning = Comparison(0, transport.no_differences())
-        if declared is not None:
-            # A stale record shows an older state of the source on purpose; it is reported as stale.
-            current = returned.join(sent, on=key, how="semi")
-            by_meaning = meaning.compare(declared, spec.name, key, current, raw)
+        # A stale record shows an older state of the source on purpose; it is reported as stale.
+        current = returned.join(sent, on=key, how="semi")
+        by_meaning = meaning.compare(declared, spec.name, key, current, raw)
         counts = ObjectReconciliation(
             object=spec.name,
             this_run=_run_counts(session, spec.name),
@@ -142,6 +145,18 @@ class Reconciler:
         )
         found = pl.concat([by_transport.differences, by_meaning.differences])
         return _ObjectPart(counts, found, by_transport.line_breaks + by_meaning.line_breaks)
+
+    def _as_sent(self, shipment: Shipment) -> pl.DataFrame:
+        """The payload in each form that may have been sent: one more where a reference had to stay empty."""
+        if not shipment.optional:
+            return shipment.payload
+        schema, payload = shipment.schema, shipment.payload
+        emptied = without_absent(schema, shipment.optional, payload, self._present)
+        return pl.concat([payload, emptied]).unique([schema.key_field, PAYLOAD_HASH], maintain_order=True)
+
+    def _present(self, object_name: str) -> pl.Series:
+        state = self.ledger.state(self.plan.schema_of_object(object_name))
+        return state.filter(pl.col("present"))["key"]
 
     def _assemble(
         self, session: Session, objects: list[ObjectReconciliation], differences: pl.DataFrame
@@ -173,7 +188,10 @@ class Reconciler:
             lineage=lineage,
             objects=objects,
             rejects=_listed(session, "rejects", staged_names(self.plan.mapping)),
-            corrections=_listed(session, "corrections", staged_names(self.plan.mapping)),
+            corrections=[
+                *_listed(session, "corrections", staged_names(self.plan.mapping)),
+                *_left_empty(session),
+            ],
             held_back=[HeldBack(**row) for row in self._ended(session, (Outcome.HELD_BACK,))],
             failures=[Failure(**row) for row in self._ended(session, (Outcome.FAILED, Outcome.NOT_SENT))],
             conflicts=[],
@@ -181,7 +199,7 @@ class Reconciler:
 
     def _ended(self, session: Session, outcomes: tuple[Outcome, ...]) -> Iterator[dict[str, str]]:
         """Records in scope whose last sending ended so, by object."""
-        for spec in self.plan.mapping:
+        for spec in self.plan.specs:
             shipment = read_shipment(session, spec, self.plan)
             in_scope = shipment.payload.select(pl.col(shipment.schema.key_field).alias("key"))
             state = self.ledger.state(shipment.schema).filter(
@@ -258,7 +276,8 @@ def _lineage(session: Session) -> list[LineageCounts]:
         f"""
         SELECT rows.object, rows.source_table, rows.staged,
                (SELECT count(DISTINCT l.source_id) FROM {UPLOAD}.lineage AS l
-                WHERE l.object = rows.object AND l.source_table = rows.source_table) AS with_payload
+                WHERE list_contains(rows.accounted_by, l.object)
+                  AND l.source_table = rows.source_table) AS with_payload
         FROM {UPLOAD}.staged_rows AS rows ORDER BY ALL
         """
     )
@@ -290,4 +309,19 @@ def _listed(session: Session, table: str, staged: list[str]) -> list[Reject]:
             message=row["message"],
         )
         for row in rows.sort("source_table", "source_key", "column").iter_rows(named=True)
+    ]
+
+
+def _left_empty(session: Session) -> list[Reject]:
+    """References that were left empty, listed with the values that staging changed; one a source cell."""
+    rows = session.read(UPLOAD, "left_empty").drop("object").unique()
+    return [
+        Reject(
+            table=row["source_table"],
+            source_key=row["source_id"],
+            column=row["column"],
+            code=PARENT_NOT_STAGED,
+            message="the record that it refers to is missing or was rejected; the reference is left empty",
+        )
+        for row in rows.sort("source_table", "source_id", "column").iter_rows(named=True)
     ]

@@ -16,6 +16,7 @@ import polars as pl
 from migration_assets.errors import StagingRefused
 from migration_assets.objects.base import (
     CORRECTION_COLUMNS,
+    MERGED_COLUMNS,
     REJECT_COLUMNS,
     Staged,
     StagedObject,
@@ -122,6 +123,8 @@ def stage(
             session.replace_table("staged", staged_object.name, outcome.rows)
             _replace_part(session, "rejects", staged_object.name, outcome.rejects, REJECT_COLUMNS)
             _replace_part(session, "corrections", staged_object.name, outcome.corrections, CORRECTION_COLUMNS)
+            merged = pl.DataFrame(schema=MERGED_COLUMNS) if outcome.merged is None else outcome.merged
+            _replace_part(session, "merged_rows", staged_object.name, merged, MERGED_COLUMNS)
             _replace_part(session, "verdicts", staged_object.name, _as_frame(verdict), VERDICT_COLUMNS)
     return StagingOutcome(
         verdict=verdict,
@@ -132,11 +135,13 @@ def stage(
 
 
 def read_staged(session: Session, name: str) -> Staged:
+    merged = _part(session, "merged_rows", name, MERGED_COLUMNS)
     return Staged(
         rows=session.read("staged", name),
         rejects=_part(session, "rejects", name, REJECT_COLUMNS),
         corrections=_part(session, "corrections", name, CORRECTION_COLUMNS),
         findings={},
+        merged=merged if merged.height else None,
     )
 
 
@@ -170,14 +175,15 @@ def _judge(
 ) -> Verdict:
     of_table = outcome.rejects.filter(pl.col("source_table") == staged_object.source_table)
     rejected = of_table["source_key"].n_unique()
-    balanced = extracted == outcome.rows.height + rejected
+    staged = outcome.source_rows
+    balanced = extracted == staged + rejected
     within_limit = rejected <= limit * extracted
     return Verdict(
         object=staged_object.name,
         source_table=staged_object.source_table,
         batch_id=batch_id,
         extracted=extracted,
-        staged=outcome.rows.height,
+        staged=staged,
         rejected=rejected,
         corrected=outcome.corrections.height,
         reject_limit=limit,

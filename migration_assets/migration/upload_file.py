@@ -25,11 +25,22 @@ EXCUSED_COLUMNS: dict[str, pl.DataType] = {
 }
 """Staged rows that go into no payload, each with its stated reason."""
 
+LEFT_EMPTY_COLUMNS: dict[str, pl.DataType] = {
+    "object": pl.String(),
+    "source_table": pl.String(),
+    "source_id": pl.String(),
+    "column": pl.String(),
+}
+"""References of staged rows that were left empty, since the parent isn't staged and may be absent."""
+
 STAGED_ROW_COLUMNS: dict[str, pl.DataType] = {
     "object": pl.String(),
     "source_table": pl.String(),
     "staged": pl.Int64(),
+    "accounted_by": pl.List(pl.String()),
 }
+"""Staged rows of a source table that must be in a payload or be excused. ``accounted_by``: the objects whose
+lineage counts; a chart's rows may have gone to any object that shares the chart."""
 
 HOLD_COLUMNS: dict[str, pl.DataType] = {"key": pl.String(), "code": pl.String(), "message": pl.String()}
 """Records that the practice's own choice keeps back, with a code and a sentence."""

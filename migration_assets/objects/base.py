@@ -38,6 +38,16 @@ CORRECTION_COLUMNS: dict[str, pl.DataType] = {
 """A value that was changed on the way in; ``original`` is the source's own, so it never leaves data/."""
 
 
+MERGED_COLUMNS: dict[str, pl.DataType] = {
+    "object": pl.String(),
+    "source_key": pl.String(),
+    "source_id": pl.String(),
+    "excused": pl.String(),
+}
+"""Where several source rows make one staged row: each source row's primary key as text, the ``source_id`` of
+the (staged or rejected) row that it is part of, and, where it is part of none, the stated reason."""
+
+
 @dataclass(frozen=True)
 class StagingContext:
     """What staging needs besides rows; ``today`` is the practice-local date of the extraction."""
@@ -53,13 +63,23 @@ class Staged:
     """Outcome of staging one object: ``rows`` as its schema says; REJECT_COLUMNS; CORRECTION_COLUMNS.
 
     ``findings`` counts what was kept but deserves a look (code -> rows). For the object's primary source
-    table: rows extracted = rows + distinct rejected source keys.
+    table: rows extracted = ``source_rows`` + distinct rejected source keys. ``merged`` is MERGED_COLUMNS
+    where several source rows make one staged row, None where each makes its own.
     """
 
     rows: pl.DataFrame
     rejects: pl.DataFrame
     corrections: pl.DataFrame
     findings: Mapping[str, int]
+    merged: pl.DataFrame | None = None
+
+    @property
+    def source_rows(self) -> int:
+        """How many source rows are staged: in a staged row, or excused from being in any."""
+        if self.merged is None:
+            return self.rows.height
+        staged = self.merged["source_id"].is_in(self.rows["source_id"].implode()).fill_null(False)
+        return int((staged | self.merged["excused"].is_not_null()).sum())
 
 
 @dataclass(frozen=True)
@@ -75,7 +95,8 @@ class StagedObject:
     """One migrated object: staged table ``name``, whose rows come from ``source_table``.
 
     ``reads`` are all logical source tables that the staging function looks at (``source_table`` among
-    them), ``uses`` the staged objects that it needs first.
+    them), ``uses`` the staged objects that it needs first, ``source_columns`` the staged columns that come
+    from one logical column of ``source_table`` each.
     """
 
     name: str
@@ -84,3 +105,4 @@ class StagedObject:
     uses: tuple[str, ...]
     model: type[DataFrameModel]
     stage: Callable[[StagingInputs, StagingContext], Staged]
+    source_columns: Mapping[str, str]

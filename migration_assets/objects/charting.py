@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Annotated, ClassVar
 
@@ -10,17 +11,20 @@ import pandera.polars as pa
 import polars as pl
 from pandera.polars import PolarsData
 
-from migration_assets.objects import corrections, local_time, source_rows, validation
-from migration_assets.objects.base import Staged, StagedObject, StagingContext, StagingInputs
+from migration_assets.objects import (
+    charted_teeth,
+    corrections,
+    local_time,
+    measure_rows,
+    source_rows,
+    validation,
+)
+from migration_assets.objects.base import REJECT_COLUMNS, Staged, StagedObject, StagingContext, StagingInputs
 from migration_assets.objects.corrections import Correction
 from migration_assets.objects.source_rows import Kind, SourceRows, canonical_recession
 from migration_assets.objects.validation import Refusal
 from migration_assets.perio import charting as perio
-from migration_assets.perio.teeth import (
-    normalised_numbering_system,
-    normalised_tooth,
-    tooth_lookup,
-)
+from migration_assets.perio.teeth import tooth_lookup
 from migration_assets.perio.vocabulary import TOOTH_STATUSES
 
 _TABLE = "PeriodontalCharting"
@@ -73,11 +77,8 @@ _KINDS: Mapping[str, Kind] = {
     "ModifiedAt": Kind.TIME,
 }
 _SENTENCES: Mapping[str, str] = {
-    "no_numbering_system": "the exam doesn't state a tooth numbering system; a code alone is ambiguous",
-    "unknown_numbering_system": "the exam's tooth numbering system is none of Universal, Palmer and FDI",
-    "invalid_tooth": "the tooth is none in the exam's numbering system",
-    "duplicate_tooth": "the exam charts this tooth more than once; none of the rows can be preferred",
-    "orphan_chart_row": "the exam of this row isn't in the extracted exams",
+    **charted_teeth.SENTENCES,
+    **measure_rows.SENTENCES,
     "pocket_depth_out_of_range": "a pocket depth lies outside 0 to 19 mm",
     "recession_out_of_range": "a recession lies outside -9 (overgrowth) to 20 mm",
     "mobility_out_of_range": "a mobility is none of 0 to 3 in half grades",
@@ -187,13 +188,37 @@ def _within(data: PolarsData, measure: perio.Measure) -> pl.LazyFrame:
     return data.lazyframe.select(good)
 
 
+@dataclass(frozen=True)
+class _Read:
+    """The chart's teeth as read, whatever the table's shape: ``columns`` are staged -> logical source ones,
+    the others ``measure_rows.MergedRows``'s where a tooth has several rows."""
+
+    source: SourceRows
+    columns: Mapping[str, str]
+    refusals: tuple[Refusal, ...] = ()
+    parts: pl.DataFrame | None = None
+    rejects: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=REJECT_COLUMNS))
+    findings: Mapping[str, int] = field(default_factory=dict)
+
+
+def _read(inputs: StagingInputs, context: StagingContext) -> _Read:
+    if context.profile.chart.shape == "tooth_row":
+        rows = source_rows.read(inputs, context, _TABLE, _KINDS, order_by="ExamID")
+        return _Read(rows, SOURCE_COLUMNS)
+    merged = measure_rows.read(inputs, context, _KINDS)
+    columns = {**SOURCE_COLUMNS, **measure_rows.source_columns(measure_rows.conventions(context))}
+    return _Read(merged.source, columns, merged.refusals, merged.parts, merged.rejects, merged.findings)
+
+
 def stage(inputs: StagingInputs, context: StagingContext) -> Staged:
     """Rows of PeriodontalCharting as ``Chart`` says, each tooth read in its exam's numbering system.
 
-    Rows of an exam that is itself rejected are staged: their exam holds them back.
+    Rows of an exam that is itself rejected are staged: their exam holds them back. Where the table has a
+    row for each measure, ``source_id`` is ``<exam>-<Universal code>`` and rejects name the source's rows.
     """
-    source = source_rows.read(inputs, context, _TABLE, _KINDS, order_by="ExamID")
-    teeth = _teeth(source, inputs, context)
+    chart = _read(inputs, context)
+    source = chart.source
+    teeth = charted_teeth.teeth(source.frame, inputs, context)
     status = source.frame["ToothStatus"].str.to_lowercase()
     unknown = (~status.is_in(TOOTH_STATUSES)).fill_null(False)
     modified = local_time.to_utc(source.frame["ModifiedAt"], context.time_zone)
@@ -215,77 +240,65 @@ def stage(inputs: StagingInputs, context: StagingContext) -> Staged:
             source_table=_TABLE,
             key=_KEY,
             rows=rows,
-            source_columns=SOURCE_COLUMNS,
+            source_columns=chart.columns,
             sentences=_SENTENCES,
             refusals=(
-                *_tooth_refusals(rows, teeth),
-                *_above_scale(rows, context),
-                *validation.unreadable(source, SOURCE_COLUMNS),
+                *charted_teeth.refusals(rows, teeth),
+                *_above_scale(rows, context, chart.columns),
+                *validation.unreadable(source, chart.columns),
+                *chart.refusals,
             ),
             unique_code=("duplicate_tooth", "universal"),
             parent="exam_id",
         ),
         Chart,
     )
-    corrected = [Correction("unknown_tooth_status", "ToothStatus", unknown)]
-    return Staged(
+    corrected = [Correction("unknown_tooth_status", chart.columns["status"], unknown)]
+    staged = Staged(
         rows=verdict.rows,
         rejects=verdict.rejects,
         corrections=corrections.gather("charting", source, _KEY, corrected, _SENTENCES),
         findings={
             **_findings(verdict.rows, teeth["entrances"].filter(verdict.kept)),
             **local_time.findings(verdict.kept, {"modified_at": modified}),
+            **chart.findings,
         },
     )
+    return staged if chart.parts is None else _by_source_row(staged, chart.parts, chart.rejects)
 
 
-def _teeth(source: SourceRows, inputs: StagingInputs, context: StagingContext) -> pl.DataFrame:
-    """By chart row: ``exam`` (whether it exists), ``stated`` and ``system`` (as written and as known),
-    ``universal``, ``slot``, ``entrances``."""
-    kinds = {"ExamID": Kind.KEY, "ToothNumberingSystem": Kind.TEXT}
-    exams = (
-        source_rows.read(inputs, context, "ClinicalExam", kinds)
-        .frame.unique("ExamID", keep="first")
-        .select(
-            "ExamID",
-            exam=pl.lit(True),
-            stated="ToothNumberingSystem",
-            system=normalised_numbering_system(pl.col("ToothNumberingSystem")),
-        )
+def _by_source_row(staged: Staged, parts: pl.DataFrame, rejects: pl.DataFrame) -> Staged:
+    """Rejects and corrections of teeth, named by the source's own rows: all of a tooth, a status' own.
+
+    Rows of a tooth that is charted a second time are parts of a second tooth, which is refused with the
+    first: so many charted teeth count as rejected as where each has a row.
+    """
+    again = pl.concat_str("source_id", pl.lit("#"), "time")
+    charted = pl.when(pl.col("time") > 1).then(again).otherwise("source_id")
+    of_tooth = parts.select(
+        pl.col("source_id").alias("source_key"), pl.col("source_key").alias("_row"), "kind"
     )
-    return (
-        source.frame.select("ExamID", written=normalised_tooth(pl.col("Tooth")))
-        .join(exams, on="ExamID", how="left", maintain_order="left")
-        .join(
-            tooth_lookup(),
-            left_on=["system", "written"],
-            right_on=["numbering_system", "tooth"],
-            how="left",
-            maintain_order="left",
-        )
-        .with_columns(pl.col("exam").fill_null(False))
+    refused = staged.rejects.join(of_tooth, on="source_key", how="left", maintain_order="left")
+    of_status = of_tooth.filter(pl.col("kind") == "status").unique("source_key", keep="first")
+    changed = staged.corrections.join(of_status, on="source_key", how="left", maintain_order="left")
+    return replace(
+        staged,
+        rejects=pl.concat([refused.with_columns(source_key="_row").select(*REJECT_COLUMNS), rejects]),
+        corrections=changed.with_columns(source_key="_row").select(staged.corrections.columns),
+        merged=parts.select(
+            pl.lit("charting").alias("object"), "source_key", charted.alias("source_id"), "excused"
+        ),
     )
 
 
-def _tooth_refusals(rows: pl.DataFrame, teeth: pl.DataFrame) -> Iterator[Refusal]:
-    """Why a row's tooth can't be told, or isn't the only one; the first reason of a row is the only one."""
-    exists, stated, known = teeth["exam"], teeth["stated"].is_not_null(), teeth["system"].is_not_null()
-    a_tooth = teeth["universal"].is_not_null()
-    read_as = ("tooth", "universal", "slot")
-    yield Refusal("orphan_chart_row", "ExamID", ~exists, ("exam_id", *read_as))
-    yield Refusal("no_numbering_system", "Tooth", exists & ~stated, read_as)
-    yield Refusal("unknown_numbering_system", "Tooth", stated & ~known, read_as)
-    yield Refusal("invalid_tooth", "Tooth", known & ~a_tooth, read_as)
-    repeated = rows.select("exam_id", "universal").is_duplicated() & a_tooth
-    yield Refusal("duplicate_tooth", "Tooth", repeated, read_as)
-
-
-def _above_scale(rows: pl.DataFrame, context: StagingContext) -> Iterator[Refusal]:
+def _above_scale(
+    rows: pl.DataFrame, context: StagingContext, columns: Mapping[str, str]
+) -> Iterator[Refusal]:
     """Grades that Glickman's scale has and the profile's doesn't; the model knows only the widest scale."""
     scale = perio.FurcationScale(context.profile.chart.furcation_scale)
     high = perio.furcation_high(scale)
-    for staged, logical in _FURCATIONS.items():
-        yield Refusal("furcation_out_of_range", logical, rows[staged] > high, (staged,))
+    for staged in _FURCATIONS:
+        yield Refusal("furcation_out_of_range", columns[staged], rows[staged] > high, (staged,))
 
 
 def _numbers(context: StagingContext) -> Iterator[pl.Expr]:
@@ -329,4 +342,5 @@ CHARTING = StagedObject(
     uses=(),
     model=Chart,
     stage=stage,
+    source_columns=SOURCE_COLUMNS,
 )

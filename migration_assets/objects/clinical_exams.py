@@ -15,7 +15,8 @@ from pandera.polars import PolarsData
 from migration_assets.objects import corrections, local_time, source_rows, validation
 from migration_assets.objects.base import Staged, StagedObject, StagingContext, StagingInputs
 from migration_assets.objects.corrections import Correction
-from migration_assets.objects.patients import EARLIEST_DATE, birth_dates
+from migration_assets.objects.patients import birth_dates
+from migration_assets.objects.plausible import EARLIEST_DATE
 from migration_assets.objects.source_rows import Kind, SourceRows
 from migration_assets.perio.teeth import NumberingSystem, normalised_numbering_system
 
@@ -177,12 +178,13 @@ def _indices(frame: pl.DataFrame) -> tuple[dict[str, pl.Series], list[Correction
 
 
 def _rejected_teeth(exam_ids: pl.Series, inputs: StagingInputs) -> pl.Series:
-    """How many chart rows of each exam were rejected, Int32."""
-    refused = (
-        inputs.staged["charting"]
-        .rejects.group_by("parent_key")
-        .agg(pl.col("source_key").n_unique().cast(pl.Int32).alias("rows"))
-    )
+    """How many charted teeth of each exam were rejected, Int32; a tooth may have several source rows."""
+    charting = inputs.staged["charting"]
+    rejects = charting.rejects.select("parent_key", tooth="source_key")
+    if charting.merged is not None:
+        teeth = charting.merged.select(pl.col("source_key").alias("tooth"), "source_id")
+        rejects = rejects.join(teeth, on="tooth", how="left").with_columns(tooth="source_id")
+    refused = rejects.group_by("parent_key").agg(pl.col("tooth").n_unique().cast(pl.Int32).alias("rows"))
     exams = pl.DataFrame({"parent_key": exam_ids})
     return exams.join(refused, on="parent_key", how="left", maintain_order="left")["rows"].fill_null(0)
 
@@ -194,4 +196,5 @@ CLINICAL_EXAMS = StagedObject(
     uses=("charting",),
     model=ClinicalExam,
     stage=stage,
+    source_columns=SOURCE_COLUMNS,
 )

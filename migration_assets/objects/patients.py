@@ -9,17 +9,14 @@ from typing import Annotated
 
 import pandera.polars as pa
 import polars as pl
-from email_validator import EmailNotValidError, validate_email
 from pandera.polars import PolarsData
 
 from migration_assets.objects import corrections, local_time, source_rows, validation
 from migration_assets.objects.base import Staged, StagedObject, StagingContext, StagingInputs
 from migration_assets.objects.corrections import Correction
+from migration_assets.objects.plausible import EARLIEST_DATE, is_address
 from migration_assets.objects.source_rows import Kind, SourceRows
 from migration_assets.perio.vocabulary import SEXES
-
-EARLIEST_DATE = date(1900, 1, 1)
-"""Dates before it are what software writes for "none" (1753, 1899-12-30), not days of a living patient."""
 
 _TABLE = "Patient"
 _KEY = "PatientID"
@@ -134,7 +131,7 @@ def stage(inputs: StagingInputs, context: StagingContext) -> Staged:
     source = source_rows.read(inputs, context, _TABLE, _KINDS)
     frame, cleansed = _without_bridge_marks(source, context.profile.bridge.patient)
     births = birth_dates(frame["DateOfBirth"], context.today)
-    no_address = ~_is_address(frame["Email"])
+    no_address = ~is_address(frame["Email"])
     sex = frame["Sex"].str.to_uppercase().replace_strict(SEXES, default=None, return_dtype=pl.String)
     times = {staged: local_time.to_utc(frame[column], context.time_zone) for staged, column in _TIMES.items()}
     corrected = [
@@ -207,20 +204,6 @@ def _spaced(text: pl.Series) -> pl.Series:
     return spaced.set((spaced == "").fill_null(False), None)
 
 
-def _is_address(emails: pl.Series) -> pl.Series:
-    """True for an address (no look-up is made) and for null."""
-    refused = [email for email in emails.drop_nulls().unique() if not _is_valid(email)]
-    return ~emails.is_in(refused).fill_null(False)
-
-
-def _is_valid(email: str) -> bool:
-    try:
-        validate_email(email, check_deliverability=False)
-    except EmailNotValidError:
-        return False
-    return True
-
-
 def _street() -> pl.Expr:
     return pl.concat_str("Address1", "Address2", separator="\n", ignore_nulls=True).replace("", None)
 
@@ -237,4 +220,5 @@ PATIENTS = StagedObject(
     uses=(),
     model=Patient,
     stage=stage,
+    source_columns=SOURCE_COLUMNS,
 )

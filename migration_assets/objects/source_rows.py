@@ -43,7 +43,7 @@ class Kind(Enum):
     TIME = auto()
 
 
-_TYPES: Mapping[Kind, pl.DataType] = {
+TYPES: Mapping[Kind, pl.DataType] = {
     Kind.KEY: pl.String(),
     Kind.TEXT: pl.String(),
     Kind.WHOLE: pl.Int64(),
@@ -125,7 +125,7 @@ def _by_logical_name(
     columns = []
     for logical, kind in kinds.items():
         if not profile.has(logical) and kind is not Kind.KEY:
-            columns.append(pl.repeat(None, pl.len(), dtype=_TYPES[kind]).alias(logical))
+            columns.append(pl.repeat(None, pl.len(), dtype=TYPES[kind]).alias(logical))
             continue
         actual = profile.actual(logical)
         if actual.casefold() not in present:
@@ -148,7 +148,16 @@ def _without_not_charted(rows: pl.DataFrame, conventions: ChartConventions) -> p
     """Null for the number that means "not charted", in every column of the chart that holds numbers."""
     if conventions.not_charted is None:
         return rows
-    measured = ("PocketDepth_", "Recession_", "Mobility", "Furcation_", "BOP_", "Suppuration_", "Plaque_")
+    measured = (
+        "PocketDepth_",
+        "Recession_",
+        "Mobility",
+        "Furcation_",
+        "BOP_",
+        "Suppuration_",
+        "Plaque_",
+        "Value_",
+    )
     return rows.with_columns(
         pl.when(pl.col(name).cast(pl.Float64, strict=False) == conventions.not_charted)
         .then(None)
@@ -194,9 +203,9 @@ def _readable(column: str, kind: Kind, rows: pl.DataFrame) -> pl.Expr:
         read = _from_text(_whole(value, dtype).cast(pl.String), kind)
     elif kind in (Kind.DATE, Kind.TIME) and not isinstance(dtype, pl.Date | pl.Datetime):
         # polars would take any number for days or milliseconds since 1970.
-        read = pl.repeat(None, pl.len(), dtype=_TYPES[kind])
+        read = pl.repeat(None, pl.len(), dtype=TYPES[kind])
     else:
-        read = value.cast(_TYPES[kind], strict=False)
+        read = value.cast(TYPES[kind], strict=False)
     return read.alias(column)
 
 
@@ -216,6 +225,6 @@ def _from_text(text: pl.Expr, kind: Kind) -> pl.Expr:
             forms = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d")
             days = text.str.to_date("%Y-%m-%d", strict=False).cast(NAIVE_MS)
             times = [text.str.to_datetime(form, time_unit="ms", strict=False) for form in forms[:2]]
-            return pl.coalesce(*times, days).cast(_TYPES[kind])
+            return pl.coalesce(*times, days).cast(TYPES[kind])
         case _:
-            return text.cast(_TYPES[kind], strict=False)
+            return text.cast(TYPES[kind], strict=False)

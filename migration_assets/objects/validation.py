@@ -133,16 +133,22 @@ def _key_refusals(keys: pl.Series, column: str) -> Iterator[Refusal]:
         yield Refusal("duplicate_key", column, duplicated, ("source_id",))
 
 
-def _reject_keys(keys: pl.Series, parent: pl.Series | pl.Expr) -> pl.DataFrame:
-    """row, source_key, parent_key; a key that isn't one alone is told apart by a number behind it."""
-    text = pl.col("key").fill_null("")
-    frame = pl.DataFrame({"key": keys}).with_row_index("row").with_columns(parent_key=parent)
+def told_apart(keys: pl.Series) -> pl.Series:
+    """``source_key`` of each row: its primary key, with a number behind it where it isn't one alone."""
     if not (keys.is_duplicated() | keys.is_null()).any():
-        return frame.rename({"key": "source_key"})
+        return keys.alias("source_key")
+    text = pl.col("key").fill_null("")
     number = pl.int_range(1, pl.len() + 1).over("key").cast(pl.String)
     alone = pl.col("key").is_not_null() & ~pl.col("key").is_duplicated()
-    told_apart = pl.when(alone).then(text).otherwise(pl.concat_str(text, pl.lit("#"), number))
-    return frame.select("row", told_apart.alias("source_key"), "parent_key")
+    apart = pl.when(alone).then(text).otherwise(pl.concat_str(text, pl.lit("#"), number))
+    return pl.DataFrame({"key": keys}).select(apart.alias("source_key")).to_series()
+
+
+def _reject_keys(keys: pl.Series, parent: pl.Series | pl.Expr) -> pl.DataFrame:
+    """row, source_key, parent_key."""
+    return (
+        pl.DataFrame({"source_key": told_apart(keys)}).with_row_index("row").with_columns(parent_key=parent)
+    )
 
 
 def _stated(refusals: tuple[Refusal, ...]) -> pl.DataFrame:

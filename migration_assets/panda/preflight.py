@@ -8,7 +8,7 @@ is right shows there or nowhere.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from migration_assets.errors import SourceLoginCanWrite
@@ -24,7 +24,7 @@ from migration_assets.panda.catalog import (
     read_catalog,
 )
 from migration_assets.panda.connection import Query, Source
-from migration_assets.panda.profile import Profile, TableProfile
+from migration_assets.panda.profile import CHART_TABLE, Profile, TableProfile
 
 EXPRESS_LIMIT_BYTES = 10 * 2**30
 """Data files of a database on SQL Server Express 2008 R2 and later; the log doesn't count."""
@@ -44,7 +44,7 @@ _TABLE_PERMISSIONS = ("INSERT", "UPDATE", "DELETE", "ALTER")
 _DATABASE_PERMISSIONS = ("INSERT", "UPDATE", "DELETE", "CREATE TABLE", "ALTER", "CONTROL")
 _WRITING_ROLES = ("db_owner", "db_datawriter", "db_ddladmin")
 
-# Logical table, beginning of its logical columns' names, what the report calls it.
+# Logical table, its logical columns (by name, or by the beginning of their names), what the report calls it.
 _DISTRIBUTIONS = (
     ("ClinicalExam", "ToothNumberingSystem", "tooth numbering systems, exams"),
     ("PeriodontalCharting", "Tooth", "teeth by code, charted teeth"),
@@ -53,6 +53,15 @@ _DISTRIBUTIONS = (
     ("PeriodontalCharting", "Recession_*", "recession as stored, sites"),
     ("PeriodontalCharting", "Mobility", "mobility, charted teeth"),
     ("PeriodontalCharting", "Furcation_*", "furcation grade, entrances"),
+)
+_SITES = "Value_MB Value_B Value_DB Value_ML Value_L Value_DL"
+# Of a chart kept by measures: kind, columns, name.
+_MEASURE_DISTRIBUTIONS = (
+    ("status", "Value_Tooth", "tooth status by number, charted teeth"),
+    ("pocket_depth", _SITES, "pocket depth in mm, sites"),
+    ("recession", _SITES, "recession as stored, sites"),
+    ("mobility", "Value_Tooth", "mobility, charted teeth"),
+    ("furcation", _SITES, "furcation grade, entrances"),
 )
 
 
@@ -124,8 +133,8 @@ def preflight(source: Source, profile: Profile, tables: Collection[str] | None =
         needed = profile.tables if tables is None else tables
         found = catalog.fitting(profile, needed)
         distributions = tuple(
-            Distribution(name, _histogram(query, profile.table(logical), found[logical], columns))
-            for logical, columns, name in _DISTRIBUTIONS
+            Distribution(name, _histogram(query, profile.table(logical), found[logical], columns, where))
+            for logical, columns, name, where in _distributions(profile)
             if logical in found
         )
         return PreflightReport(
@@ -203,16 +212,31 @@ def _table(query: Query, profile: Profile, logical: str, table: SourceTable) -> 
     )
 
 
-def _histogram(query: Query, declared: TableProfile, table: SourceTable, columns: str) -> dict[str, int]:
-    beginning = columns.removesuffix("*")
-    logical = [
-        c for c in declared.columns if c == columns or (beginning != columns and c.startswith(beginning))
-    ]
+def _distributions(profile: Profile) -> Iterator[tuple[str, str, str, str]]:
+    """Logical table, columns, what they are called, and a condition in SQL on the rows that count."""
+    rows = profile.chart.measure_rows
+    for logical, columns, name in _DISTRIBUTIONS:
+        if logical != CHART_TABLE or rows is None or columns == "Tooth":
+            yield logical, columns, name, ""
+    if rows is None:
+        return
+    yield CHART_TABLE, "Measure", "rows by measure", ""
+    measure = bracketed(profile.table(CHART_TABLE).actual("Measure"))
+    for kind, columns, name in _MEASURE_DISTRIBUTIONS:
+        for code in (code for code, meant in rows.kinds.items() if meant == kind):
+            yield CHART_TABLE, columns, name, f" WHERE {measure} = {national_literal(code)}"
+
+
+def _histogram(
+    query: Query, declared: TableProfile, table: SourceTable, columns: str, where: str
+) -> dict[str, int]:
+    beginnings = tuple(each.removesuffix("*") for each in columns.split() if each.endswith("*"))
+    logical = [c for c in declared.columns if c in columns.split() or c.startswith(beginnings)]
     counts: Counter[str] = Counter()
     for column in logical:
         name = bracketed(declared.actual(column))
         for value, rows in query(
-            f"SELECT {name} AS value, COUNT_BIG(*) AS n FROM {table.sql_name} GROUP BY {name}"
+            f"SELECT {name} AS value, COUNT_BIG(*) AS n FROM {table.sql_name}{where} GROUP BY {name}"
         ):
             counts["(null)" if value is None else str(value)] += int(rows)
     return dict(counts.most_common(_MANY_CODES))

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from migration_assets.documents import Document, read_document
 from migration_assets.errors import ConfigurationError
@@ -26,6 +26,9 @@ from migration_assets.practice import Settings
 
 BUILT_IN_PROFILES = Path(__file__).parent / "profiles"
 DEFAULT_PROFILE = "default"
+MEASURE_ROW_PROFILE = "measure_row"
+"""Shipped: a database with a row for each exam, measure and tooth, as Open Dental's is."""
+CHART_TABLE = "PeriodontalCharting"
 _PROFILE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
@@ -95,9 +98,68 @@ class TableProfile(Settings):
         return logical_column in self.columns or logical_column in self.blobs
 
 
+def _text_keys(given: Any) -> Any:
+    """YAML reads a code such as 4 as a number; a database may as well hold letters."""
+    return {str(code): what for code, what in given.items()} if isinstance(given, Mapping) else given
+
+
+Site = Literal["MB", "B", "DB", "ML", "L", "DL"]
+MeasureKind = Literal[
+    "pocket_depth",
+    "recession",
+    "mobility",
+    "furcation",
+    "status",
+    "bleeding",
+    "suppuration",
+    "plaque",
+    "findings",
+    "not_migrated",
+]
+_BY_CODE = BeforeValidator(_text_keys)
+
+
+class MeasureRows(Settings):
+    """How a row of one exam, measure and tooth says what it measures.
+
+    ``kinds``: code in the column Measure -> measure; ``findings`` is the bit field of the yes/no findings
+    (``bits``: finding -> its bit; other bits aren't migrated), ``not_migrated`` a measure outside the
+    migration. Measures of the whole tooth (mobility, status) stand in Value_Tooth, all others in the six
+    columns Value_<site>; ``furcation_sites``: entrance -> the site column that it is written in;
+    ``statuses``: number in a status row -> the status' word, null for none.
+    """
+
+    kinds: Annotated[dict[str, MeasureKind], _BY_CODE, Field(min_length=1)]
+    bits: dict[Literal["bleeding", "suppuration", "plaque"], Annotated[int, Field(ge=1)]] = Field(
+        default_factory=dict
+    )
+    furcation_sites: dict[Literal["M", "D", "B", "L"], Site] = Field(default_factory=dict)
+    statuses: Annotated[dict[str, str | None], _BY_CODE] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> MeasureRows:
+        kinds = [kind for kind in self.kinds.values() if kind != "not_migrated"]
+        if twice := sorted({kind for kind in kinds if kinds.count(kind) > 1}):
+            raise ValueError(f"two codes stand for the same measure: {', '.join(twice)}")
+        if "findings" in kinds and not self.bits:
+            raise ValueError("'bits' is missing: which bit of a findings row is which finding")
+        if both := sorted(set(kinds) & self.bits.keys()):
+            raise ValueError(f"have a code of their own and a bit too: {', '.join(both)}")
+        if any(bit & (bit - 1) for bit in self.bits.values()):
+            raise ValueError("a bit is one of 1, 2, 4, 8, 16 ...")
+        if len(set(self.bits.values())) < len(self.bits):
+            raise ValueError("two findings are given the same bit")
+        if "furcation" in kinds and len(self.furcation_sites) < len("MDBL"):
+            raise ValueError("'furcation_sites' must say of M, D, B and L where each is written")
+        if len(set(self.furcation_sites.values())) < len(self.furcation_sites):
+            raise ValueError("two furcation entrances are given the same site")
+        return self
+
+
 class ChartConventions(Settings):
     """How PeriodontalCharting writes what the periodontist saw; each line differs between real systems.
 
+    ``shape``: a row for each charted tooth of an exam, or one for each measure of it (``measure_rows``).
     ``recession_positive``: where the gingival margin lies when Recession is above 0 (``apical`` of the CEJ
     is recession; NHANES counts the other way, ``coronal``). ``not_charted``: the number that stands for
     "not charted" (Open Dental: -1), null where the database uses NULL; 0 is always a charted 0.
@@ -110,16 +172,13 @@ class ChartConventions(Settings):
     not_charted: int | float | None = None
     overgrowth_offset: Literal[100] | None = None
     furcation_scale: Literal["glickman", "hamp"] = "glickman"
+    measure_rows: MeasureRows | None = None
 
-    @field_validator("shape")
-    @classmethod
-    def _supported(cls, shape: str) -> str:
-        if shape == "measure_row":
-            raise ValueError(
-                "measure_row (a row for each exam, measure and tooth) can't be read yet: "
-                "give a view that has a row for each tooth and name it as PeriodontalCharting"
-            )
-        return shape
+    @model_validator(mode="after")
+    def _fits_shape(self) -> ChartConventions:
+        if self.measure_rows is not None and self.shape == "tooth_row":
+            raise ValueError("'measure_rows' belongs to shape measure_row only")
+        return self
 
 
 class Bridge(Settings):
@@ -149,6 +208,8 @@ class Profile(Settings):
             raise ValueError(
                 f"two logical tables are given the same table of the database: {', '.join(twice)}"
             )
+        if self.chart.shape == "measure_row" and self.chart.measure_rows is None:
+            raise ValueError("shape measure_row needs 'measure_rows': which code is which measure")
         return self
 
     def table(self, logical: str) -> TableProfile:
@@ -200,8 +261,19 @@ def load_profile(name: str, directory: Path | None = None) -> Profile:
     document.parse(_Overlay)
     content: dict[str, Any] = dict(document.data)
     if path != BUILT_IN_PROFILES / f"{DEFAULT_PROFILE}.yaml":
-        content = _lay_over(read_document(BUILT_IN_PROFILES / f"{DEFAULT_PROFILE}.yaml").data, content)
+        content = _lay_over(_base_for(content), content)
     return Document(path, {"name": name, **content}, document.lines).parse(Profile)
+
+
+def _base_for(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The default, with the shipped table of measure rows where the profile charts by them: none of the
+    default chart's columns would be there."""
+    base = read_document(BUILT_IN_PROFILES / f"{DEFAULT_PROFILE}.yaml").data
+    if content.get("chart", {}).get("shape") != "measure_row":
+        return base
+    rows = read_document(BUILT_IN_PROFILES / f"{MEASURE_ROW_PROFILE}.yaml").data
+    tables = {**base["tables"], CHART_TABLE: rows["tables"][CHART_TABLE]}
+    return {**base, "chart": rows["chart"], "tables": tables}
 
 
 def _lay_over(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

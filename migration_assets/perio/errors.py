@@ -28,3 +28,23 @@ class NoSuchNotation(PerioError):
 
 class UnknownChartField(PerioError):
     """No field of a chart has that name, or that combination of measure, site and tooth."""
+
+
+class InvalidProcedureCode(PerioError):
+    """The code isn't one of CDT: D and four digits."""
+
+
+class UnknownClassification(PerioError):
+    """A stage, grade or extent is none of the AAP's 2017 classification."""
+
+
+class UnknownSpecialty(PerioError):
+    """A provider's specialty is none of the four that are migrated by name."""
+
+
+class InvalidNpi(PerioError):
+    """The number is no National Provider Identifier."""
+
+
+class UnreadableToothSite(PerioError):
+    """What a plan says of where it works is no tooth, range, list, quadrant or arch."""

@@ -28,3 +28,16 @@ SEXES = MappingProxyType(
     }
 )
 """Upper-case spelling -> male M, female F, neither X, unknown U."""
+
+PLAN_STATUSES = MappingProxyType(
+    {
+        "PROPOSED": "proposed",
+        "ACCEPTED": "accepted",
+        "IN PROGRESS": "in-progress",
+        "INPROGRESS": "in-progress",
+        "COMPLETED": "completed",
+        "COMPLETE": "completed",
+        "DECLINED": "declined",
+    }
+)
+"""Upper-case spelling, hyphens and underscores as blanks -> how far a treatment plan has come."""

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from migration_assets.errors import WarehouseTableMissing
 from migration_assets.mapping.apply import EXCUSED_COLUMNS, LINEAGE_COLUMNS, Payload, apply
-from migration_assets.mapping.chart_layout import ChartLayout
+from migration_assets.mapping.chart_layout import ChartLayout, ObjectMeasures
 from migration_assets.mapping.loader import load_specs
 from migration_assets.mapping.problems import PROBLEM_COLUMNS, PayloadRefused
+from migration_assets.perio.people import Credential, Specialty
+from migration_assets.perio.vocabulary import PLAN_STATUSES
 from migration_assets_tests.mapping.staged import STAGED_MODELS, practice, rows
 
 MAPPING = load_specs("salesforce", STAGED_MODELS)
-LAYOUT = ChartLayout(("pocket_depth", "recession"))
+LAYOUT = ChartLayout((ObjectMeasures("ClinicalExam__c", ("pocket_depth", "recession")),))
 
 PATIENT = {"source_id": "7", "last_name": "Quill"}
+PROVIDER = {"source_id": "5", "last_name": "Vale"}
 EXAM = {
     "source_id": "9",
     "patient_id": "7",
@@ -33,8 +35,24 @@ EXAM = {
 
 
 def contacts(*patients: dict[str, Any]) -> Payload:
-    staged = {"patients": rows("patients", *patients), "practice": practice()}
+    staged = {
+        "patients": rows("patients", *patients),
+        "providers": rows("providers", PROVIDER),
+        "practice": practice(),
+    }
+    payload = apply(MAPPING.of_object("Contact"), staged, "maple", None)
+    patients_only = payload.frame.filter(pl.col("PANDA_Key__c") != "maple:provider:5")
+    return replace(payload, frame=patients_only)
+
+
+def providers(*given: dict[str, Any]) -> Payload:
+    staged = {"patients": rows("patients"), "providers": rows("providers", *given), "practice": practice()}
     return apply(MAPPING.of_object("Contact"), staged, "maple", None)
+
+
+def plans(*given: dict[str, Any]) -> Payload:
+    staged = {"treatment_plans": rows("treatment_plans", *given), "providers": rows("providers", PROVIDER)}
+    return apply(MAPPING.of_object("TreatmentPlan__c"), staged, "maple", None)
 
 
 def exams(*given_exams: dict[str, Any], teeth: tuple[dict[str, Any], ...] = ()) -> Payload:
@@ -74,7 +92,7 @@ def test_an_exam_holds_its_patients_key_and_its_own_values() -> None:
     assert exam["ToothNumberingSystem__c"] == "FDI"
 
 
-@pytest.mark.parametrize("name", ["Account", "Contact", "ClinicalExam__c"])
+@pytest.mark.parametrize("name", [spec.name for spec in MAPPING])
 def test_the_columns_are_exactly_the_schemas_fields_even_of_no_rows(name: str) -> None:
     spec = MAPPING.of_object(name)
     staged = {table: practice() if table == "practice" else rows(table) for table in spec.staged_tables}
@@ -86,6 +104,98 @@ def test_the_columns_are_exactly_the_schemas_fields_even_of_no_rows(name: str) -
     assert payload.lineage.schema == LINEAGE_COLUMNS
     assert payload.excused.schema == EXCUSED_COLUMNS
     assert payload.problems.schema == PROBLEM_COLUMNS
+
+
+def test_a_provider_becomes_a_contact_of_a_key_space_of_its_own() -> None:
+    known = {"credentials": "DDS;MS", "credentials_text": "dds, M.S.", "specialty": "Periodontics"}
+    payload = providers(PROVIDER | known | {"npi": "1234567893", "role": "periodontist", "inactive": True})
+
+    contact = payload.frame.row(0, named=True)
+    assert contact["PANDA_Key__c"] == "maple:provider:5"
+    assert contact["AccountId"] == "maple:practice:maple"
+    assert (contact["Provider__c"], contact["Source_Provider_ID__c"]) == (True, "5")
+    assert (contact["Credentials__c"], contact["Credentials_Text__c"]) == ("DDS;MS", "dds, M.S.")
+    assert (contact["Specialty__c"], contact["NPI__c"]) == ("Periodontics", "1234567893")
+    assert (contact["Inactive__c"], contact["Referring_Dentist__c"]) == (True, False)
+    assert (contact["Birthdate"], contact["PANDA_Chart_Number__c"]) == (None, None)
+    assert payload.lineage.row(0) == ("Contact", "maple:provider:5", "Provider", "5", "record")
+    assert payload.problems.is_empty()
+
+
+def test_a_patient_and_a_provider_of_the_same_number_are_two_contacts() -> None:
+    staged = {
+        "patients": rows("patients", PATIENT | {"source_id": "5"}),
+        "providers": rows("providers", PROVIDER),
+        "practice": practice(),
+    }
+    frame = apply(MAPPING.of_object("Contact"), staged, "maple", None).frame
+
+    assert frame.select("PANDA_Key__c", "LastName", "Provider__c").rows() == [
+        ("maple:provider:5", "Vale", True),
+        ("maple:patient:5", "Quill", False),
+    ]
+
+
+def test_every_credential_and_specialty_that_staging_reads_is_a_value_of_its_picklist() -> None:
+    contact = MAPPING.of_object("Contact").schema
+
+    assert contact.field("Credentials__c").values == tuple(Credential)
+    assert contact.field("Specialty__c").values == tuple(Specialty)
+    status = MAPPING.of_object("TreatmentPlan__c").schema.field("Status__c")
+    assert set(status.values) == set(PLAN_STATUSES.values())
+
+
+def test_an_optional_parent_that_isnt_staged_is_left_empty_and_listed() -> None:
+    payload = contacts(
+        PATIENT | {"provider_id": "5"},
+        {"source_id": "8", "last_name": "Gall", "provider_id": "6"},
+        {"source_id": "9", "last_name": "Ames"},
+    )
+
+    assert payload.frame["Primary_Provider__c"].to_list() == ["maple:provider:5", None, None]
+    assert payload.left_empty.rows() == [("Patient", "8", "PrimaryProviderID")]
+    assert payload.problems.is_empty()
+
+
+def test_a_required_parent_that_isnt_staged_keeps_its_key_so_that_the_child_waits() -> None:
+    payload = plans({"source_id": "3", "patient_id": "99", "provider_id": "99", "title": "Implant"})
+
+    plan = payload.frame.row(0, named=True)
+    assert (plan["Contact__c"], plan["Provider__c"]) == ("maple:patient:99", None)
+    assert payload.left_empty.rows() == [("TreatmentPlan", "3", "ProviderID")]
+
+
+def test_a_plan_and_its_line_carry_their_own_values() -> None:
+    plan = plans(
+        {
+            "source_id": "3",
+            "patient_id": "7",
+            "provider_id": "5",
+            "title": "Implant",
+            "status": "in-progress",
+            "estimated_cost": Decimal("4250.50"),
+            "notes": "one\r\n two",
+        }
+    )
+    row = plan.frame.row(0, named=True)
+    assert (row["PANDA_Key__c"], row["Provider__c"]) == ("maple:plan:3", "maple:provider:5")
+    assert (row["Name"], row["Status__c"]) == ("Implant", "in-progress")
+    assert (row["EstimatedCost__c"], row["Treatment_Notes__c"]) == (Decimal("4250.50"), "one\r\n two")
+    assert plan.problems.is_empty()
+
+    line = {"source_id": "4", "plan_id": "3", "sequence": 2, "procedure_code": "D6010", "tooth_site": "2-5"}
+    staged = {"treatment_plan_lines": rows("treatment_plan_lines", line)}
+    row = apply(MAPPING.of_object("TreatmentPlanLine__c"), staged, "maple", None).frame.row(0, named=True)
+    assert (row["PANDA_Key__c"], row["TreatmentPlan__c"]) == ("maple:plan_line:4", "maple:plan:3")
+    assert (row["Sequence__c"], row["ADA_Code__c"], row["ToothSite__c"]) == (2, "D6010", "2-5")
+
+
+def test_a_cost_with_more_digits_than_money_has_is_named_and_not_rounded() -> None:
+    payload = plans(
+        {"source_id": "3", "patient_id": "7", "title": "Implant", "estimated_cost": Decimal("1.005")}
+    )
+
+    assert payload.problems.rows() == [("maple:plan:3", "EstimatedCost__c", "number_out_of_range")]
 
 
 def test_null_and_zero_stay_apart() -> None:
@@ -178,8 +288,9 @@ def test_a_source_id_that_stands_twice_stops() -> None:
 
 
 def test_a_missing_table_is_named_with_the_asset_that_makes_it() -> None:
+    staged = {"practice": practice(), "providers": rows("providers")}
     with pytest.raises(WarehouseTableMissing, match="materialise staged/patients"):
-        apply(MAPPING.of_object("Contact"), {"practice": practice()}, "maple", None)
+        apply(MAPPING.of_object("Contact"), staged, "maple", None)
 
 
 def test_a_chart_without_a_planned_layout_is_not_left_out_silently() -> None:
@@ -189,7 +300,7 @@ def test_a_chart_without_a_planned_layout_is_not_left_out_silently() -> None:
         apply(MAPPING.of_object("ClinicalExam__c"), staged, "maple", None)
 
 
-def test_a_tooth_without_a_wide_field_or_an_exam_is_excused_with_a_reason() -> None:
+def test_a_chart_row_goes_to_its_exam_and_one_of_a_rejected_exam_is_excused() -> None:
     payload = exams(
         EXAM,
         teeth=(
@@ -203,39 +314,4 @@ def test_a_tooth_without_a_wide_field_or_an_exam_is_excused_with_a_reason() -> N
         ("ClinicalExam__c", "maple:exam:9", "ClinicalExam", "9", "record"),
         ("ClinicalExam__c", "maple:exam:9", "PeriodontalCharting", "1", "chart"),
     ]
-    assert payload.excused.rows() == [
-        ("PeriodontalCharting", "2", "no_wide_field"),
-        ("PeriodontalCharting", "3", "exam_rejected"),
-    ]
-
-
-@st.composite
-def practices(draw: st.DrawFn) -> tuple[list[str], list[dict[str, Any]]]:
-    """Ids of staged exams, and chart rows of these and of others, a tooth at most once an exam."""
-    ids = st.sampled_from([str(number) for number in range(6)])
-    staged_exams = sorted(draw(st.sets(ids)))
-    places = sorted(draw(st.sets(st.tuples(ids, st.integers(1, 32)), max_size=15)))
-    slotless = draw(st.lists(ids, max_size=5))
-    teeth = [*places, *((exam, None) for exam in slotless)]
-    return staged_exams, [
-        {"source_id": str(number), "exam_id": exam, "slot": slot} for number, (exam, slot) in enumerate(teeth)
-    ]
-
-
-@settings(max_examples=25, deadline=None)
-@given(practices())
-def test_every_staged_row_has_a_lineage_row_or_a_reason_and_never_both(
-    staged: tuple[list[str], list[dict[str, Any]]],
-) -> None:
-    exam_ids, teeth = staged
-
-    payload = exams(*(EXAM | {"source_id": each} for each in exam_ids), teeth=tuple(teeth))
-
-    accounted = pl.concat(
-        [payload.lineage.select("source_table", "source_id"), payload.excused.drop("reason")]
-    )
-    expected = [("ClinicalExam", each) for each in exam_ids]
-    expected += [("PeriodontalCharting", row["source_id"]) for row in teeth]
-    assert sorted(accounted.rows()) == sorted(expected)
-    assert payload.frame["PANDA_Key__c"].to_list() == [f"maple:exam:{each}" for each in exam_ids]
-    assert set(payload.lineage["key"]) == set(payload.frame["PANDA_Key__c"])
+    assert payload.excused.rows() == [("PeriodontalCharting", "3", "exam_rejected")]

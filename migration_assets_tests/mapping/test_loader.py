@@ -26,14 +26,15 @@ def specs(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def edit(specs: Path) -> Edit:
-    """Replaces a text of a spec and returns the line on which the new one stands."""
+    """Replaces a text of a spec, the last where it stands several times, and returns the new one's line."""
 
     def replace(file: str, old: str, new: str) -> int:
         path = specs / "salesforce" / file
         text = path.read_text()
-        assert text.count(old) == 1, f"the test needs one '{old}' in {file}"
-        path.write_text(text.replace(old, new))
-        return text[: text.index(old)].count("\n") + 1
+        assert old in text, f"the test needs '{old}' in {file}"
+        before, _, after = text.rpartition(old)
+        path.write_text(before + new + after)
+        return before.count("\n") + 1
 
     return replace
 
@@ -51,8 +52,11 @@ def refusal(directory: Path) -> str:
 def test_parents_come_before_their_children() -> None:
     mapping = load_specs("salesforce", STAGED_MODELS)
 
-    assert [spec.name for spec in mapping] == ["Account", "Contact", "ClinicalExam__c"]
-    assert [spec.asset for spec in mapping] == ["account", "contact", "clinical_exam"]
+    names = [spec.name for spec in mapping]
+    assert names[:2] == ["Account", "Contact"]
+    for spec in mapping:
+        assert all(names.index(parent) < names.index(spec.name) for parent in spec.parents)
+    assert {"clinical_exam", "treatment_plan", "treatment_plan_line"} <= {spec.asset for spec in mapping}
 
 
 def test_the_key_is_the_first_field_and_references_know_both_ways() -> None:
@@ -62,6 +66,28 @@ def test_the_key_is_the_first_field_and_references_know_both_ways() -> None:
     patient = exam.field("Contact__c")
     assert (patient.relationship, patient.child_relationship) == ("Contact__r", "ClinicalExams")
     assert patient.required
+
+
+def test_an_object_may_refer_to_itself_and_isnt_its_own_parent() -> None:
+    contact = load_specs("salesforce", STAGED_MODELS).of_object("Contact")
+
+    assert contact.schema.field("Primary_Provider__c").reference_to == "Contact"
+    assert contact.parents == {"Account"}
+
+
+def test_only_a_parent_that_may_be_absent_is_optional_and_its_table_is_read() -> None:
+    mapping = load_specs("salesforce", STAGED_MODELS)
+
+    plan = mapping.of_object("TreatmentPlan__c")
+    assert plan.optional_references == {"Provider__c"}
+    assert set(plan.staged_tables) == {"treatment_plans", "providers"}
+    assert mapping.of_object("TreatmentPlanLine__c").optional_references == set()
+
+
+def test_a_custom_object_may_name_its_records_by_a_text() -> None:
+    name = load_specs("salesforce", STAGED_MODELS).of_object("TreatmentPlan__c").schema.field("Name")
+
+    assert (name.length, name.custom, name.required) == (80, False, True)
 
 
 def test_standard_fields_take_type_and_length_from_the_catalogue() -> None:
@@ -101,8 +127,8 @@ def test_standard_fields_take_type_and_length_from_the_catalogue() -> None:
         ),
         pytest.param(
             "clinical_exam.yaml",
-            "[pocket_depth, recession]",
-            "[pocket_deep, recession]",
+            "[pocket_depth, recession,",
+            "[pocket_deep, recession,",
             "pocket_depth",
             id="measure",
         ),
@@ -222,6 +248,41 @@ def test_a_misspelt_name_is_answered_with_the_nearest_one(
         ),
         pytest.param(
             "clinical_exam.yaml", "    child_relationship: ClinicalExams\n", "", "way back", id="no-way-back"
+        ),
+        pytest.param(
+            "treatment_plan_line.yaml",
+            "column: plan_id}",
+            "column: plan_id, if_absent: leave_empty}",
+            "can't be left empty",
+            id="required-and-optional",
+        ),
+        pytest.param(
+            "contact.yaml",
+            "if_absent: leave_empty",
+            "if_absent: forget",
+            "if_absent",
+            id="what-to-do-if-absent",
+        ),
+        pytest.param(
+            "clinical_exam_chart2.yaml",
+            "chart_part: {of: ClinicalExam__c",
+            "chart_part: {of: Contact",
+            "is no object with a chart",
+            id="part-of-no-chart",
+        ),
+        pytest.param(
+            "clinical_exam_chart2.yaml",
+            "type: master_detail",
+            "type: lookup",
+            "master_detail",
+            id="part-without-its-master",
+        ),
+        pytest.param(
+            "clinical_exam_tooth.yaml",
+            "holds: teeth",
+            "holds: companion",
+            "staged.clinical_exams",
+            id="part-source",
         ),
         pytest.param("clinical_exam.yaml", "length: 131072", "length: 131073", "131072", id="length"),
     ],

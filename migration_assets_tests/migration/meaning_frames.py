@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
 
 import polars as pl
 
@@ -13,6 +15,27 @@ from migration_assets.panda.profile import load_profile
 MEANINGS = load_meanings("salesforce")
 KEY = "PANDA_Key__c"
 DEFAULT = load_profile("default")
+PROVIDER: dict[str, Any] = {
+    "ProviderID": 5,
+    "FirstName": " Vera ",
+    "LastName": "Vale",
+    "Credentials": "M.S., dds; Board Certified",
+    "Specialty": "Perio",
+    "Role": "periodontist",
+    "NPI": "1234567893",
+    "Email": "vale@example.org",
+    "Phone": "555-0200",
+    "PracticeName": None,
+    "IsReferring": False,
+    "Active": False,
+    "CreatedAt": datetime(2018, 7, 1, 9, 30),
+}
+PROVIDER_TYPES: dict[str, pl.DataType] = dict.fromkeys(PROVIDER, pl.String()) | {
+    "ProviderID": pl.Int32(),
+    "IsReferring": pl.Boolean(),
+    "Active": pl.Boolean(),
+    "CreatedAt": pl.Datetime("us"),
+}
 
 
 def listed(columns: Mapping[str, pl.DataType], *rows: dict[str, str]) -> pl.DataFrame:

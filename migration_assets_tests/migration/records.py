@@ -13,7 +13,8 @@ from migration_assets.destinations.base import FieldSchema, FieldType, ObjectSch
 from migration_assets.mapping.payload_hash import hash_rows
 from migration_assets.migration.ledger import Ledger, Target
 from migration_assets.migration.ledger_database import open_ledger_database
-from migration_assets.migration.load import PAYLOAD_HASH, Loader, Shipment
+from migration_assets.migration.load import Loader, Shipment
+from migration_assets.migration.parents import PAYLOAD_HASH
 from migration_assets.migration.practice_keys import PracticeKeys
 from migration_assets_tests.migration.fake_destination import FakeDestination
 

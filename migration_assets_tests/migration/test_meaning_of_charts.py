@@ -11,16 +11,16 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pytest
 
-from migration_assets.mapping.chart_layout import ChartLayout
-from migration_assets.migration.meaning import RawPractice, compare
+from migration_assets.mapping.chart_layout import wide_columns
+from migration_assets.migration.meaning import compare
+from migration_assets.migration.raw_practice import RawPractice
 from migration_assets.migration.transport import Comparison
 from migration_assets.objects.base import CORRECTION_COLUMNS, REJECT_COLUMNS
 from migration_assets.panda.profile import Profile
 from migration_assets_tests.migration.meaning_frames import DEFAULT, KEY, MEANINGS, correction, found, listed
 
 SITES = ("MB", "B", "DB", "ML", "L", "DL")
-CHART = ChartLayout(("pocket_depth", "recession"))
-SITE_FIELDS = [each.field for each in CHART.columns]
+SITE_FIELDS = [each.field for each in wide_columns(["pocket_depth", "recession"])]
 UNIVERSAL = [str(number) for number in range(1, 33)]
 _FROM_MIDLINE = [8, 7, 6, 5, 4, 3, 2, 1, 1, 2, 3, 4, 5, 6, 7, 8] * 2
 FDI = [f"{1 + index // 8}{position}" for index, position in enumerate(_FROM_MIDLINE)]
@@ -140,7 +140,7 @@ def test_a_true_exam_differs_in_nothing_and_all_its_sites_were_compared(system: 
     comparison = exam_compared(true_record(system), system)
 
     assert found(comparison) == []
-    assert comparison.compared == len(MEANINGS["ClinicalExam__c"].fields) + 2 * 6 * 32
+    assert comparison.compared == len(MEANINGS["ClinicalExam__c"][0].fields) + 2 * 6 * 32
 
 
 @pytest.mark.parametrize("system", ["Universal", "FDI", "Palmer"])

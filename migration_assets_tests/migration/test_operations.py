@@ -16,7 +16,6 @@ import polars as pl
 import pytest
 
 from migration_assets.errors import (
-    DestinationWithoutRoom,
     GateClosed,
     LedgerMismatch,
     StagingRefused,
@@ -32,9 +31,10 @@ from migration_assets.migration.reconcile import Reconciled
 from migration_assets.migration.reconciliation import ObjectReconciliation, Reconciliation
 from migration_assets.migration.staging import stage
 from migration_assets.objects.registry import STAGED_OBJECTS
-from migration_assets.panda.profile import load_profile
+from migration_assets.panda.profile import Profile, load_profile
 from migration_assets.practice import Settings
 from migration_assets.warehouse import DuckDBSettings
+from migration_assets_tests.measure_rows import converted, profile
 from migration_assets_tests.migration.fake_destination import FakeDestination
 
 ASSETS = [spec.asset for spec in load_mapping("salesforce")]
@@ -61,6 +61,21 @@ def patient(number: int, **more: Any) -> dict[str, Any]:
     return {"PatientID": number, "LastName": f"Quill{number}", "Sex": "F", "CreatedAt": created, **more}
 
 
+def provider(number: int, **more: Any) -> dict[str, Any]:
+    known = {"Credentials": "dds; M.S.", "Specialty": "Perio", "NPI": "1234567893", "Active": True}
+    return {"ProviderID": number, "LastName": f"Vale{number}", **known, **more}
+
+
+def treatment_plan(number: int, patient_id: int, **more: Any) -> dict[str, Any]:
+    known = {"ProviderID": 5, "Status": "In Progress", "EstimatedCost": Decimal("4250.50")}
+    return {"PlanID": number, "PatientID": patient_id, "TreatmentNotes": "one\r\n two", **known, **more}
+
+
+def plan_line(number: int, plan_id: int, **more: Any) -> dict[str, Any]:
+    known = {"ProcedureCode": "D6010", "ToothSite": "2-5", "HealingWeeks": 0, "Phase": "healing"}
+    return {"LineID": number, "PlanID": plan_id, "Sequence": number % 10, **known, **more}
+
+
 def exam(number: int, patient_id: int, **more: Any) -> dict[str, Any]:
     return {
         "ExamID": number,
@@ -85,28 +100,48 @@ class Office:
 
     platform: Platform
     destination: FakeDestination
-    patients: list[dict[str, Any]] = field(default_factory=lambda: [patient(1), patient(2)])
+    providers: list[dict[str, Any]] = field(default_factory=lambda: [provider(5), provider(6)])
+    patients: list[dict[str, Any]] = field(
+        default_factory=lambda: [patient(1, PrimaryProviderID=5), patient(2, PrimaryProviderID=6)]
+    )
     exams: list[dict[str, Any]] = field(default_factory=lambda: [exam(10, 1), exam(11, 2)])
     teeth: list[dict[str, Any]] = field(
         default_factory=lambda: [tooth(100, 10, "11"), tooth(101, 10, "36"), tooth(102, 11, "48")]
     )
+    plans: list[dict[str, Any]] = field(default_factory=lambda: [treatment_plan(20, 1)])
+    lines: list[dict[str, Any]] = field(default_factory=lambda: [plan_line(201, 20), plan_line(202, 20)])
     runs: int = 0
 
     def migration(self, environment: str = "rehearsal") -> Migration:
         return Migration(self.platform, Target("maple", "salesforce", environment))
 
-    def stage(self) -> None:
+    def tooth_frame(self) -> pl.DataFrame:
+        """The chart with a row a tooth."""
+        return self._frame("PeriodontalCharting", self.teeth)
+
+    @staticmethod
+    def _frame(table: str, rows: list[dict[str, Any]]) -> pl.DataFrame:
+        columns = PROFILE.table(table).columns
+        types = {name: _TYPES.get(name.split("_")[0], pl.String()) for name in columns.values()}
+        return pl.DataFrame([dict.fromkeys(types) | row for row in rows], schema=types)
+
+    def stage(self, profile: Profile = PROFILE) -> None:
+        """With another profile, one that charts by measure, the chart is converted to its rows."""
         raw = {
             "Patient": self.patients,
             "ClinicalExam": self.exams,
             "PeriodontalCharting": self.teeth,
+            "Provider": self.providers,
+            "TreatmentPlan": self.plans,
+            "TreatmentPlanLine": self.lines,
         }
         warehouse, practice = self.platform.panda_warehouse("maple"), self.platform.practice("maple")
         with warehouse.open() as session:
             for table, rows in raw.items():
-                columns = PROFILE.table(table).columns
-                types = {name: _TYPES.get(name.split("_")[0], pl.String()) for name in columns.values()}
-                frame = pl.DataFrame([dict.fromkeys(types) | row for row in rows], schema=types)
+                frame = self._frame(table, rows)
+                measured = profile.chart.measure_rows
+                if table == "PeriodontalCharting" and measured is not None:
+                    frame = converted(frame, bits=bool(measured.bits))
                 session.replace_table("panda", table, frame)
             extracted = [
                 {"batch_id": "b", "logical_table": table, "extracted_at": datetime(2024, 5, 6, tzinfo=UTC)}
@@ -117,7 +152,7 @@ class Office:
                 "panda", "not_in_scope", pl.DataFrame({"table": ["Insurance"], "rows": [7]})
             )
         for staged in STAGED_OBJECTS:
-            stage(staged, practice, PROFILE, warehouse)
+            stage(staged, practice, profile, warehouse)
 
     def upload(self, environment: str = "rehearsal") -> dict[str, UploadSummary]:
         """Everything that is staged."""
@@ -146,7 +181,11 @@ class Office:
 
 
 _TYPES: dict[str, pl.DataType] = {
-    **dict.fromkeys(("PatientID", "ExamID", "ChartingID"), pl.Int32()),
+    **dict.fromkeys(("PatientID", "ExamID", "ChartingID", "ProviderID", "PrimaryProviderID"), pl.Int32()),
+    **dict.fromkeys(("PlanID", "LineID", "Sequence", "HealingWeeks"), pl.Int32()),
+    **dict.fromkeys(("ProposedAt", "AcceptedAt", "CompletedAt", "ScheduledDate"), pl.Date()),
+    **dict.fromkeys(("IsReferring", "Active"), pl.Boolean()),
+    "EstimatedCost": pl.Decimal(12, 2),
     **dict.fromkeys(("DateOfBirth", "ExamDate", "CreatedAt", "ModifiedAt"), pl.Datetime("us")),
     **dict.fromkeys(("PocketDepth", "Recession", "Furcation"), pl.Int16()),
     **dict.fromkeys(("BOP", "Suppuration", "Plaque", "Inactive"), pl.Boolean()),
@@ -218,20 +257,98 @@ def test_a_rehearsal_of_a_whole_practice_is_clean(
 
     assert {name: each.created for name, each in summaries.items()} == {
         "account": 1,
-        "contact": 2,
+        "contact": 4,
+        "treatment_plan": 1,
+        "treatment_plan_line": 2,
         "clinical_exam": 2,
+        "clinical_exam_chart2": 2,
+        "clinical_exam_chart3": 0,
+        "clinical_exam_tooth": 0,
     }
     assert different(reconciled) == []
     assert reconciled.reconciliation.clean
     assert [(each.table, each.extracted, each.staged) for each in reconciled.reconciliation.sources] == [
+        ("Provider", 2, 2),
         ("Patient", 2, 2),
         ("PeriodontalCharting", 3, 3),
         ("ClinicalExam", 2, 2),
+        ("TreatmentPlan", 1, 1),
+        ("TreatmentPlanLine", 2, 2),
     ]
     exams = by_object(reconciled)["ClinicalExam__c"]
-    assert exams.meaning_compared == 2 * (9 + 2 * 6 * 32)
-    assert exams.fields_compared == 2 * (11 + 2 * 6 * 32)
+    fields = 3 * 6 * 32 + 32 + 34 + 32
+    assert exams.meaning_compared == 2 * (9 + fields)
+    assert exams.fields_compared == 2 * (11 + fields)
     assert exams.this_run.created == 2
+    chart2 = by_object(reconciled)["ClinicalExamChart2__c"]
+    assert (chart2.meaning_compared, chart2.fields_compared) == (2 * (1 + 2 * 6 * 32), 2 * (1 + 2 * 6 * 32))
+    assert "ClinicalExamChart3__c" not in by_object(reconciled)
+
+
+def test_a_rejected_providers_patients_and_plans_go_without_and_are_listed(office: Office) -> None:
+    office.providers[0]["LastName"] = None
+    office.stage()
+    office.upload()
+
+    reconciled = office.reconcile()
+
+    assert different(reconciled) == []
+    assert reconciled.reconciliation.clean
+    assert reconciled.reconciliation.held_back == []
+    left_empty = [each for each in reconciled.reconciliation.corrections if each.code == "parent_not_staged"]
+    assert [(each.table, each.source_key, each.column) for each in left_empty] == [
+        ("Patient", "1", "PrimaryProviderID"),
+        ("TreatmentPlan", "20", "ProviderID"),
+    ]
+    assert office.destination.records["Contact"]["maple:patient:1"]["Primary_Provider__c"] is None
+
+
+def test_a_provider_whom_the_destination_refuses_holds_nobody_back_and_is_missed_by_name(
+    office: Office,
+) -> None:
+    office.providers.append(provider(7))
+    office.patients[1]["PrimaryProviderID"] = 7
+    office.destination.refused = {"maple:provider:7"}
+    office.stage()
+    office.upload()
+
+    reconciled = office.reconcile()
+
+    assert reconciled.reconciliation.balanced
+    assert reconciled.reconciliation.held_back == []
+    assert different(reconciled) == [("meaning", "maple:patient:2", "Primary_Provider__c")]
+
+    office.destination.refused.clear()
+    office.destination.sent.clear()
+    office.upload()
+
+    assert office.destination.sent == [["maple:provider:7"], ["maple:patient:2"]]
+    assert office.reconcile().reconciliation.clean
+
+
+def test_a_patients_provider_that_vanished_from_the_destination_is_found(office: Office) -> None:
+    del office.destination.records["Contact"]["maple:provider:6"]
+    office.destination.records["Contact"]["maple:patient:2"]["Primary_Provider__c"] = None
+
+    assert different(office.reconcile()) == [
+        ("meaning", "maple:patient:2", "Primary_Provider__c"),
+        ("transport", "maple:patient:2", "Primary_Provider__c"),
+        ("transport", "maple:provider:6", "PANDA_Key__c"),
+    ]
+
+
+def test_a_rejected_plans_lines_wait_with_the_reason(office: Office) -> None:
+    office.plans.append(treatment_plan(21, 1, EstimatedCost=Decimal(-1)))
+    office.lines.append(plan_line(203, 21))
+    office.stage()
+    office.upload()
+
+    reconciliation = office.reconcile().reconciliation
+
+    assert reconciliation.clean
+    assert [(each.key, each.code) for each in reconciliation.held_back] == [
+        ("maple:plan_line:203", "parent_absent")
+    ]
 
 
 def test_a_changed_tooth_resends_its_exam_alone(office: Office) -> None:
@@ -259,7 +376,8 @@ def test_a_reject_its_exam_and_its_teeth_are_accounted_for(office: Office) -> No
         ("PeriodontalCharting", "103", "invalid_tooth"),
     }
     assert [(each.key, each.code) for each in reconciliation.held_back] == [
-        ("maple:exam:12", "parent_absent")
+        ("maple:exam:12", "parent_absent"),
+        ("maple:exam_chart2:12", "parent_absent"),
     ]
     exams = by_object(reconciliation)["ClinicalExam__c"].state
     assert (exams.in_scope, exams.loaded, exams.held_back) == (3, 2, 1)
@@ -290,7 +408,7 @@ def test_what_stands_there_from_before_is_stale_or_retained(office: Office) -> N
     reconciled = office.reconcile()
 
     state = by_object(reconciled)["Contact"].state
-    assert (state.loaded, state.failed, state.stale, state.in_destination) == (1, 1, 1, 2)
+    assert (state.loaded, state.failed, state.stale, state.in_destination) == (3, 1, 1, 4)
     assert by_object(reconciled)["ClinicalExam__c"].state.retained == 1
     assert reconciled.reconciliation.balanced
     assert different(reconciled) == []
@@ -401,11 +519,73 @@ def test_another_organisation_that_answers_stops_everything(office: Office) -> N
             operation()
 
 
-def test_a_chart_that_doesnt_fit_stops_before_anything_is_deployed(new: Office) -> None:
-    new.destination.room = 300
+def test_what_has_no_wide_field_goes_to_records_of_single_teeth(office: Office) -> None:
+    office.teeth.append(tooth(103, 10, "53", BOP_MB=True))
+    office.teeth.append(tooth(104, 10, "13", Furcation_M=1))
+    office.stage()
+    office.upload()
 
-    with pytest.raises(DestinationWithoutRoom, match="need 384 custom fields"):
-        new.migration().prepare()
+    reconciled = office.reconcile()
+
+    assert different(reconciled) == []
+    assert reconciled.reconciliation.clean
+    teeth = office.destination.records["ClinicalExamTooth__c"]
+    assert {key: row["ToothNumber__c"] for key, row in teeth.items()} == {
+        "maple:exam_tooth:103": "C",
+        "maple:exam_tooth:104": "6",
+    }
+    assert teeth["maple:exam_tooth:103"]["BleedingOnProbing_MB__c"] == "Yes"
+    chart = [each for each in reconciled.reconciliation.lineage if each.source_table == "PeriodontalCharting"]
+    assert [(each.staged, each.with_payload, each.excused) for each in chart] == [(5, 5, {})]
+
+
+def test_an_org_without_room_for_a_site_measure_still_gets_the_whole_chart(new: Office) -> None:
+    new.destination.room = 100
+    new.stage()
+    new.migration().prepare()
+    new.upload()
+
+    reconciled = new.reconcile()
+
+    assert different(reconciled) == []
+    assert reconciled.reconciliation.clean
+    assert len(new.destination.records["ClinicalExamTooth__c"]) == 3
+    assert by_object(reconciled)["ClinicalExamTooth__c"].meaning_compared == 3 * (5 * 6 + 4 + 2 + 3)
+
+
+@pytest.mark.parametrize("bits", [True, False])
+def test_a_chart_kept_by_measures_gives_the_same_records(
+    office: Office, new: Office, monkeypatch: pytest.MonkeyPatch, bits: bool, tmp_path: Path
+) -> None:
+    flags = {f"{prefix}_{site}": site == "B" for prefix in ("BOP", "Suppuration", "Plaque") for site in SITES}
+    teeth = [*office.teeth, tooth(103, 10, "55", ToothStatus="primary", Mobility=Decimal("1.5"), **flags)]
+    office.teeth = teeth
+    office.stage()
+    office.upload()
+    by_measure = profile(tmp_path, bits=bits)
+    monkeypatch.setattr(Platform, "profile", lambda _self, _practice: by_measure)
+    new.teeth = teeth
+    new.stage(by_measure)
+    new.migration().prepare()
+    new.upload()
+
+    reconciled = new.reconcile()
+
+    assert different(reconciled) == []
+    assert reconciled.reconciliation.clean
+    assert reconciled.reconciliation.balanced
+    for name in ("ClinicalExam__c", "ClinicalExamChart2__c"):
+        assert new.destination.records[name] == office.destination.records[name]
+    mine, theirs = (each.destination.records["ClinicalExamTooth__c"] for each in (new, office))
+    assert list(mine) == ["maple:exam_tooth:10-A"]
+    keyless = [[{**row, "PANDA_Key__c": None} for row in records.values()] for records in (mine, theirs)]
+    assert keyless[0] == keyless[1]
+    chart = next(
+        each for each in reconciled.reconciliation.lineage if each.source_table == "PeriodontalCharting"
+    )
+    rows = converted(new.tooth_frame(), bits=bits)
+    assert chart.staged == rows.height
+    assert chart.excused == {"measure_not_migrated": rows.filter(pl.col("kind") == "CA").height}
 
 
 def test_an_upload_before_its_payload_says_what_comes_first(new: Office) -> None:

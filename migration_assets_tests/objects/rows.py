@@ -62,6 +62,40 @@ CHART: dict[str, pl.DataType] = {
     "ModifiedAt": _TIME,
     "RowVer": pl.Binary(),
 }
+PROVIDER: dict[str, pl.DataType] = {
+    "ProviderID": pl.Int32(),
+    **dict.fromkeys(("FirstName", "LastName", "Credentials", "Specialty", "Role", "NPI"), _TEXT),
+    **dict.fromkeys(("Email", "Phone", "PracticeName"), _TEXT),
+    "IsReferring": pl.Boolean(),
+    "Active": pl.Boolean(),
+    "CreatedAt": _TIME,
+    "ModifiedAt": _TIME,
+    "RowVer": pl.Binary(),
+}
+PLAN: dict[str, pl.DataType] = {
+    "PlanID": pl.Int32(),
+    "PatientID": pl.Int32(),
+    "ProviderID": pl.Int32(),
+    **dict.fromkeys(("PlanName", "TreatmentType", "Status"), _TEXT),
+    "EstimatedCost": pl.Decimal(12, 2),
+    "TreatmentNotes": _TEXT,
+    **dict.fromkeys(("ProposedAt", "AcceptedAt", "CompletedAt"), pl.Date()),
+    "CreatedAt": _TIME,
+    "ModifiedAt": _TIME,
+    "RowVer": pl.Binary(),
+}
+LINE: dict[str, pl.DataType] = {
+    "LineID": pl.Int32(),
+    "PlanID": pl.Int32(),
+    "Sequence": pl.Int32(),
+    **dict.fromkeys(("Phase", "ProcedureCode", "Description", "ToothSite"), _TEXT),
+    "EstimatedCost": pl.Decimal(12, 2),
+    "HealingWeeks": pl.Int32(),
+    "ScheduledDate": pl.Date(),
+    "Status": _TEXT,
+    "ModifiedAt": _TIME,
+    "RowVer": pl.Binary(),
+}
 
 
 def patient(key: int = 1, **changed: Any) -> Row:
@@ -77,6 +111,27 @@ def exam(key: int = 10, **changed: Any) -> Row:
 def charted(key: int = 100, **changed: Any) -> Row:
     sound = {"ExamID": 10, "Tooth": "3", "ToothStatus": "present", "PocketDepth_MB": 4}
     return {"ChartingID": key, **sound, "Mobility": Decimal("1.0"), "ModifiedAt": _MOMENT, **changed}
+
+
+def provider(key: int = 5, **changed: Any) -> Row:
+    sound = {"LastName": "Vale", "IsReferring": False, "Active": True, "CreatedAt": _MOMENT}
+    return {"ProviderID": key, **sound, "ModifiedAt": _MOMENT, **changed}
+
+
+def plan(key: int = 20, **changed: Any) -> Row:
+    sound = {
+        "PatientID": 1,
+        "ProviderID": 5,
+        "PlanName": "Implant",
+        "Status": "proposed",
+        "CreatedAt": _MOMENT,
+    }
+    return {"PlanID": key, **sound, "ModifiedAt": _MOMENT, **changed}
+
+
+def line(key: int = 200, **changed: Any) -> Row:
+    sound = {"PlanID": 20, "Sequence": 1, "ProcedureCode": "D6010", "ToothSite": "3"}
+    return {"LineID": key, **sound, "ModifiedAt": _MOMENT, **changed}
 
 
 def frame(schema: Mapping[str, pl.DataType], rows: list[Row]) -> pl.DataFrame:
@@ -105,12 +160,21 @@ def stage_raw(raw: Mapping[str, pl.DataFrame], given: StagingContext | None = No
 
 
 def raw_tables(
-    patients: list[Row] | None = None, exams: list[Row] | None = None, chart: list[Row] | None = None
+    patients: list[Row] | None = None,
+    exams: list[Row] | None = None,
+    chart: list[Row] | None = None,
+    *,
+    providers: list[Row] | None = None,
+    plans: list[Row] | None = None,
+    lines: list[Row] | None = None,
 ) -> dict[str, pl.DataFrame]:
     return {
+        "Provider": frame(PROVIDER, [provider()] if providers is None else providers),
         "Patient": frame(PATIENT, [patient()] if patients is None else patients),
         "ClinicalExam": frame(EXAM, [exam()] if exams is None else exams),
         "PeriodontalCharting": frame(CHART, [charted()] if chart is None else chart),
+        "TreatmentPlan": frame(PLAN, [plan()] if plans is None else plans),
+        "TreatmentPlanLine": frame(LINE, [line()] if lines is None else lines),
     }
 
 
@@ -119,8 +183,10 @@ def stage_rows(
     exams: list[Row] | None = None,
     chart: list[Row] | None = None,
     given: StagingContext | None = None,
+    **others: list[Row],
 ) -> dict[str, Staged]:
-    return stage_raw(raw_tables(patients, exams, chart), given)
+    """One sound row of every table that isn't given; ``others``: providers, plans, lines."""
+    return stage_raw(raw_tables(patients, exams, chart, **others), given)
 
 
 def reasons(staged: Staged) -> list[tuple[str, str, str]]:

@@ -13,12 +13,18 @@ from migration_assets.objects.registry import STAGED_OBJECTS
 from migration_assets_tests.objects.rows import (
     CHART,
     EXAM,
+    LINE,
     PATIENT,
+    PLAN,
+    PROVIDER,
     Row,
     charted,
     exam,
     frame,
+    line,
     patient,
+    plan,
+    provider,
     raw_tables,
     stage_raw,
     stage_rows,
@@ -68,14 +74,40 @@ _charts = _rows(
     ExamID=_keys,
     Tooth=st.sampled_from(["3", "16", "UR6", "6UR", "51", "A", "X9", "", None]),
 )
+_providers = _rows(
+    PROVIDER,
+    ProviderID=_keys,
+    NPI=st.sampled_from([None, "1234567893", "1234567890", CANARY]),
+    Credentials=st.sampled_from([None, "DDS; MS", CANARY, " . "]),
+)
+_plans = _rows(
+    PLAN, PlanID=_keys, PatientID=_keys, Status=st.sampled_from([None, "In Progress", CANARY, "declined"])
+)
+_lines = _rows(
+    LINE,
+    LineID=_keys,
+    PlanID=_keys,
+    ProcedureCode=st.sampled_from([None, "D4341", "4341", CANARY]),
+    ToothSite=st.sampled_from([None, "3", "2-5", "UR", CANARY, "-"]),
+)
 
 
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
-@given(_patients, _exams, _charts)
-def test_extracted_is_staged_and_rejected(patients: list[Row], exams: list[Row], chart: list[Row]) -> None:
+@given(_patients, _exams, _charts, _providers, _plans, _lines)
+def test_extracted_is_staged_and_rejected(
+    patients: list[Row],
+    exams: list[Row],
+    chart: list[Row],
+    providers: list[Row],
+    plans: list[Row],
+    lines: list[Row],
+) -> None:
     raw = {
+        "Provider": frame(PROVIDER, providers),
+        "TreatmentPlan": frame(PLAN, plans),
+        "TreatmentPlanLine": frame(LINE, lines),
         "Patient": frame(PATIENT, patients),
         "ClinicalExam": frame(EXAM, exams),
         "PeriodontalCharting": frame(CHART, chart),
@@ -93,7 +125,7 @@ def test_extracted_is_staged_and_rejected(patients: list[Row], exams: list[Row],
 
 
 def test_nothing_at_all_stages_as_nothing() -> None:
-    for staged in stage_rows([], [], []).values():
+    for staged in stage_rows([], [], [], providers=[], plans=[], lines=[]).values():
         assert (staged.rows.height, staged.rejects.height, staged.corrections.height) == (0, 0, 0)
 
 
@@ -113,11 +145,23 @@ def test_no_message_tells_a_value_of_the_record() -> None:
             charted(101, ExamID=10),
             charted(102, ExamID=99),
         ],
+        providers=[
+            provider(1, LastName=None, FirstName=CANARY, NPI=CANARY, Credentials=CANARY),
+            provider(2, Email=CANARY, Specialty=CANARY),
+        ],
+        plans=[
+            plan(20, Status=CANARY, ProposedAt=date(1777, 1, 1), TreatmentNotes=CANARY),
+            plan(21, EstimatedCost=Decimal(-777)),
+        ],
+        lines=[
+            line(200, ProcedureCode=CANARY, HealingWeeks=777, ScheduledDate=date(1777, 1, 1)),
+            line(201, EstimatedCost=Decimal(-777), Description=CANARY),
+        ],
     )
     said = pl.concat(
         [pl.concat([each.rejects["message"], each.corrections["message"]]) for each in told.values()]
     )
-    assert said.len() >= 12
+    assert said.len() >= 20
     assert not said.str.contains_any([CANARY, "777", "2087", "77"]).any()
 
 

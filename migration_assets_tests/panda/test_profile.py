@@ -59,7 +59,24 @@ def test_the_hash_changes_with_the_content_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("chart:\n  shape: measure_row\n", "line 2, key 'chart.shape': measure_row .* can't be read yet"),
+        (
+            "chart:\n  shape: measure_row\n  measure_rows:\n    kinds: {4: depth}\n",
+            r"line 4, key 'chart\.measure_rows\.kinds",
+        ),
+        (
+            "chart:\n  shape: measure_row\n  measure_rows: {kinds: {1: mobility, 2: mobility}}\n",
+            "two codes stand for the same measure: mobility",
+        ),
+        (
+            "chart:\n  shape: measure_row\n  measure_rows: {kinds: {1: findings}, bits: {plaque: 3}}\n",
+            "a bit is one of",
+        ),
+        (
+            "chart:\n  shape: measure_row\n"
+            "  measure_rows: {kinds: {1: findings, 2: plaque}, bits: {plaque: 4}}\n",
+            "have a code of their own and a bit too: plaque",
+        ),
+        ("chart:\n  measure_rows: {kinds: {1: mobility}}\n", "belongs to shape measure_row only"),
         ("tables:\n  Patient:\n    nme: x\n", "line 3, key 'tables.Patient.nme': is not a known key"),
         ("tables:\n  Patient:\n    key: ID\n", "line 2, key 'tables.Patient': 'key' must be one of"),
         ("tables:\n  Scan:\n    name: Scan\n", r"line 2, key 'tables\.Scan\.key': is missing"),
@@ -71,6 +88,29 @@ def test_the_hash_changes_with_the_content_alone(tmp_path: Path) -> None:
 def test_a_mistake_is_named_with_its_line(tmp_path: Path, text: str, complaint: str) -> None:
     with pytest.raises(ConfigurationError, match=complaint):
         load_profile("maple", own_profile(tmp_path, text))
+
+
+def test_a_database_that_charts_by_measure_starts_from_the_shipped_one(tmp_path: Path) -> None:
+    text = (
+        "chart:\n  shape: measure_row\n  not_charted: null\n"
+        "  measure_rows: {kinds: {PD: pocket_depth, GM: recession}}\n"
+        "tables:\n  PeriodontalCharting:\n    name: tblPerio\n    columns: {Measure: MeasureCode}\n"
+    )
+    profile = load_profile("maple", own_profile(tmp_path, text))
+    shipped = load_profile("measure_row")
+
+    charting = profile.table("PeriodontalCharting")
+    assert "PocketDepth_MB" not in charting.logical_columns
+    assert (charting.name, charting.actual("Measure"), charting.actual("Tooth")) == (
+        "tblPerio",
+        "MeasureCode",
+        "IntTooth",
+    )
+    assert profile.chart.not_charted is None
+    assert (profile.chart.overgrowth_offset, shipped.chart.not_charted) == (100, -1)
+    assert profile.chart.measure_rows is not None
+    assert profile.chart.measure_rows.kinds == {"PD": "pocket_depth", "GM": "recession"}
+    assert profile.table("Patient") == load_profile("default").table("Patient")
 
 
 def test_an_unknown_table_or_column_is_named() -> None:

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pytest
 
-from migration_sandbox.practice.draft import key_column
 from migration_sandbox.practice.generator import Practice, generate
 from migration_sandbox.practice.manifest import Expectation
+from migration_sandbox.practice.schema import key_column
 
 NEW_YORK = ZoneInfo("America/New_York")
 

@@ -33,12 +33,19 @@ def _flag(field: Field, exam: int) -> None:
 
 
 def _entrances(field: Field, row: dict[str, Any]) -> str:
-    numbers = {tooth.code(field.numbering): number for number, tooth in enumerate(PERMANENT, start=1)}
+    system = field.numbering_of(row["ExamID"])
+    numbers = {tooth.code(system): number for number, tooth in enumerate(PERMANENT, start=1)}
     return entrances(numbers[row["Tooth"]])
 
 
 def _reject_cell(field: Field, column: str, value: object, code: str, canary: bool = False) -> None:
     exam, rows = _full_mouth(field, canary)
+    _reject_one(field, exam, rows, column, value, code)
+
+
+def _reject_one(
+    field: Field, exam: int, rows: list[dict[str, Any]], column: str, value: object, code: str
+) -> None:
     if column.startswith("Furcation_"):
         # The grade must be all that is wrong, so the tooth has to have that entrance.
         rows = [row for row in rows if column[-1] in _entrances(field, row)]
@@ -49,8 +56,10 @@ def _reject_cell(field: Field, column: str, value: object, code: str, canary: bo
 
 
 def invalid_tooth(field: Field) -> None:
-    for code in _NO_TOOTH[field.numbering]:
-        _reject_cell(field, "Tooth", code, "invalid_tooth")
+    for example in range(2):
+        exam, rows = _full_mouth(field)
+        code = _NO_TOOTH[field.numbering_of(exam)][example]
+        _reject_one(field, exam, rows, "Tooth", code, "invalid_tooth")
 
 
 def duplicate_tooth(field: Field) -> None:

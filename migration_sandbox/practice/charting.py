@@ -7,7 +7,7 @@ from migration_sandbox.practice.draw import Bools, Floats, Ints, shifted, stream
 from migration_sandbox.practice.exams import FULL_MOUTH, LIMITED, SCREENING, Visits
 from migration_sandbox.practice.mouth import IMPLANT, MISSING, PROBED, Mouths, status_names
 from migration_sandbox.practice.schema import frame_schema
-from migration_sandbox.practice.teeth import ENTRANCES, PERMANENT, SITES, THIRD_MOLARS, Numbering, entrances
+from migration_sandbox.practice.teeth import ENTRANCES, NUMBERINGS, PERMANENT, SITES, THIRD_MOLARS, entrances
 
 # Ramfjord's six teeth (1959): 16, 21, 24, 36, 41, 44 in FDI.
 _SCREENED = (3, 9, 12, 19, 25, 28)
@@ -102,17 +102,17 @@ def _furcations(rng: np.random.Generator, tooth: Ints, lost: Floats, charted: Bo
     return columns
 
 
-def chart(seed: int, visits: Visits, mouths: Mouths, numbering: Numbering) -> pl.DataFrame:
-    """All charting rows in the order of exams and teeth, the tooth written in ``numbering``."""
+def chart(seed: int, visits: Visits, mouths: Mouths, numbering: Ints) -> pl.DataFrame:
+    """All charting rows in the order of exams and teeth, each exam's teeth in its own ``numbering``."""
     rng = stream(seed, "chart")
     exam, tooth = _charted(rng, visits, mouths)
     status = mouths.status_at(visits.patient[exam], tooth, visits.years[exam])
-    codes = pl.Series([entry.code(numbering) for entry in PERMANENT])
+    codes = pl.Series([entry.code(system) for system in NUMBERINGS for entry in PERMANENT])
     frame = pl.DataFrame(
         [
             pl.Series("ChartingID", 100_000 + np.arange(len(exam))),
             pl.Series("ExamID", visits.exam_id[exam]),
-            codes.gather(tooth).alias("Tooth"),
+            codes.gather(numbering[exam] * len(PERMANENT) + tooth).alias("Tooth"),
             status_names(status).alias("ToothStatus"),
             *_measures(rng, visits, mouths, exam, tooth, status),
             pl.Series("ModifiedAt", shifted(rng, visits.at[exam], 2, 45)),

@@ -9,17 +9,7 @@ from typing import Any
 
 import polars as pl
 
-_KEYS = {
-    "Provider": "ProviderID",
-    "Patient": "PatientID",
-    "ClinicalExam": "ExamID",
-    "PeriodontalCharting": "ChartingID",
-}
-
-
-def key_column(table: str) -> str:
-    """The primary key of a table; every table of this schema has one of a single column."""
-    return _KEYS[table]
+from migration_sandbox.practice.schema import key_column
 
 
 class Draft:
@@ -33,6 +23,9 @@ class Draft:
     def table(self, name: str) -> pl.DataFrame:
         """The table as generated, without edits."""
         return self._tables[name]
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._tables)
 
     def row(self, table: str, key: int) -> dict[str, Any]:
         """One generated row with its edits so far."""

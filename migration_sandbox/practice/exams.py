@@ -19,7 +19,7 @@ from migration_sandbox.practice.draw import (
 )
 from migration_sandbox.practice.notes import exam_notes
 from migration_sandbox.practice.schema import frame_schema
-from migration_sandbox.practice.teeth import Numbering
+from migration_sandbox.practice.teeth import NUMBERINGS, Habit
 
 FULL_MOUTH, LIMITED, SCREENING = range(3)
 KINDS = ("Full mouth", "Limited", "Screening")
@@ -70,15 +70,26 @@ def schedule(seed: int, patients: int, mean: float) -> tuple[Visits, Ints]:
     return visits, weekday(first_day)
 
 
+def numbering_of_each(seed: int, visits: Visits, habit: Habit) -> Ints:
+    """By visit, the position in NUMBERINGS of the system that its exam is written in."""
+    count = len(visits.exam_id)
+    if habit == "mixed":
+        return stream(seed, "numbering").choice(len(NUMBERINGS), size=count, p=(0.6, 0.25, 0.15))
+    return np.full(count, NUMBERINGS.index(habit))
+
+
 def exams(
     seed: int,
     visits: Visits,
     patient_ids: pl.Series,
     provider_ids: list[int],
-    numbering: Numbering,
+    numbering: Ints,
     indices: pl.DataFrame,
 ) -> pl.DataFrame:
-    """One row a visit; ``indices`` has ExamID, PlaqueIndex and BleedingIndex as computed from the chart."""
+    """One row a visit, in the system that ``numbering`` says for each.
+
+    ``indices`` has ExamID, PlaqueIndex and BleedingIndex as computed from the chart.
+    """
     rng = stream(seed, "exam")
     count = len(visits.exam_id)
     created = shifted(rng, visits.at, 1, 20)
@@ -89,7 +100,7 @@ def exams(
             "ProviderID": blank_out(rng, pick(rng, provider_ids, count), 0.02),
             "ExamDate": visits.at,
             "ChartingType": blank_out(rng, pl.Series(KINDS).gather(visits.kind), 0.01),
-            "ToothNumberingSystem": [numbering] * count,
+            "ToothNumberingSystem": pl.Series(NUMBERINGS).gather(numbering),
             "Notes": exam_notes(rng, count),
             "CreatedAt": created,
             "ModifiedAt": shifted(rng, created, 20, 300),

@@ -1,6 +1,6 @@
-"""What the kinds of defects work on: untouched patients and exams to take, and the list of expectations."""
+"""What the kinds of defects work on: untouched patients and their rows to take, and the expectations."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import polars as pl
@@ -8,21 +8,31 @@ import polars as pl
 from migration_sandbox.practice.draft import Draft
 from migration_sandbox.practice.draw import stream
 from migration_sandbox.practice.manifest import Expectation, Outcome
-from migration_sandbox.practice.teeth import Numbering
+from migration_sandbox.practice.teeth import Habit, Numbering
+
+
+def order_of_patients(seed: int, patients: pl.Series, canaries: Collection[int]) -> list[int]:
+    """The ids of all patients but the canaries, in the random order in which defects take them."""
+    plain = patients.filter(~patients.is_in(list(canaries))).to_list()
+    return [plain[place] for place in stream(seed, "defect").permutation(len(plain))]
 
 
 class Field:
-    """Hands out each patient once, in a random order that the seed decides."""
+    """Hands out each patient once, in a random order that the seed decides.
 
-    def __init__(self, seed: int, draft: Draft, canaries: list[int], numbering: Numbering) -> None:
+    ``reserved`` patients have something special of their own and are not handed out.
+    """
+
+    def __init__(
+        self, seed: int, draft: Draft, canaries: list[int], habit: Habit, reserved: Collection[int] = ()
+    ) -> None:
         self.draft = draft
-        self.numbering: Numbering = numbering
         self.expectations: list[Expectation] = []
-        rng = stream(seed, "defect")
-        patients = draft.table("Patient")["PatientID"]
-        plain = patients.filter(~patients.is_in(canaries)).to_list()
-        self._plain: Iterator[int] = iter([plain[place] for place in rng.permutation(len(plain))])
+        self._habit: Habit = habit
+        order = order_of_patients(seed, draft.table("Patient")["PatientID"], canaries)
+        self._plain: Iterator[int] = iter([patient for patient in order if patient not in reserved])
         self._canaries = iter(canaries)
+        self._reserved = tuple(reserved)
         exams = draft.table("ClinicalExam")
         self._exams: dict[int, pl.DataFrame] = {
             int(str(key[0])): frame
@@ -37,6 +47,10 @@ class Field:
         if found is None:
             raise ValueError("too few patients for the defects asked for: raise patients or lower defects")
         return found
+
+    def exams_of_reserved(self) -> Iterator[int]:
+        """The exams of the patients that are not handed out."""
+        return (exam for patient in self._reserved for exam in self.exams_of(patient))
 
     def exams_of(self, patient: int) -> list[int]:
         """The ids of all exams of a patient, in the order of time."""
@@ -53,6 +67,27 @@ class Field:
                 exams = exams.filter(pl.col("ChartingType") == kind)
             if exams.height:
                 return int(exams["ExamID"].to_list()[-1])
+
+    def numbering_of(self, exam: int) -> Numbering:
+        """The system that an exam's teeth are written in."""
+        if self._habit != "mixed":
+            return self._habit
+        system: Numbering = self.draft.table("ClinicalExam").row(
+            by_predicate=pl.col("ExamID") == exam, named=True
+        )["ToothNumberingSystem"]
+        return system
+
+    def record(
+        self, table: str, suits: Callable[[dict[str, Any]], bool] = lambda _: True, canary: bool = False
+    ) -> dict[str, Any]:
+        """A row that suits, of an untouched patient, out of a table that has a PatientID."""
+        frame = self.draft.table(table)
+        while True:
+            patient = self.patient(canary)
+            canary = False
+            for row in frame.filter(pl.col("PatientID") == patient).iter_rows(named=True):
+                if suits(row):
+                    return row
 
     def rows_of(self, exam: int) -> list[dict[str, Any]]:
         """The charting rows of an exam, by tooth."""

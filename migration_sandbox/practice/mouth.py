@@ -19,7 +19,8 @@ PROBED = (PRESENT, IMPLANT, CROWN)
 
 _USUAL = (0.80, 0.05, 0.03, 0.015, 0.105, 0.0, 0.0)
 _THIRD_MOLAR = (0.32, 0.50, 0.0, 0.0, 0.01, 0.07, 0.10)
-_NEVER = np.float32(1e9)
+# Later than any visit, in years.
+NEVER = np.float32(1e9)
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,11 @@ def mouths(seed: int, patients: int) -> Mouths:
     status = np.where(third, rng.choice(7, size=teeth, p=_THIRD_MOLAR), rng.choice(7, size=teeth, p=_USUAL))
     natural = (status == PRESENT) | (status == CROWN)
     hazard = 0.004 * (1 + severity[:, None] * 2)
-    lost_at = np.where(natural, rng.exponential(1, teeth) / hazard, _NEVER).astype(np.float32) + np.float32(
+    lost_at = np.where(natural, rng.exponential(1, teeth) / hazard, NEVER).astype(np.float32) + np.float32(
         0.2
     )
     replaced = rng.random(teeth) < 0.45
-    implant_at = np.where(replaced, lost_at + rng.uniform(0.5, 1.5, teeth), _NEVER).astype(np.float32)
+    implant_at = np.where(replaced, lost_at + rng.uniform(0.5, 1.5, teeth), NEVER).astype(np.float32)
 
     sites = (patients, 32, 6)
     sick = severity[:, None, None] * rng.gamma(1.2, 0.7, (patients, 32, 1)).astype(np.float32)

@@ -54,4 +54,23 @@ SPECIALTIES = (
     "Periodontics", "Perio", "Oral Surgery", "Prosthodontics", "general dentistry",
     "Oral & Maxillofacial Surgery",
 )
+# Of the dentists outside, many of whom a practice that refers and is referred to knows.
+OUTSIDE_CREDENTIALS = (
+    "DDS", "DMD", "D.D.S.", "d.m.d.", "DDS, MS", "Dds; ms", "DMD, M.S.", "D.M.D.; Board Certified",
+    "DDS MS, board certified", "DMD,MS",
+)
+OUTSIDE_SPECIALTIES = (
+    "General Dentistry", "general dentist", "General dentistry", "Prosthodontics", "Prosthodontist",
+    "Oral Surgery", "oral surgery", "Perio", None,
+)
+OUTSIDE_PRACTICES = (
+    "Birchwood Dental", "Smile Studio", "Harbor Family Dentistry", "Müller & Söhne Dental",
+    "Downtown Oral Care", "Peña Dental Group", "O'Hara & Associates, P.C.", "Bright Teeth LLC",
+    "白い歯 Dental",
+    "Lakeside Prosthodontics", "Metro Oral Surgery",
+)
+CARRIERS = (
+    "Acme Dental Mutual", "Beacon Benefit", "Clearwater Health Plan", "Dentalia Insurance",
+    "Evergreen Life & Dental", "acme dental mutual", "Förderkasse Nord",
+)
 # fmt: on

@@ -16,7 +16,7 @@ from migration_sandbox.practice.draw import (
     stream,
     weekday,
 )
-from migration_sandbox.practice.schema import frame_schema
+from migration_sandbox.practice.schema import as_table, frame_schema
 
 _YEAR = 365.25
 
@@ -27,12 +27,12 @@ def _handle(name: str) -> str:
     return "".join(letter for letter in folded if letter.isalpha()) or "patient"
 
 
-def _handles(column: pl.Series) -> pl.Series:
+def handles(column: pl.Series) -> pl.Series:
     distinct = column.unique().to_list()
     return column.replace_strict(distinct, [_handle(name) for name in distinct], return_dtype=pl.String)
 
 
-def _phones(rng: np.random.Generator, count: int) -> pl.Series:
+def phones(rng: np.random.Generator, count: int) -> pl.Series:
     """Fictional numbers (exchange 555, line 01xx) in the ways people write them."""
     area = pick(rng, names.AREA_CODES, count)
     line = pl.Series(rng.integers(100, 200, count)).cast(pl.String)
@@ -86,8 +86,8 @@ def providers(seed: int, patients: int) -> pl.DataFrame:
             "NPI": pl.Series([_npi(int(stem)) for stem in rng.integers(10**8, 3 * 10**8, count)]).set(
                 ~has_npi, None
             ),
-            "Email": _handles(first) + "." + _handles(last) + ids.cast(pl.String) + "@practice.example",
-            "Phone": _phones(rng, count),
+            "Email": handles(first) + "." + handles(last) + ids.cast(pl.String) + "@practice.example",
+            "Phone": phones(rng, count),
             "PracticeName": pick(rng, names.PRACTICES, count).set(~referring, None),
             "IsReferring": referring,
             "Active": pl.Series(rng.random(count) < 0.9),
@@ -96,6 +96,34 @@ def providers(seed: int, patients: int) -> pl.DataFrame:
         }
     )
     return frame.cast(frame_schema("Provider"))  # type: ignore[arg-type]
+
+
+def dentists_outside(seed: int, patients: int, first_id: int) -> pl.DataFrame:
+    """The address book of dentists who refer patients or get them, about seventy for a small practice."""
+    rng = stream(seed, "dentists outside")
+    count = 68 + patients // 40
+    ids = pl.Series(range(first_id, first_id + count))
+    first, last = pick(rng, names.FEMALE + names.MALE, count), pick(rng, names.LAST, count)
+    created = office_times(rng, weekday(LAST_DAY - rng.integers(200, 6000, count)))
+    frame = pl.DataFrame(
+        {
+            "ProviderID": ids,
+            "FirstName": blank_out(rng, first, 0.03),
+            "LastName": last,
+            "Credentials": blank_out(rng, pick(rng, names.OUTSIDE_CREDENTIALS, count), 0.05),
+            "Specialty": pick(rng, names.OUTSIDE_SPECIALTIES, count),
+            "Role": pl.Series(["general dentist"] * count),
+            "NPI": pl.Series([_npi(int(stem)) for stem in rng.integers(10**8, 3 * 10**8, count)]),
+            "Email": handles(first) + "." + handles(last) + ids.cast(pl.String) + "@dentists.example",
+            "Phone": phones(rng, count),
+            "PracticeName": pick(rng, names.OUTSIDE_PRACTICES, count),
+            "IsReferring": pl.Series([True] * count),
+            "Active": pl.Series(rng.random(count) < 0.95),
+            "CreatedAt": created,
+            "ModifiedAt": shifted(rng, created, 1, 300),
+        }
+    )
+    return as_table("Provider", frame)
 
 
 def _contact(rng: np.random.Generator, ids: pl.Series, first: pl.Series, last: pl.Series) -> pl.DataFrame:
@@ -108,13 +136,13 @@ def _contact(rng: np.random.Generator, ids: pl.Series, first: pl.Series, last: p
     return pl.DataFrame(
         {
             "LastName": last,
-            "Email": _handles(first)
+            "Email": handles(first)
             + divider
-            + _handles(last)
+            + handles(last)
             + ids.cast(pl.String)
             + "@"
             + pick(rng, names.DOMAINS, count),
-            "HomePhone": _phones(rng, count),
+            "HomePhone": phones(rng, count),
             # A blank at the end, as desks type them.
             "Address1": number + " " + pick(rng, names.STREETS, count) + pick(rng, ("", " "), count, (30, 1)),
             "Address2": pick(rng, (*names.UNITS, None), count, (*[1.0] * len(names.UNITS), 30.0)),
@@ -174,8 +202,8 @@ def patients(seed: int, first_visit: Ints, provider_ids: list[int]) -> pl.DataFr
             "PreferredName": blank_out(rng, first.str.slice(0, 3), 0.85),
             "DateOfBirth": blank_out(rng, pl.Series(born.astype("datetime64[D]")), 0.02),
             "Sex": sex.zip_with(pl.Series(rng.random(count) < 0.97), pick(rng, ("U", "X", None), count)),
-            "WorkPhone": blank_out(rng, _phones(rng, count), 0.6),
-            "MobilePhone": blank_out(rng, _phones(rng, count), 0.15),
+            "WorkPhone": blank_out(rng, phones(rng, count), 0.6),
+            "MobilePhone": blank_out(rng, phones(rng, count), 0.15),
             "PrimaryProviderID": blank_out(rng, pick(rng, provider_ids, count), 0.03),
             "BridgeID": blank_out(
                 rng, "OD" + pl.Series(rng.integers(10**5, 10**6, count)).cast(pl.String), 0.65

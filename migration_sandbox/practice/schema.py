@@ -59,3 +59,14 @@ def table_names() -> tuple[str, ...]:
 def frame_schema(table: str) -> dict[str, pl.DataType]:
     """A table's columns and polars types, without ``RowVer``, which the server assigns itself."""
     return dict(_tables()[table])
+
+
+def key_column(table: str) -> str:
+    """The primary key of a table: every table of this schema has one of a single column, its first."""
+    return next(iter(_tables()[table]))
+
+
+def as_table(table: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with the table's columns, in its order and of its types."""
+    schema = frame_schema(table)
+    return frame.select(list(schema)).cast(schema)  # type: ignore[arg-type]

@@ -10,6 +10,9 @@ from typing import Literal
 
 Numbering = Literal["Universal", "FDI", "Palmer"]
 NUMBERINGS: tuple[Numbering, ...] = ("Universal", "FDI", "Palmer")
+Habit = Literal["Universal", "FDI", "Palmer", "mixed"]
+"""How a practice numbers teeth: in one system, or each exam in its own."""
+HABITS: tuple[Habit, ...] = (*NUMBERINGS, "mixed")
 
 SITES = ("MB", "B", "DB", "ML", "L", "DL")
 ENTRANCES = ("M", "D", "B", "L")

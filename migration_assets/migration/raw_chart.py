@@ -1,0 +1,242 @@
+"""The second reader of the chart: what raw chart rows say of each tooth, written without objects/ or perio/.
+
+Both shapes of the table become one row a tooth here, by another way than staging's: teeth by arithmetic,
+bits by division, measures joined one after the other. A cell is named as the column of a tooth row is,
+``PocketDepth_MB``, ``BOP_L``, ``Furcation_D``, ``Mobility``, ``ToothStatus``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+
+import polars as pl
+
+from migration_assets.errors import ConfigurationError
+from migration_assets.migration.raw_practice import RawPractice
+from migration_assets.migration.raw_reader import read
+from migration_assets.panda.profile import ChartConventions, MeasureRows
+from migration_assets.practice import Settings
+
+QUADRANTS = ("UR", "UL", "LL", "LR")
+TEETH_A_QUADRANT = 8
+_PRIMARY_A_QUADRANT = 5
+_UNIVERSAL = re.compile(r"[1-9]|[12][0-9]|3[0-2]|5[1-9]|[67][0-9]|8[0-2]|[A-T]S?")
+_FDI = re.compile(r"[1-4][1-8]|[5-8][1-5]")
+_PALMER_FIRST = re.compile(r"(UR|UL|LL|LR)[- ]?([1-8A-E])")
+_PALMER_LAST = re.compile(r"([1-8A-E])[- ]?(UR|UL|LL|LR)")
+# Zsigmondy's cross: the corner behind the number for the patient's right, before it for the left.
+_PALMER_CORNERS = {"┘": "UR", "⏌": "UR", "└": "UL", "⎿": "UL", "┌": "LL", "⎾": "LL", "┐": "LR", "⏋": "LR"}
+_STATUSES = ("present", "missing", "implant", "pontic", "crown", "unerupted", "impacted", "primary")
+_FLAGS = {"BOP": "bleeding", "Suppuration": "suppuration", "Plaque": "plaque"}
+_KINDS = {
+    "PocketDepth": "pocket_depth",
+    "Recession": "recession",
+    "Mobility": "mobility",
+    "Furcation": "furcation",
+    "ToothStatus": "status",
+    **_FLAGS,
+}
+_TRUE, _FALSE = ("1", "true", "1.0"), ("0", "false", "0.0")
+
+
+class ExamsMeaning(Settings):
+    """Where the exams of a chart stand, and in which column the system is that their teeth are written in."""
+
+    table: str
+    key: str
+    system: str
+
+
+class ChartTable(Settings):
+    """Logical names: the chart's table, its key, the exam's id, the tooth as written and its ``exams``."""
+
+    table: str
+    key: str
+    exam: str
+    tooth: str
+    exams: ExamsMeaning
+
+
+def teeth(chart: ChartTable, cells: Collection[str], raw: RawPractice) -> pl.DataFrame:
+    """One row a tooth that staging kept: ``exam``, ``tooth`` (Universal code), ``record`` (what its own
+    record's key ends in), ``written``, and ``cells``: Float64 for numbers, String for words and Yes/No."""
+    rows = _rows(chart, raw)
+    conventions = raw.profile.chart
+    if conventions.shape == "measure_row":
+        if conventions.measure_rows is None:
+            raise ConfigurationError("the profile's chart.measure_rows is missing")
+        return _joined(chart, rows, cells, raw, conventions.measure_rows)
+    has, actual = raw.profile.table(chart.table).has, raw.profile.table(chart.table).actual
+    nothing = pl.Series([None], dtype=pl.Float64).new_from_index(0, rows.height)
+    return rows.select(
+        "exam",
+        "tooth",
+        "written",
+        pl.col("key").alias("record"),
+        *(
+            _value(rows[actual(cell)] if has(cell) else nothing, cell, conventions).alias(cell)
+            for cell in cells
+        ),
+    )
+
+
+def _rows(chart: ChartTable, raw: RawPractice) -> pl.DataFrame:
+    """Raw rows that weren't rejected and whose tooth can be told: exam, key, written, tooth, raw columns."""
+    systems = dict(
+        zip(
+            raw.keys(chart.exams.table, chart.exams.key),
+            read(raw.column(chart.exams.table, chart.exams.system), "numbering_system", raw.zone),
+            strict=True,
+        )
+    )
+    rejected = raw.rejects.filter(pl.col("source_table") == chart.table)["source_key"]
+    rows = raw.tables[chart.table].with_columns(
+        raw.keys(chart.table, chart.exam).alias("exam"),
+        raw.keys(chart.table, chart.key).alias("key"),
+        raw.column(chart.table, chart.tooth).cast(pl.String).str.strip_chars().alias("written"),
+    )
+    system = pl.col("exam").replace_strict(systems, default=None, return_dtype=pl.String)
+    kept = rows.filter(~pl.col("key").is_in(rejected.implode())).with_columns(system.alias("_system"))
+    spelled = kept.select("written", "_system").drop_nulls().unique()
+    codes = [universal_tooth(written, known) for written, known in spelled.iter_rows()]
+    lookup = spelled.with_columns(pl.Series("tooth", codes, dtype=pl.String)).drop_nulls()
+    return kept.join(lookup, on=["written", "_system"], how="inner")
+
+
+def _joined(
+    chart: ChartTable, rows: pl.DataFrame, cells: Collection[str], raw: RawPractice, declared: MeasureRows
+) -> pl.DataFrame:
+    """A row a tooth out of one a measure."""
+    actual = raw.profile.table(chart.table).actual
+    code = rows[actual("Measure")].cast(pl.String).str.strip_chars()
+    migrated = [known for known, kind in declared.kinds.items() if kind != "not_migrated"]
+    wanted = code.is_in(migrated)
+    place = ["exam", "tooth"]
+    told = rows.filter(wanted).group_by(place).agg(pl.col("written").min())
+    told = told.with_columns(pl.concat_str("exam", pl.lit("-"), "tooth").alias("record"))
+    filled: set[str] = set()
+    for known, kind in declared.kinds.items():
+        of_kind = rows.filter(code == known)
+        columns = [
+            _decoded(of_kind[actual(column)], cell, kind, raw.profile.chart, declared).alias(cell)
+            for cell, column in _places(kind, cells, declared)
+        ]
+        filled.update(column.name for column in columns)
+        if columns:
+            told = told.join(of_kind.select(*place, *columns), on=place, how="left")
+    nothing = [
+        pl.lit(None, pl.String if _is_word(cell) else pl.Float64).alias(cell)
+        for cell in cells
+        if cell not in filled
+    ]
+    return told.with_columns(nothing)
+
+
+def _places(kind: str, cells: Collection[str], declared: MeasureRows) -> Iterator[tuple[str, str]]:
+    """Which cells a row of this kind fills, each with the logical column of its value."""
+    for cell in cells:
+        measure, _, place = cell.partition("_")
+        by_bit = kind == "findings" and _FLAGS.get(measure) in declared.bits
+        if _KINDS[measure] != kind and not by_bit:
+            continue
+        if measure == "Furcation":
+            site: str | None = {str(at): to for at, to in declared.furcation_sites.items()}.get(place)
+            if site is not None:
+                yield cell, f"Value_{site}"
+        else:
+            yield cell, f"Value_{place or 'Tooth'}"
+
+
+def _decoded(
+    column: pl.Series, cell: str, kind: str, conventions: ChartConventions, declared: MeasureRows
+) -> pl.Series:
+    measure = cell.partition("_")[0]
+    if kind == "findings":
+        bit = {str(finding): number for finding, number in declared.bits.items()}[_FLAGS[measure]]
+        numbers = [None if number is None else int(number) for number in _charted(column, conventions)]
+        answers = [None if n is None else "Yes" if n // bit % 2 else "No" for n in numbers]
+        return pl.Series(answers, dtype=pl.String)
+    if kind == "status":
+        numbers = [None if number is None else int(number) for number in _charted(column, conventions)]
+        words = [None if n is None else declared.statuses.get(str(n)) for n in numbers]
+        return _status(pl.Series(words, dtype=pl.String))
+    return _value(column, cell, conventions)
+
+
+def _is_word(cell: str) -> bool:
+    return cell == "ToothStatus" or cell.partition("_")[0] in _FLAGS
+
+
+def _value(raw: pl.Series, cell: str, conventions: ChartConventions) -> pl.Series:
+    """A raw cell as the field shows it."""
+    measure = cell.partition("_")[0]
+    if measure == "ToothStatus":
+        return _status(raw)
+    if measure in _FLAGS:
+        text = raw.cast(pl.String).str.strip_chars().str.to_lowercase()
+        answers = {**dict.fromkeys(_TRUE, "Yes"), **dict.fromkeys(_FALSE, "No")}
+        return text.replace_strict(answers, default=None, return_dtype=pl.String)
+    return chart_number(raw, measure, conventions)
+
+
+def _status(raw: pl.Series) -> pl.Series:
+    word = raw.cast(pl.String).str.strip_chars().str.to_lowercase()
+    return word.replace_strict({known: known for known in _STATUSES}, default=None, return_dtype=pl.String)
+
+
+def _charted(raw: pl.Series, conventions: ChartConventions) -> pl.Series:
+    """Numbers, null where the source's own number says "not charted"."""
+    values = raw.cast(pl.Float64)
+    if conventions.not_charted is None:
+        return values
+    return values.set((values == float(conventions.not_charted)).fill_null(value=False), None)
+
+
+def chart_number(raw: pl.Series, measure: str, conventions: ChartConventions) -> pl.Series:
+    """A raw number of the chart; a recession is positive where the margin lies apical of the CEJ."""
+    values = _charted(raw, conventions)
+    if measure != "Recession":
+        return values
+    apical = -values if conventions.recession_positive == "coronal" else values
+    if conventions.overgrowth_offset is None:
+        return apical
+    # 105 is an overgrowth of 5 mm whatever the sign of the others means.
+    over = (values > conventions.overgrowth_offset).fill_null(value=False)
+    return apical.zip_with(~over, conventions.overgrowth_offset - values)
+
+
+def universal_tooth(written: str, system: str) -> str | None:
+    """Universal code (1-32, A-T, supernumeraries 51-82 and AS-TS) of a tooth as the practice wrote it."""
+    text = written.strip().upper()
+    if system == "Universal":
+        return text if _UNIVERSAL.fullmatch(text) else None
+    if system == "FDI":
+        if not _FDI.fullmatch(text):
+            return None
+        quadrant, position = int(text[0]) - 1, int(text[1])
+        # Quadrants 5 to 8 are those of the primary teeth.
+        primary = quadrant >= len(QUADRANTS)
+        return _from_midline(quadrant % len(QUADRANTS), position, primary=primary)
+    for corner, quadrant_name in _PALMER_CORNERS.items():
+        text = text.replace(corner, quadrant_name)
+    if found := _PALMER_FIRST.fullmatch(text):
+        return _palmer(found[1], found[2])
+    if found := _PALMER_LAST.fullmatch(text):
+        return _palmer(found[2], found[1])
+    return None
+
+
+def _palmer(quadrant: str, within: str) -> str:
+    primary = within.isalpha()
+    return _from_midline(
+        QUADRANTS.index(quadrant), ord(within) - ord("A") + 1 if primary else int(within), primary=primary
+    )
+
+
+def _from_midline(quadrant: int, position: int, *, primary: bool) -> str:
+    """Universal counts clockwise from the upper right last tooth; positions count from the midline."""
+    in_quadrant = _PRIMARY_A_QUADRANT if primary else TEETH_A_QUADRANT
+    runs_towards_midline = quadrant in (0, 2)
+    place = quadrant * in_quadrant + (in_quadrant + 1 - position if runs_towards_midline else position)
+    return chr(ord("A") + place - 1) if primary else str(place)

@@ -1,0 +1,30 @@
+"""A practice's raw tables as the comparison of meaning gets them; nothing is read or judged here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from migration_assets.panda.profile import Profile
+
+
+@dataclass(frozen=True)
+class RawPractice:
+    """Raw tables by logical name as they were copied with the payload, and what staging said of them:
+    ``rejects`` and ``corrections`` as objects/base.py has them."""
+
+    practice: str
+    zone: ZoneInfo
+    profile: Profile
+    tables: Mapping[str, pl.DataFrame]
+    rejects: pl.DataFrame
+    corrections: pl.DataFrame
+
+    def column(self, table: str, logical: str) -> pl.Series:
+        return self.tables[table][self.profile.table(table).actual(logical)]
+
+    def keys(self, table: str, logical_key: str) -> pl.Series:
+        return self.column(table, logical_key).cast(pl.String).str.strip_chars()

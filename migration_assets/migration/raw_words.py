@@ -1,0 +1,96 @@
+"""The second reader's words: what a practice's free text about people and plans must have become.
+
+As ``raw_reader``, written without objects/ and perio/ on purpose: credentials are found by one expression
+over the whole text instead of word by word, and an NPI's check digit by CMS's constant, not its prefix.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+_CREDENTIALS: Mapping[str, tuple[str, ...]] = {
+    "DDS": ("DDS",),
+    "DMD": ("DMD",),
+    "BDS": ("BDS",),
+    "MD": ("MD",),
+    "PhD": ("PHD",),
+    "MS": ("MS",),
+    "MSD": ("MSD",),
+    "MPH": ("MPH",),
+    "RDH": ("RDH",),
+    "CDA": ("CDA",),
+    "Board Certified": ("BOARDCERTIFIED", "BOARDCERT", "DIPLOMATE"),
+}
+_SPECIALTIES: Mapping[str, tuple[str, ...]] = {
+    "Periodontics": ("PERIO", "PERIODONTICS", "PERIODONTIST", "PERIODONTOLOGY", "PERIODONTAL"),
+    "Oral Surgery": (
+        "OS",
+        "OMS",
+        "OMFS",
+        "ORAL SURGERY",
+        "ORAL SURGEON",
+        "ORAL MAXILLOFACIAL SURGERY",
+        "ORAL AND MAXILLOFACIAL SURGERY",
+        "ORAL AND MAXILLOFACIAL SURGEON",
+    ),
+    "Prosthodontics": ("PROS", "PROSTH", "PROSTHO", "PROSTHODONTICS", "PROSTHODONTIST"),
+    "General Dentistry": (
+        "GP",
+        "GENERAL",
+        "GENERAL DENTISTRY",
+        "GENERAL DENTIST",
+        "GENERAL PRACTICE",
+        "FAMILY DENTISTRY",
+    ),
+}
+_STATUSES: Mapping[str, tuple[str, ...]] = {
+    "proposed": ("PROPOSED",),
+    "accepted": ("ACCEPTED",),
+    "in-progress": ("INPROGRESS",),
+    "completed": ("COMPLETED", "COMPLETE"),
+    "declined": ("DECLINED",),
+}
+# Any letters of one credential may have a blank between them where the practice wrote "D. D. S.".
+_SPELLINGS = sorted((each for known in _CREDENTIALS.values() for each in known), key=len, reverse=True)
+_CREDENTIAL = re.compile(rf"(?<![^ ,])(?:{'|'.join(' ?'.join(each) for each in _SPELLINGS)})(?![^ ,])")
+_CODE = re.compile(r"D[0-9]{4}", re.IGNORECASE)
+_NPI = re.compile(r"[12][0-9]{9}")
+# What the digits 80840 in front of a number add to its Luhn sum (CMS, "NPI check digit").
+_NPI_CONSTANT = 24
+
+
+def credentials(written: str) -> str | None:
+    """The known credentials in the picklist's order, joined as a multi-select's values are."""
+    text = re.sub(r"[,;/|&()\[\]+\r\n]+", ",", written.upper().replace(".", ""))
+    text = re.sub(r"[\s\-\u2010-\u2015]+", " ", text)
+    found = {each.replace(" ", "") for each in _CREDENTIAL.findall(text)}
+    return ";".join(name for name, spellings in _CREDENTIALS.items() if found.intersection(spellings)) or None
+
+
+def specialty(written: str) -> str | None:
+    text = " ".join(re.sub(r"[./&]", lambda mark: {"&": " AND ", ".": ""}.get(mark[0], " "), written).split())
+    return _word(text.upper(), _SPECIALTIES)
+
+
+def plan_status(written: str) -> str | None:
+    """How blanks, hyphens and underscores part the words doesn't matter."""
+    return _word(re.sub(r"[\s_-]", "", written).upper(), _STATUSES)
+
+
+def npi(written: str) -> str | None:
+    number = written.strip()
+    if not _NPI.fullmatch(number):
+        return None
+    doubled = (sum(divmod(2 * int(digit), 10)) for digit in number[:9:2])
+    total = _NPI_CONSTANT + sum(doubled) + sum(map(int, number[1:9:2]))
+    return number if (total + int(number[9])) % 10 == 0 else None
+
+
+def procedure_code(written: str) -> str | None:
+    code = written.strip()
+    return code.upper() if _CODE.fullmatch(code) else None
+
+
+def _word(text: str, known: Mapping[str, tuple[str, ...]]) -> str | None:
+    return next((word for word, spellings in known.items() if text in spellings), None)

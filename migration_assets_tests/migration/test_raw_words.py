@@ -1,0 +1,117 @@
+"""The second reader of words against literal tables, and against the functions that it must not import."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from migration_assets.migration import raw_words
+from migration_assets.migration.raw_reader import read
+from migration_assets.objects.providers import _known_credentials, _npi, _specialty
+from migration_assets.perio.people import Credential
+
+_PIECES = [
+    *(credential.value for credential in Credential),
+    *(
+        "D.D.S.",
+        "D. D. S.",
+        "dmd",
+        "Ph. D.",
+        "board-certified",
+        "Diplomate",
+        "XYZ",
+        "Dr",
+        "of",
+        "M",
+        "S",
+        "D",
+    ),
+]
+_SEPARATORS = [", ", "; ", " ", "/", " & ", "-", ".", "\n", " ("]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("DDS, MS", "DDS;MS"),
+        ("MS DDS", "DDS;MS"),
+        ("D.M.D.; Board Certified", "DMD;Board Certified"),
+        ("D. D. S.", "DDS"),
+        ("dds ms, board-certified", "DDS;MS;Board Certified"),
+        ("DDS, Knight of Malta", "DDS"),
+        ("DDSMS", None),
+        ("", None),
+    ],
+)
+def test_credentials(written: str, meant: str | None) -> None:
+    assert raw_words.credentials(written) == meant
+
+
+@given(st.lists(st.tuples(st.sampled_from(_PIECES), st.sampled_from(_SEPARATORS)), max_size=6))
+def test_both_readers_agree_on_credentials(pieces: list[tuple[str, str]]) -> None:
+    written = "".join(piece + separator for piece, separator in pieces)
+
+    assert raw_words.credentials(written) == _known_credentials(written)
+
+
+@given(
+    st.one_of(
+        st.sampled_from(
+            [
+                *("Perio", "OMFS", "Oral & Maxillofacial Surgery", "G.P.", "general  dentist", "Prosth."),
+                *("oral and maxillofacial surgeon", "Orthodontics", "", "Oral/Maxillofacial Surgery", "o.s"),
+            ]
+        ),
+        st.text("OMFSGPperio. &/", max_size=10),
+    )
+)
+def test_both_readers_agree_on_specialties(written: str) -> None:
+    assert raw_words.specialty(written) == _specialty(written)
+
+
+@given(st.from_regex(r" ?[0-3][0-9]{8,10}", fullmatch=True))
+def test_both_readers_agree_on_npis(written: str) -> None:
+    assert raw_words.npi(written) == _npi(written)
+
+
+def test_the_facts_npi_is_one_and_its_neighbour_isnt() -> None:
+    assert raw_words.npi("1234567893") == "1234567893"
+    assert raw_words.npi("1234567890") is None
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("Proposed", "proposed"),
+        ("In Progress", "in-progress"),
+        ("in_progress", "in-progress"),
+        ("IN-PROGRESS", "in-progress"),
+        ("complete", "completed"),
+        ("on hold", None),
+        ("", None),
+    ],
+)
+def test_statuses(written: str, meant: str | None) -> None:
+    assert raw_words.plan_status(written) == meant
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"), [(" d4341 ", "D4341"), ("4341", None), ("D43411", None), ("D４３４１", None)]
+)
+def test_procedure_codes(written: str, meant: str | None) -> None:
+    assert raw_words.procedure_code(written) == meant
+
+
+def test_a_sum_is_exact_and_who_isnt_active_is_inactive() -> None:
+    zone = ZoneInfo("America/New_York")
+    sums = pl.Series([Decimal("4250.50"), None], dtype=pl.Decimal(12, 2))
+    active = pl.Series([True, False, None])
+
+    assert read(sums, "money", zone).to_list() == [Decimal("4250.50"), None]
+    assert read(active, "opposite_flag", zone).to_list() == [False, True, False]
+    assert read(pl.Series(["perio", None]), "specialty", zone).to_list() == ["Periodontics", None]
