@@ -17,14 +17,21 @@ import psutil
 
 from migration_sandbox.practice.generator import Practice, generate, write_database
 from migration_sandbox.practice.nhanes import nhanes_practice
+from migration_sandbox.practice.teeth import Habit
 from migration_sandbox.salesforce.launch import SalesforceSandbox
 from migration_sandbox.sqlserver import launch as sqlserver
 from migration_sandbox.sqlserver.launch import SandboxServer
 
-PRACTICES = ("nhanes", "maple")
+PRACTICES = ("maple", "linden", "hawthorn", "nhanes")
 """Keys of the demo practices; each has a file in data/practices and a database panda_<key> here."""
 
-_SEED, _PATIENTS = 7, 200
+_PATIENTS = 200
+_GENERATED: dict[str, tuple[int, Habit]] = {
+    "maple": (7, "Universal"),
+    "linden": (8, "FDI"),
+    "hawthorn": (9, "Palmer"),
+}
+"""Seed, and the numbering system in which the practice charts."""
 _SECRETS = (
     "encryption_key",
     "owner_password",
@@ -163,7 +170,10 @@ class Installation:
 
 
 def _practice(key: str) -> Practice:
-    return nhanes_practice(key) if key == "nhanes" else generate(_SEED, _PATIENTS, name=key)
+    if key == "nhanes":
+        return nhanes_practice(key)
+    seed, numbering = _GENERATED[key]
+    return generate(seed, _PATIENTS, name=key, numbering=numbering, tables="all")
 
 
 def _as_text(running: Running) -> dict[str, object]:

@@ -170,7 +170,7 @@ def _write(
         frame = payload.frame.with_columns(hash_rows(payload.frame).alias(PAYLOAD_HASH))
         session.replace_table(UPLOAD, payload_table(spec.asset), frame)
         session.replace_table(UPLOAD, problems_table(spec.asset), payload.problems)
-        session.replace_table(UPLOAD, holds_table(spec.asset), _held_by_choice(spec, practice, staged))
+        session.replace_table(UPLOAD, holds_table(spec.asset), _held_by_choice(spec, practice, staged, frame))
         keys = payload.frame[spec.schema.key_field]
         scope.append(_scope(spec, keys, build_of.scope))
         lineage.append(merged.by_source_row(payload.lineage))
@@ -201,14 +201,22 @@ def _write(
     return PayloadSummary(records, problems)
 
 
-def _held_by_choice(spec: ObjectSpec, practice: Practice, staged: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """HOLD_COLUMNS: exams that lack a tooth, where the practice would rather have none than a part."""
+def _held_by_choice(
+    spec: ObjectSpec, practice: Practice, staged: Mapping[str, pl.DataFrame], records: pl.DataFrame
+) -> pl.DataFrame:
+    """HOLD_COLUMNS: exams that lack a tooth with all that hangs on them, where the practice would rather have
+    none than a part."""
     if spec.chart is None or practice.policies.on_bad_tooth == "load_flagged":
         return pl.DataFrame(schema=HOLD_COLUMNS)
-    source = spec.sources[0]
-    incomplete = staged[source.staged].filter("chart_incomplete")
-    return incomplete.select(
-        key=pl.lit(record_key(practice.key, source.key_space, "")) + pl.col("source_id"),
+    exams = staged[spec.chart.exams].filter("chart_incomplete").select("source_id")
+    held = exams.select(pl.lit(record_key(practice.key, spec.chart.exam_key_space, "")) + pl.col("source_id"))
+    key = spec.schema.key_field
+    if spec.name == spec.chart.exam:
+        of_exam = key
+    else:
+        of_exam = next(each.name for each in spec.schema.references if each.reference_to == spec.chart.exam)
+    return records.filter(pl.col(of_exam).is_in(held.to_series().implode())).select(
+        key=pl.col(key),
         code=pl.lit("chart_incomplete"),
         message=pl.lit(
             "rows of its chart are rejects, and the practice holds such exams (policies.on_bad_tooth)"

@@ -56,7 +56,11 @@ def plans(*given: dict[str, Any]) -> Payload:
 
 
 def exams(*given_exams: dict[str, Any], teeth: tuple[dict[str, Any], ...] = ()) -> Payload:
-    staged = {"clinical_exams": rows("clinical_exams", *given_exams), "charting": rows("charting", *teeth)}
+    staged = {
+        "clinical_exams": rows("clinical_exams", *given_exams),
+        "charting": rows("charting", *teeth),
+        "providers": rows("providers", PROVIDER),
+    }
     return apply(MAPPING.of_object("ClinicalExam__c"), staged, "maple", LAYOUT)
 
 
@@ -294,7 +298,8 @@ def test_a_missing_table_is_named_with_the_asset_that_makes_it() -> None:
 
 
 def test_a_chart_without_a_planned_layout_is_not_left_out_silently() -> None:
-    staged = {"clinical_exams": rows("clinical_exams", EXAM), "charting": rows("charting")}
+    tables = ("charting", "providers")
+    staged = {"clinical_exams": rows("clinical_exams", EXAM)} | {name: rows(name) for name in tables}
 
     with pytest.raises(PayloadRefused, match="no chart layout"):
         apply(MAPPING.of_object("ClinicalExam__c"), staged, "maple", None)

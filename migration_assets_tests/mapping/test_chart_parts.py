@@ -46,6 +46,7 @@ def charted(layout: ChartLayout, exams: list[str], teeth: list[Tooth]) -> dict[s
     staged = {
         "clinical_exams": rows("clinical_exams", *(exam_row(key) for key in exams)),
         "charting": rows("charting", *teeth),
+        "providers": rows("providers"),
     }
     return {
         spec.name: apply(spec, staged, "maple", layout)

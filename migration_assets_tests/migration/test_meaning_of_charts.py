@@ -17,7 +17,16 @@ from migration_assets.migration.raw_practice import RawPractice
 from migration_assets.migration.transport import Comparison
 from migration_assets.objects.base import CORRECTION_COLUMNS, REJECT_COLUMNS
 from migration_assets.panda.profile import Profile
-from migration_assets_tests.migration.meaning_frames import DEFAULT, KEY, MEANINGS, correction, found, listed
+from migration_assets_tests.migration.meaning_frames import (
+    DEFAULT,
+    KEY,
+    MEANINGS,
+    PROVIDER,
+    PROVIDER_TYPES,
+    correction,
+    found,
+    listed,
+)
 
 SITES = ("MB", "B", "DB", "ML", "L", "DL")
 SITE_FIELDS = [each.field for each in wide_columns(["pocket_depth", "recession"])]
@@ -29,6 +38,7 @@ CODES = {"Universal": UNIVERSAL, "FDI": FDI, "Palmer": PALMER}
 EXAM: dict[str, Any] = {
     "ExamID": 9,
     "PatientID": 7,
+    "ProviderID": 5,
     "ExamDate": datetime(2024, 1, 5, 23, 30),
     "ChartingType": "full mouth",
     "ToothNumberingSystem": "Universal",
@@ -40,6 +50,7 @@ EXAM: dict[str, Any] = {
 EXAM_TYPES: dict[str, pl.DataType] = {
     "ExamID": pl.Int32(),
     "PatientID": pl.Int32(),
+    "ProviderID": pl.Int32(),
     "ExamDate": pl.Datetime("us"),
     "ChartingType": pl.String(),
     "ToothNumberingSystem": pl.String(),
@@ -51,6 +62,7 @@ EXAM_TYPES: dict[str, pl.DataType] = {
 RECORD: dict[str, Any] = {
     KEY: "maple:exam:9",
     "Contact__c": "maple:patient:7",
+    "Provider__c": "maple:provider:5",
     "Exam_Date__c": date(2024, 1, 5),
     "Exam_Time__c": datetime(2024, 1, 6, 4, 30, tzinfo=UTC),
     "Charting_Type__c": "full mouth",
@@ -123,6 +135,7 @@ def exam_compared(
                 [EXAM | {"ToothNumberingSystem": system} | (exam or {})], schema=EXAM_TYPES
             ),
             "PeriodontalCharting": pl.DataFrame(rows, schema=chart_types),
+            "Provider": pl.DataFrame([PROVIDER], schema=PROVIDER_TYPES),
         },
         rejects=listed(REJECT_COLUMNS, *rejects),
         corrections=listed(CORRECTION_COLUMNS, *corrections),
@@ -290,6 +303,7 @@ def test_an_exam_without_any_charted_tooth_has_no_chart() -> None:
     ("name", "wrong"),
     [
         ("Contact__c", "maple:patient:8"),
+        ("Provider__c", "maple:provider:6"),
         ("Exam_Date__c", date(2024, 1, 6)),
         ("Exam_Time__c", datetime(2024, 1, 5, 23, 30, tzinfo=UTC)),
         ("Plaque_Index__c", Decimal("12.05")),
