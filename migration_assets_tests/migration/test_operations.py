@@ -277,7 +277,7 @@ def test_a_rehearsal_of_a_whole_practice_is_clean(
     ]
     exams = by_object(reconciled)["ClinicalExam__c"]
     fields = 3 * 6 * 32 + 32 + 34 + 32
-    assert exams.meaning_compared == 2 * (9 + fields)
+    assert exams.meaning_compared == 2 * (10 + fields)
     assert exams.fields_compared == 2 * (11 + fields)
     assert exams.this_run.created == 2
     chart2 = by_object(reconciled)["ClinicalExamChart2__c"]
