@@ -15,7 +15,7 @@ from migration_assets_tests.orchestration.installation import Office, Outside, o
 from migration_sandbox.practice.generator import Practice, generate
 
 DATABASE = "panda_maple"
-PATIENTS = 60
+PATIENTS = 70
 
 MakeOffice = Callable[[], Office]
 _numbers = itertools.count(1)
@@ -30,7 +30,7 @@ def session_environment() -> Iterator[pytest.MonkeyPatch]:
 @pytest.fixture(scope="session")
 def practice() -> Practice:
     """A small practice with every planted defect; one canary patient is rejected for want of a name."""
-    made = generate(7, PATIENTS, exams_per_patient=2.0)
+    made = generate(7, PATIENTS, exams_per_patient=2.0, tables="all")
     people = made.tables["Patient"]
     refused = int(made.manifest.canaries[0].source_key)
     nameless = pl.when(pl.col("PatientID") == refused).then(None).otherwise(pl.col("LastName"))

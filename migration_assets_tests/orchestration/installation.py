@@ -30,7 +30,28 @@ from migration_sandbox.salesforce.launch import SalesforceSandbox
 from migration_sandbox.sqlserver.launch import SandboxServer, start
 
 ROOT = Path(__file__).parents[2]
-SOURCE_TABLES = ("panda/patient", "panda/periodontal_charting", "panda/clinical_exam")
+SOURCE_TABLES = tuple(
+    f"panda/{table}"
+    for table in (
+        "provider",
+        "patient",
+        "clinical_exam",
+        "periodontal_charting",
+        "treatment_plan",
+        "treatment_plan_line",
+    )
+)
+STAGED_TABLES = tuple(
+    f"staged/{name}"
+    for name in (
+        "providers",
+        "patients",
+        "charting",
+        "clinical_exams",
+        "treatment_plans",
+        "treatment_plan_lines",
+    )
+)
 
 
 @dataclass(frozen=True)

@@ -12,26 +12,39 @@ from dagster import AssetKey, AssetSpec
 from migration_assets.definitions import defs
 from migration_assets.orchestration.partitions import PRACTICES
 from migration_assets_tests.orchestration.conftest import Migrated
-from migration_assets_tests.orchestration.installation import evaluations
+from migration_assets_tests.orchestration.installation import SOURCE_TABLES, STAGED_TABLES, evaluations
 
+STAGED_FROM = {
+    "providers": {"panda/provider"},
+    "patients": {"panda/patient"},
+    "charting": {"panda/periodontal_charting", "panda/clinical_exam"},
+    "clinical_exams": {"panda/clinical_exam", "panda/patient", "staged/charting"},
+    "treatment_plans": {"panda/treatment_plan"},
+    "treatment_plan_lines": {"panda/treatment_plan_line"},
+}
+PARENT = {
+    "account": None,
+    "contact": "account",
+    "clinical_exam": "contact",
+    "clinical_exam_chart2": "clinical_exam",
+    "clinical_exam_chart3": "clinical_exam",
+    "clinical_exam_tooth": "clinical_exam",
+    "treatment_plan": "contact",
+    "treatment_plan_line": "treatment_plan",
+}
 GRAPH = {
-    "panda/patient": set(),
-    "panda/clinical_exam": set(),
-    "panda/periodontal_charting": set(),
-    "staged/patients": {"panda/patient"},
-    "staged/charting": {"panda/periodontal_charting", "panda/clinical_exam"},
-    "staged/clinical_exams": {"panda/clinical_exam", "panda/patient", "staged/charting"},
+    **{table: set() for table in SOURCE_TABLES},
+    **{f"staged/{name}": made_from for name, made_from in STAGED_FROM.items()},
     "salesforce_rehearsal/schema": set(),
-    "salesforce_rehearsal/payload": {
-        "salesforce_rehearsal/schema", "staged/patients", "staged/charting", "staged/clinical_exams"
+    "salesforce_rehearsal/payload": {"salesforce_rehearsal/schema", *STAGED_TABLES},
+    **{
+        f"salesforce_rehearsal/{name}": {
+            f"salesforce_rehearsal/{before}" for before in ("payload", parent) if before
+        }
+        for name, parent in PARENT.items()
     },
-    "salesforce_rehearsal/account": {"salesforce_rehearsal/payload"},
-    "salesforce_rehearsal/contact": {"salesforce_rehearsal/payload", "salesforce_rehearsal/account"},
-    "salesforce_rehearsal/clinical_exam": {"salesforce_rehearsal/payload", "salesforce_rehearsal/contact"},
-    "salesforce_rehearsal/reconciliation": {
-        f"salesforce_rehearsal/{name}" for name in ("account", "contact", "clinical_exam")
-    },
-}  # fmt: skip
+    "salesforce_rehearsal/reconciliation": {f"salesforce_rehearsal/{name}" for name in PARENT},
+}
 SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
 
 

@@ -12,7 +12,7 @@ import pyodbc
 import pytest
 from dagster import ExecuteInProcessResult
 
-from migration_assets.objects import patients
+from migration_assets.objects import plausible
 from migration_assets_tests.orchestration.conftest import DATABASE
 from migration_assets_tests.orchestration.installation import (
     Office,
@@ -80,20 +80,35 @@ def test_an_unreachable_server_is_told_with_what_to_check(office: Office) -> Non
     assert "VPN" in message
 
 
-def test_an_org_without_room_is_told_before_anything_is_deployed(
-    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def small_org(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A Professional org, of 100 custom fields an object, in the place of the usual one."""
     with SalesforceSandbox(tmp_path / "small" / "org", edition="professional", sandbox_org=True) as small:
         monkeypatch.setenv("TEST_SALESFORCE_URL", small.url)
         monkeypatch.setenv("TEST_SALESFORCE_CA", str(small.ca_path))
         monkeypatch.setenv("TEST_CLIENT_ID", small.client_id)
         monkeypatch.setenv("TEST_CLIENT_SECRET", small.client_secret)
-        message = failure_messages(office.materialize("salesforce_rehearsal/schema"))[
-            "salesforce_rehearsal__schema"
-        ]
-    assert "ClinicalExam__c" in message
-    assert "limit 100 an object" in message
-    assert "use an edition with a higher limit" in message
+        yield
+
+
+@pytest.mark.usefixtures("small_org")
+def test_an_org_without_room_is_told_before_anything_is_deployed(office: Office) -> None:
+    office.write_file(DATABASE, destinations__salesforce__environments__rehearsal__fields_left_free=90)
+    message = failure_messages(office.materialize("salesforce_rehearsal/schema"))[
+        "salesforce_rehearsal__schema"
+    ]
+    assert "nothing was deployed" in message
+    assert "Contact: " in message
+    assert "limit 100, 0 there, 90 left free" in message
+
+
+@pytest.mark.usefixtures("small_org")
+def test_an_org_without_room_for_the_chart_has_every_site_in_records_of_single_teeth(office: Office) -> None:
+    result = office.materialize()
+    assert failure_messages(result) == {}
+    assert set(verdicts(result).values()) == {True}
+    teeth = metadata(result, "salesforce_rehearsal/clinical_exam_tooth")
+    assert teeth["created"] > 20 * metadata(result, "salesforce_rehearsal/clinical_exam")["created"]
 
 
 def test_a_bad_practice_file_is_told_with_file_and_line(office: Office) -> None:
@@ -133,11 +148,11 @@ def test_an_exception_nobody_expected_shows_its_place_and_none_of_its_text(
         except KeyError as error:
             raise ValueError(f"bad patient {token}") from error
 
-    monkeypatch.setattr(patients, "_is_valid", explode)
+    monkeypatch.setattr(plausible, "_is_valid", explode)
     assert office.extract().success
     message = failure_messages(office.materialize("staged/patients"))["staged__patients"]
     assert "unexpected" in message
-    assert "objects/patients.py:" in message
+    assert "objects/plausible.py:" in message
     assert "fault of the program" in message
 
 

@@ -12,6 +12,7 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 from migration_assets_tests.orchestration.conftest import Migrated
 from migration_assets_tests.orchestration.installation import (
     SOURCE_TABLES,
+    STAGED_TABLES,
     Office,
     evaluations,
     failure_messages,
@@ -20,7 +21,16 @@ from migration_assets_tests.orchestration.installation import (
 )
 from migration_sandbox.practice.generator import Practice
 
-UPLOADS = ("account", "contact", "clinical_exam")
+UPLOADS = (
+    "account",
+    "contact",
+    "clinical_exam",
+    "clinical_exam_chart2",
+    "clinical_exam_chart3",
+    "clinical_exam_tooth",
+    "treatment_plan",
+    "treatment_plan_line",
+)
 
 
 def _upload_counts(result: ExecuteInProcessResult) -> dict[str, dict[str, int]]:
@@ -55,24 +65,29 @@ def test_the_first_run_creates_every_record_and_the_second_sends_none(migrated: 
 
 
 def test_rows_are_counted_at_every_stage(migrated: Migrated, practice: Practice) -> None:
-    extracted = metadata(migrated.first, "panda/patient")["dagster/row_count"]
-    staged = metadata(migrated.first, "staged/patients")
-    assert extracted == practice.manifest.counts["Patient"] == staged["extracted"]
-    assert staged["dagster/row_count"] + staged["rejected"] == extracted
-    assert (
-        metadata(migrated.first, "salesforce_rehearsal/contact")["dagster/row_count"]
-        == staged["dagster/row_count"]
-    )
+    people = 0
+    for table, name, counted in (("Patient", "patient", "patients"), ("Provider", "provider", "providers")):
+        extracted = metadata(migrated.first, f"panda/{name}")["dagster/row_count"]
+        staged = metadata(migrated.first, f"staged/{counted}")
+        assert extracted == practice.manifest.counts[table] == staged["extracted"]
+        assert staged["dagster/row_count"] + staged["rejected"] == extracted
+        people += staged["dagster/row_count"]
+    assert metadata(migrated.first, "salesforce_rehearsal/contact")["dagster/row_count"] == people
 
 
 def test_reconciliation_names_its_report_and_shows_a_line_for_each_object(migrated: Migrated) -> None:
     shown = metadata(migrated.second, "salesforce_rehearsal/reconciliation")
     assert Path(shown["report"]).is_file()
-    assert [row.data["object"] for row in shown["objects"].records] == [
+    assert {row.data["object"] for row in shown["objects"].records} == {
         "Account",
         "Contact",
         "ClinicalExam__c",
-    ]
+        "ClinicalExamChart2__c",
+        "ClinicalExamChart3__c",
+        "ClinicalExamTooth__c",
+        "TreatmentPlan__c",
+        "TreatmentPlanLine__c",
+    }
     assert shown["balanced"] is True
 
 
@@ -116,8 +131,7 @@ def test_a_failed_verdict_stops_everything_after_it(office: Office) -> None:
 
 
 def test_an_upload_alone_makes_no_request_when_the_staged_batch_has_not_passed(office: Office) -> None:
-    before = (*SOURCE_TABLES, "staged/patients", "staged/charting", "staged/clinical_exams")
-    assert office.materialize(*before, "salesforce_rehearsal/schema").success
+    assert office.materialize(*SOURCE_TABLES, *STAGED_TABLES, "salesforce_rehearsal/schema").success
     office.write_file("panda_maple", policies__reject_limit=0)
     assert not office.materialize("staged/patients").success
     office.outside.org.control.forget_requests()
