@@ -36,5 +36,5 @@ def test_exactly_the_planted_defects_are_found(numbering: Numbering) -> None:
     kept = Counter(each.code for each in expected("kept"))
     for code in ("half_grade_mobility", "furcation_without_entrance", "measures_on_missing_tooth"):
         assert found[code] == kept[code]
-    for code in ("time_gap", "time_fold"):
+    for code in ("time_gap", "time_fold", "duplicate_chart_number"):
         assert found[code] >= kept[code]

@@ -54,6 +54,15 @@ def person_called_na(field: Field) -> None:
     field.expect("kept", "Patient", patient, "LastName", "genuine_na")
 
 
+def duplicate_chart_number(field: Field) -> None:
+    """Two people with one number, as where an office began a new cabinet of charts at 1."""
+    first, second = field.patient(), field.patient()
+    number = (field.draft.row("Patient", first)["ChartNumber"] or "").strip() or f"D-{first}"
+    for patient in (first, second):
+        field.draft.set("Patient", patient, ChartNumber=number)
+        field.expect("kept", "Patient", patient, "ChartNumber", "duplicate_chart_number")
+
+
 def birth_dates(field: Field) -> None:
     for born, code in (
         (_FAR_AHEAD.date(), "birth_date_in_future"),

@@ -166,7 +166,7 @@ def _unusual(seed: int, patients: pl.Series, canaries: list[int]) -> tuple[Ints,
 def _plant(ground: Field, times: int, tables: Tables) -> None:
     """Every kind of defect so many times: those of charting first, which take the same patients always."""
     for _ in range(times):
-        for kind in (*defects.KINDS, *chart_defects.KINDS):
+        for kind in (*defects.KINDS, *chart_defects.KINDS, defects.duplicate_chart_number):
             kind(ground)
     if tables == "all":
         for _ in range(times):
