@@ -1,51 +1,73 @@
-"""The wide chart: gathering by position against polars' pivot of the same frame."""
+"""The wide chart: gathering by position against polars' pivot of the same frame.
+
+Every tooth of every exam is charted with all eight measures, which is 1,058 fields over three objects. The
+gather makes each object's part as the payload does, the pivot all columns in one call.
+"""
 
 from __future__ import annotations
 
-from functools import partial
+from typing import TYPE_CHECKING
 
-import numpy as np
-import polars as pl
+from benchmarks.measuring import Measured, Piece, Work, measure
 
-from benchmarks.measuring import Measured, Work, measure
-from migration_assets.mapping.chart_layout import ChartLayout, gather
+if TYPE_CHECKING:
+    import polars as pl
 
+EXAMS = 10_000
 _TEETH = 32
+_ROOM = 460
+"""Chart fields that an exam's object and each companion can hold in an org of 500 custom fields."""
 
 
-def charted(exams: int, columns: list[str]) -> pl.DataFrame:
-    """One row for each of 32 teeth of ``exams``, random small numbers in ``columns``."""
+def run(exams: int = EXAMS) -> list[Measured]:
+    arguments = {"exams": exams}
+    return measure(
+        [Piece("gather by position", gathering, arguments), Piece("polars pivot", pivoting, arguments)],
+        rounds=9,
+    )
+
+
+def gathering(exams: int) -> Work:
+    from migration_assets.mapping.chart_gather import gather
+    from migration_assets.mapping.chart_layout import MEASURES, plan, wide_columns
+
+    layout = plan(MEASURES, {name: _ROOM for name in ("exam", "second", "third")})
+    if layout.unplaced or len(layout.objects) != 3:
+        raise RuntimeError("the eight measures must need three objects")
+    parts = [wide_columns(each.measures) for each in layout.objects]
+    chart = charted(exams)
+    ids = chart["exam_id"].unique(maintain_order=True)
+    return lambda: [gather(chart, ids, columns, "exam_id") for columns in parts]
+
+
+def pivoting(exams: int) -> Work:
+    chart = charted(exams)
+    columns = [name for name in chart.columns if name not in ("exam_id", "slot")]
+    return lambda: chart.pivot("slot", index="exam_id", values=columns)
+
+
+def charted(exams: int) -> pl.DataFrame:
+    """A row for each of 32 teeth of ``exams``, every measure there, typed as staging leaves them."""
+    import numpy as np
+    import polars as pl
+
+    from migration_assets.mapping.chart_layout import MEASURES
+    from migration_assets.objects.charting import CHARTING
+    from migration_assets.perio.vocabulary import TOOTH_STATUSES
+
     random = np.random.default_rng(7)
     rows = exams * _TEETH
-    values = {name: pl.Series(random.integers(0, 10, rows), dtype=pl.Int16) for name in columns}
-    ids = np.repeat(np.arange(exams), _TEETH).astype(str)
-    slots = np.tile(np.arange(1, _TEETH + 1), exams)
-    return pl.DataFrame({"exam_id": ids, "slot": pl.Series(slots, dtype=pl.Int8), **values}).sample(
-        fraction=1.0, shuffle=True, seed=7
-    )
-
-
-def run(exams: int = 10_000) -> list[Measured]:
-    return measure(
-        [
-            (f"gather by position, {exams:,} exams", partial(_gather, exams)),
-            (f"polars pivot, {exams:,} exams", partial(_pivot, exams)),
-        ]
-    )
-
-
-def _prepared(exams: int) -> tuple[ChartLayout, list[str], pl.DataFrame]:
-    layout = ChartLayout(("pocket_depth", "recession", "mobility", "furcation"))
-    columns = list(dict.fromkeys(each.column for each in layout.columns))
-    return layout, columns, charted(exams, columns)
-
-
-def _gather(exams: int) -> Work:
-    layout, _, chart = _prepared(exams)
-    ids = chart["exam_id"].unique().sort()
-    return lambda: gather(chart, ids, layout, "exam_id")
-
-
-def _pivot(exams: int) -> Work:
-    _, columns, chart = _prepared(exams)
-    return lambda: chart.pivot("slot", index="exam_id", values=columns)
+    types = {name: column.dtype.type for name, column in CHARTING.model.to_schema().columns.items()}
+    frame = {
+        "exam_id": pl.Series(np.repeat(np.arange(exams), _TEETH)).cast(pl.String),
+        "slot": pl.Series(np.tile(np.arange(1, _TEETH + 1), exams), dtype=types["slot"]),
+    }
+    for column in (column for measure in MEASURES.values() for column in measure.columns):
+        drawn = pl.Series(random.integers(0, 4, rows))
+        if types[column] == pl.String:
+            frame[column] = pl.Series(TOOTH_STATUSES).gather(drawn)
+        elif types[column] == pl.Boolean:
+            frame[column] = drawn == 0
+        else:
+            frame[column] = drawn.cast(types[column])
+    return pl.DataFrame(frame)

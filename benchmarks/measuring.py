@@ -1,78 +1,164 @@
-"""Measuring a piece of work in a process of its own: seconds, CPU seconds, memory beyond what stood before.
+"""Measuring a piece of work in an interpreter of its own: wall and CPU seconds, peak memory.
 
-Each piece runs in a new interpreter, so that one's memory doesn't count for the next and no thread of a
-library is lost in a fork; pieces that are compared run in turn, several times, and the medians are shown
-with their ratio, since the machine is shared.
+Each piece runs in a new interpreter, so that one's memory doesn't count for the next, no thread of a library
+is lost in a fork, and a piece may need packages that others lack. Pieces that are compared run by turns,
+several times, since the machine is shared: medians are shown, and the medians of each round's ratios.
+
+Only the standard library is imported here: an interpreter with other packages measures by this module too.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import os
+import importlib
+import json
 import resource
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from multiprocessing.connection import Connection
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
+ROOT = Path(__file__).resolve().parents[1]
 _ROUNDS = 5
+_STATUS = Path("/proc/self/status")
+
+Work = Callable[[], Any]
+Prepare = Callable[..., Work]
+"""At the top of a module; makes in the new interpreter what the work needs, which isn't measured. What the
+work returns goes into ``Taken.told`` where it is a dict of numbers."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """``arguments`` are for ``prepare`` and pass through JSON."""
+
+    name: str
+    prepare: Prepare
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    python: str = sys.executable
+
+
+@dataclass(frozen=True)
+class Taken:
+    """One round: CPU seconds of the process and of the children that it waited for, memory in MB.
+
+    ``peak_mb`` is the process's whole resident memory at its highest during the work, ``extra_mb`` that
+    without what was resident before.
+    """
+
+    seconds: float
+    cpu_seconds: float
+    peak_mb: float
+    extra_mb: float
+    told: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Medians: wall and CPU seconds, and the peak of memory above what the process began with, in MB."""
+    """All rounds of one piece, and the medians over them."""
 
     name: str
-    seconds: float
-    cpu_seconds: float
-    extra_mb: float
+    rounds: tuple[Taken, ...]
+
+    @property
+    def seconds(self) -> float:
+        return statistics.median(each.seconds for each in self.rounds)
+
+    @property
+    def cpu_seconds(self) -> float:
+        return statistics.median(each.cpu_seconds for each in self.rounds)
+
+    @property
+    def peak_mb(self) -> float:
+        return statistics.median(each.peak_mb for each in self.rounds)
+
+    @property
+    def extra_mb(self) -> float:
+        return statistics.median(each.extra_mb for each in self.rounds)
+
+    @property
+    def told(self) -> dict[str, float]:
+        """Medians of what the work told of itself."""
+        names = self.rounds[0].told
+        return {name: statistics.median(each.told[name] for each in self.rounds) for name in names}
+
+    def ratio(self, other: Measured, of: Callable[[Taken], float]) -> float:
+        """Median over the rounds of ours divided by the other's in the same round."""
+        pairs = zip(self.rounds, other.rounds, strict=True)
+        return statistics.median(of(ours) / of(theirs) for ours, theirs in pairs)
 
 
-Work = Callable[[], object]
-Prepare = Callable[[], Work]
-"""Picklable; makes in the new process what the work needs, which isn't measured."""
-
-
-def measure(pieces: Sequence[tuple[str, Prepare]], rounds: int = _ROUNDS) -> list[Measured]:
-    """The pieces in turn, ``rounds`` times over; medians in the given order."""
-    taken: dict[str, list[tuple[float, float, float]]] = {name: [] for name, _ in pieces}
+def measure(pieces: Sequence[Piece], rounds: int = _ROUNDS) -> list[Measured]:
+    """The pieces by turns, ``rounds`` times over, in the given order."""
+    taken: dict[str, list[Taken]] = {piece.name: [] for piece in pieces}
     for _ in range(rounds):
-        for name, prepare in pieces:
-            taken[name].append(_in_a_child(prepare))
-    return [
-        Measured(name, *(statistics.median(values) for values in zip(*figures, strict=True)))
-        for name, figures in taken.items()
-    ]
+        for piece in pieces:
+            taken[piece.name].append(_in_an_interpreter(piece))
+    return [Measured(name, tuple(figures)) for name, figures in taken.items()]
 
 
-def _in_a_child(prepare: Prepare) -> tuple[float, float, float]:
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    child = context.Process(target=_run, args=(prepare, sender))
-    child.start()
-    sender.close()
-    try:
-        figures: tuple[float, float, float] = receiver.recv()
-    except EOFError:
-        raise RuntimeError("a measured piece of work failed; its traceback stands above") from None
-    finally:
-        child.join()
-    return figures
+def take(work: Work) -> Taken:
+    """Do the work and say what it took."""
+    before = _reset_peak_mb()
+    began, cpu = time.perf_counter(), _cpu_seconds()
+    told = work()
+    seconds, cpu_seconds = time.perf_counter() - began, _cpu_seconds() - cpu
+    peak = _peak_mb()
+    figures = told if isinstance(told, dict) else {}
+    return Taken(seconds, cpu_seconds, peak, max(0.0, peak - before), figures)
 
 
-def _run(prepare: Prepare, sender: Connection) -> None:
-    work = prepare()
-    before_mb = _resident_mb()
-    began, cpu = time.perf_counter(), time.process_time()
-    work()
-    seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    sender.send((seconds, cpu_seconds, max(0.0, peak_mb - before_mb)))
-    sender.close()
+def _in_an_interpreter(piece: Piece) -> Taken:
+    asked = {
+        "module": piece.prepare.__module__,
+        "name": piece.prepare.__qualname__,
+        "arguments": dict(piece.arguments),
+    }
+    done = subprocess.run(
+        [piece.python, "-m", __name__, json.dumps(asked)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        check=False,
+        encoding="utf-8",
+    )
+    if done.returncode:
+        raise RuntimeError(f"{piece.name}: this piece of work failed; its traceback stands above")
+    return Taken(**json.loads(done.stdout.splitlines()[-1]))
 
 
-def _resident_mb() -> float:
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+def _cpu_seconds() -> float:
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
+def _reset_peak_mb() -> float:
+    """Memory resident now, from which on the peak is counted where the kernel lets us begin anew."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    return _status_mb("VmRSS")
+
+
+def _peak_mb() -> float:
+    # ru_maxrss won't do: a process begins with its parent's.
+    return _status_mb("VmHWM")
+
+
+def _status_mb(name: str) -> float:
+    if not _STATUS.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    line = next(line for line in _STATUS.read_text(encoding="ascii").splitlines() if line.startswith(name))
+    return int(line.split()[1]) / 1024
+
+
+def _main() -> None:
+    asked = json.loads(sys.argv[1])
+    prepare: Prepare = getattr(importlib.import_module(asked["module"]), asked["name"])
+    print(json.dumps(asdict(take(prepare(**asked["arguments"])))))
+
+
+if __name__ == "__main__":
+    _main()

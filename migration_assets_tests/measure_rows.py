@@ -1,10 +1,12 @@
 """The same chart in a database that charts by measure: frames, DDL and profile, for tests of both shapes.
 
-Codes, columns and conventions are unlike the shipped profile's on purpose: all of it is configuration.
+Codes, columns and conventions are unlike the shipped profile's on purpose: all of it is configuration. A
+whole database of this kind calls people and exams by other names, too.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,9 @@ from typing import Any
 import polars as pl
 
 from migration_assets.panda.profile import Profile, load_profile
+from migration_sandbox.practice.schema import ddl
 
+PROFILE_NAME = "measures"
 SITES = ("MB", "B", "DB", "ML", "L", "DL")
 STATUSES = {
     "present": 1,
@@ -80,13 +84,70 @@ tables:
       ModifiedAt: edited_at
 """
 
+# Logical table -> its name in a whole database of this kind, and its columns that have another name there.
+_ELSEWHERE: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "Patient": ("people", {"PatientID": "person", "LastName": "surname", "DateOfBirth": "born"}),
+    "ClinicalExam": (
+        "exam sessions",
+        {"ExamID": "session no.", "PatientID": "person", "ExamDate": "taken [local]", "Notes": "Plan"},
+    ),
+    "TreatmentPlanLine": ("plan_step", {"LineID": "step", "Sequence": "order"}),
+}
 
-def profile(folder: Path, *, bits: bool) -> Profile:
-    """Yes/no findings in one bit field, or as a row of their own each."""
+
+def profile(folder: Path, *, bits: bool, elsewhere: bool = False) -> Profile:
+    """Yes/no findings in one bit field, or as a row of their own each; ``elsewhere``: of a whole database
+    as ``database`` makes it, whose other tables have other names than the default's, too."""
     kinds = "FI: findings" if bits else "BL: bleeding, SU: suppuration, PL: plaque"
     told = ", ".join(f"{finding}: {bit}" for finding, bit in BITS.items()) if bits else ""
-    (folder / "measures.yaml").write_text(_PROFILE % (kinds, told), encoding="utf-8")
-    return load_profile("measures", folder)
+    text = _PROFILE % (kinds, told)
+    for logical, (name, columns) in _ELSEWHERE.items() if elsewhere else ():
+        renamed = "".join(f"      {column}: {actual!r}\n" for column, actual in columns.items())
+        text += f"  {logical}:\n    name: {name}\n    columns:\n{renamed}"
+    (folder / f"{PROFILE_NAME}.yaml").write_text(text, encoding="utf-8")
+    return load_profile(PROFILE_NAME, folder)
+
+
+def database(tables: Mapping[str, pl.DataFrame], *, bits: bool) -> tuple[str, dict[str, pl.DataFrame]]:
+    """A practice of the default profile in a database of this kind: its T-SQL, and its rows by table."""
+    frames = {
+        _ELSEWHERE.get(table, (table,))[0]: frame.rename(_ELSEWHERE.get(table, ("", {}))[1])
+        for table, frame in tables.items()
+        if table != "PeriodontalCharting"
+    }
+    return _ddl(), {**frames, "perio_measure": converted(tables["PeriodontalCharting"], bits=bits)}
+
+
+def findings_charted_together(chart: pl.DataFrame) -> pl.DataFrame:
+    """Rows of PeriodontalCharting without findings at sites where one of the three isn't charted."""
+    return chart.with_columns(
+        pl.when(~pl.any_horizontal(pl.col(f"{flag}_{site}").is_null() for flag in FLAGS.values()))
+        .then(pl.col(f"{prefix}_{site}"))
+        .alias(f"{prefix}_{site}")
+        for site in SITES
+        for prefix in FLAGS.values()
+    )
+
+
+def _ddl() -> str:
+    """The default schema with ``_ELSEWHERE``'s names, and DDL in the chart's place."""
+    text = re.sub(r"--[^\n]*", "", ddl())
+    text = re.sub(r"CREATE TABLE dbo\.PeriodontalCharting \(.*?\n\);", lambda _: DDL + ";", text, flags=re.S)
+    text = re.sub(r"CREATE INDEX IX_PeriodontalCharting_Exam [^;]*;", "", text)
+    for logical, (name, columns) in _ELSEWHERE.items():
+        key, start = next(iter(columns)), text.index(f"CREATE TABLE dbo.{logical} (")
+        end = text.index("\n);", start)
+        body = text[start:end]
+        for column, actual in columns.items():
+            body = re.sub(rf"^  {column}\b", f"  {_bracketed(actual)}", body, flags=re.M)
+        body = body.replace(f"dbo.{logical} (", f"dbo.{_bracketed(name)} (")
+        text = text[:start] + body + text[end:]
+        text = text.replace(f"dbo.{logical}({key})", f"dbo.{_bracketed(name)}({_bracketed(columns[key])})")
+    return text
+
+
+def _bracketed(name: str) -> str:
+    return "[" + name.replace("]", "]]") + "]"
 
 
 def converted(chart: pl.DataFrame, *, bits: bool) -> pl.DataFrame:

@@ -11,6 +11,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import yaml
+
 from migration_sandbox.expectations import unexpected
 from migration_sandbox.installation import PRACTICES, Installation, Running
 from migration_sandbox.sqlserver.launch import odbc_driver
@@ -89,7 +91,11 @@ def _materialize(environment: Mapping[str, str], key: str, log: Path) -> bool:
 def _black_box(
     installation: Installation, running: Running, environment: Mapping[str, str], key: str
 ) -> bool:
+    # The platform's own file of the practice, where it looks for it: two things no database says of itself.
+    practices = Path(environment.get("MIGRATION_PRACTICES", installation.directory.parent / "practices"))
+    practice = yaml.safe_load((practices / f"{key}.yaml").read_text(encoding="utf-8"))
     command: list[str | Path] = [sys.executable, "-m", "migration_assets_tests.blackbox", "--practice", key]
+    command += ["--practice-name", practice["name"], "--zone", practice["time_zone"]]
     command += ["--expect-manifest", installation.manifest(key)]
     given = {
         "BLACKBOX_ODBC_DRIVER": odbc_driver(),

@@ -7,7 +7,7 @@ of objects/, mapping/ or perio/ is used: what a name means is parsed here a seco
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import polars as pl
 
@@ -86,7 +86,26 @@ def _compare_teeth(
     return Comparison(records.height * len(fields), pl.concat([no_differences(), found]))
 
 
-def _fields(object_name: str, columns: list[str]) -> Iterator[tuple[str, str, str | None]]:
+def needed_records(chart: ChartTable, chart_fields: Collection[str], raw: RawPractice) -> pl.DataFrame:
+    """Teeth (exam, record) that the wide ones among ``chart_fields`` can't hold whole: all that aren't
+    permanent, and those with a value for which there is no wide field."""
+    wide: dict[str, set[str]] = {}
+    cells: set[str] = set()
+    for _, cell, tooth in _fields("the chart", chart_fields):
+        cells.add(cell)
+        if tooth is not None:
+            wide.setdefault(cell, set()).add(tooth)
+    told = teeth(chart, sorted(cells), raw)
+    homeless = [
+        pl.col(cell).is_not_null() & ~pl.col("tooth").is_in(sorted(wide.get(cell, ())))
+        for cell in sorted(cells)
+    ]
+    permanent = [str(number + 1) for number in range(TEETH_A_QUADRANT * len(QUADRANTS))]
+    needed = pl.any_horizontal(~pl.col("tooth").is_in(permanent), *homeless)
+    return told.filter(needed).select("exam", "record")
+
+
+def _fields(object_name: str, columns: Iterable[str]) -> Iterator[tuple[str, str, str | None]]:
     """Each chart field, the name of its raw cell and, where it names one, its tooth's Universal number."""
     for field in columns:
         parsed = _FIELD.fullmatch(field)

@@ -7,7 +7,7 @@ down a second time in meanings/<destination>.yaml.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -93,6 +93,34 @@ def compare(
         sum(each.compared for each in found),
         pl.concat([no_differences(), *(each.differences for each in found)]),
     )
+
+
+def missing(
+    meanings: Sequence[ObjectMeaning],
+    object_name: str,
+    key_field: str,
+    keys: pl.Series,
+    raw: RawPractice,
+    chart_fields: Collection[str],
+) -> pl.DataFrame:
+    """Raw rows that staging didn't refuse and that no record mirrors, as DIFFERENCE_COLUMNS.
+
+    ``keys`` are those of the payload's records: whether these arrive is for the comparison of transport and
+    the ledger to say. ``chart_fields`` are the fields of all objects, those with a place in the chart among
+    them: a tooth whose every value has a wide field needs no record of its own.
+    """
+    parts = [no_differences()]
+    for meaning in meanings:
+        if meaning.chart is not None and meaning.chart.teeth is not None:
+            needed = chart_meaning.needed_records(meaning.chart, chart_fields, raw)
+            exams = _staged_keys(meaning.chart.exams.table, raw)
+            ids = needed.filter(pl.col("exam").is_in(exams.implode()))["record"]
+        else:
+            ids = _staged_keys(meaning.table, raw)
+        rows = pl.DataFrame({"key": f"{raw.practice}:{meaning.key_space}:" + ids})
+        lost = rows.filter(~pl.col("key").is_in(keys.implode())).with_columns(expected=None, actual=None)
+        parts.append(differences("meaning", object_name, key_field, lost, pl.lit("record_missing")))
+    return pl.concat(parts)
 
 
 def _compare_key_space(

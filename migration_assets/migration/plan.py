@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache, cached_property
 
 from sqlalchemy import Engine, insert, select
 
@@ -37,12 +38,12 @@ class Plan:
     layout: ChartLayout | None
     hash: str
 
-    @property
+    @cached_property
     def specs(self) -> tuple[ObjectSpec, ...]:
         """Objects that this plan deploys and fills, parents first: a companion without measures isn't one."""
         return tuple(spec for spec in self.mapping if spec.is_used(self.layout))
 
-    @property
+    @cached_property
     def schemas(self) -> Mapping[str, ObjectSchema]:
         """By asset name, parents first."""
         return {spec.asset: spec.schema_with(self.layout) for spec in self.specs}
@@ -51,8 +52,9 @@ class Plan:
         return self.mapping.of_object(name).schema_with(self.layout)
 
 
+@cache
 def load_mapping(destination: str) -> MappingSet:
-    """Raises SpecError naming file and line."""
+    """The package's own specs, read once a process; raises SpecError naming file and line."""
     return load_specs(destination, {each.name: each.model for each in STAGED_OBJECTS})
 
 

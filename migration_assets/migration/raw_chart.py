@@ -8,7 +8,7 @@ bits by division, measures joined one after the other. A cell is named as the co
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import polars as pl
 
@@ -38,6 +38,27 @@ _KINDS = {
     **_FLAGS,
 }
 _TRUE, _FALSE = ("1", "true", "1.0"), ("0", "false", "0.0")
+_SITES, _ENTRANCES = ("MB", "B", "DB", "ML", "L", "DL"), ("M", "D", "B", "L")
+_NUMBERS = (
+    *(f"{measure}_{site}" for measure in ("PocketDepth", "Recession") for site in _SITES),
+    *(f"Furcation_{entrance}" for entrance in _ENTRANCES),
+    "Mobility",
+)
+_RANGES = {"PocketDepth": (0, 19), "Recession": (-9, 20), "Mobility": (0, 3)}
+_HIGHEST_FURCATION = {"glickman": 4, "hamp": 3}
+_JUDGED_HERE = (
+    "orphan_chart_row",
+    "no_numbering_system",
+    "unknown_numbering_system",
+    "invalid_tooth",
+    "duplicate_tooth",
+    "pocket_depth_out_of_range",
+    "recession_out_of_range",
+    "mobility_out_of_range",
+    "furcation_out_of_range",
+)
+"""Reasons for a chart row's rejection that are judged a second time: were they believed, a pipeline that
+misreads a tooth or turns a sign would excuse itself by refusing what it misread."""
 
 
 class ExamsMeaning(Settings):
@@ -59,30 +80,49 @@ class ChartTable(Settings):
 
 
 def teeth(chart: ChartTable, cells: Collection[str], raw: RawPractice) -> pl.DataFrame:
-    """One row a tooth that staging kept: ``exam``, ``tooth`` (Universal code), ``record`` (what its own
+    """One row a tooth that staging had to keep: ``exam``, ``tooth`` (Universal code), ``record`` (what its
     record's key ends in), ``written``, and ``cells``: Float64 for numbers, String for words and Yes/No."""
-    rows = _rows(chart, raw)
     conventions = raw.profile.chart
-    if conventions.shape == "measure_row":
-        if conventions.measure_rows is None:
-            raise ConfigurationError("the profile's chart.measure_rows is missing")
-        return _joined(chart, rows, cells, raw, conventions.measure_rows)
-    has, actual = raw.profile.table(chart.table).has, raw.profile.table(chart.table).actual
-    nothing = pl.Series([None], dtype=pl.Float64).new_from_index(0, rows.height)
-    return rows.select(
+    told = (_joined if conventions.shape == "measure_row" else _by_tooth)(
+        chart, _rows(chart, raw), dict.fromkeys((*cells, *_NUMBERS)), raw
+    )
+    possible = (_possible(pl.col(cell), cell, conventions) for cell in _NUMBERS)
+    return told.filter(*possible).select("exam", "tooth", "written", "record", *cells)
+
+
+def _by_tooth(
+    chart: ChartTable, rows: pl.DataFrame, cells: Collection[str], raw: RawPractice
+) -> pl.DataFrame:
+    """A row a tooth as the table has it."""
+    kept = rows.filter(~pl.col("refused"), pl.len().over("exam", "tooth") == 1)
+    table = raw.profile.table(chart.table)
+    there = [cell for cell in cells if table.has(cell) and table.actual(cell) in kept.columns]
+    return kept.select(
         "exam",
         "tooth",
         "written",
         pl.col("key").alias("record"),
-        *(
-            _value(rows[actual(cell)] if has(cell) else nothing, cell, conventions).alias(cell)
-            for cell in cells
-        ),
+        *(_value(kept[table.actual(cell)], cell, raw.profile.chart).alias(cell) for cell in there),
+        *_nothing(cell for cell in cells if cell not in there),
     )
 
 
+def _nothing(cells: Iterable[str]) -> Iterator[pl.Expr]:
+    for cell in cells:
+        yield pl.lit(None, pl.String if _is_word(cell) else pl.Float64).alias(cell)
+
+
+def _possible(value: pl.Expr, cell: str, conventions: ChartConventions) -> pl.Expr:
+    """Whether a chart may hold the number; nothing charted is possible."""
+    measure = cell.partition("_")[0]
+    low, high = _RANGES.get(measure, (0, _HIGHEST_FURCATION[conventions.furcation_scale]))
+    steps = value * 2 if measure == "Mobility" else value
+    return (value.is_between(low, high) & (steps == steps.floor())).fill_null(value=True)
+
+
 def _rows(chart: ChartTable, raw: RawPractice) -> pl.DataFrame:
-    """Raw rows that weren't rejected and whose tooth can be told: exam, key, written, tooth, raw columns."""
+    """Raw rows whose tooth can be told: exam, key, written, tooth, raw columns, and ``refused``: whether
+    staging refused the row for any reason that isn't judged here."""
     systems = dict(
         zip(
             raw.keys(chart.exams.table, chart.exams.key),
@@ -90,34 +130,41 @@ def _rows(chart: ChartTable, raw: RawPractice) -> pl.DataFrame:
             strict=True,
         )
     )
-    rejected = raw.rejects.filter(pl.col("source_table") == chart.table)["source_key"]
+    judged_here = pl.col("code").is_in(_JUDGED_HERE).fill_null(value=False)
+    refused = raw.rejects.filter(pl.col("source_table") == chart.table, ~judged_here)["source_key"]
+    keys = raw.keys(chart.table, chart.key)
     rows = raw.tables[chart.table].with_columns(
         raw.keys(chart.table, chart.exam).alias("exam"),
-        raw.keys(chart.table, chart.key).alias("key"),
+        keys.alias("key"),
+        keys.is_in(refused.implode()).fill_null(value=True).alias("refused"),
         raw.column(chart.table, chart.tooth).cast(pl.String).str.strip_chars().alias("written"),
     )
     system = pl.col("exam").replace_strict(systems, default=None, return_dtype=pl.String)
-    kept = rows.filter(~pl.col("key").is_in(rejected.implode())).with_columns(system.alias("_system"))
-    spelled = kept.select("written", "_system").drop_nulls().unique()
+    numbered = rows.with_columns(system.alias("_system"))
+    spelled = numbered.select("written", "_system").drop_nulls().unique()
     codes = [universal_tooth(written, known) for written, known in spelled.iter_rows()]
     lookup = spelled.with_columns(pl.Series("tooth", codes, dtype=pl.String)).drop_nulls()
-    return kept.join(lookup, on=["written", "_system"], how="inner")
+    return numbered.join(lookup, on=["written", "_system"], how="inner")
 
 
-def _joined(
-    chart: ChartTable, rows: pl.DataFrame, cells: Collection[str], raw: RawPractice, declared: MeasureRows
-) -> pl.DataFrame:
+def _joined(chart: ChartTable, rows: pl.DataFrame, cells: Collection[str], raw: RawPractice) -> pl.DataFrame:
     """A row a tooth out of one a measure."""
+    declared = raw.profile.chart.measure_rows
+    if declared is None:
+        raise ConfigurationError("the profile's chart.measure_rows is missing")
     actual = raw.profile.table(chart.table).actual
-    code = rows[actual("Measure")].cast(pl.String).str.strip_chars()
-    migrated = [known for known, kind in declared.kinds.items() if kind != "not_migrated"]
-    wanted = code.is_in(migrated)
+    code = pl.col(actual("Measure")).cast(pl.String).str.strip_chars()
+    kinds = {known: kind for known, kind in declared.kinds.items() if kind != "not_migrated"}
     place = ["exam", "tooth"]
-    told = rows.filter(wanted).group_by(place).agg(pl.col("written").min())
+    migrated = rows.with_columns(code.alias("_code")).filter(pl.col("_code").is_in(list(kinds)))
+    kind_of = pl.col("_code").replace_strict(kinds)
+    again = (pl.len().over(*place, kind_of) > 1).any().over(place)
+    kept = migrated.filter(~(again | pl.col("refused").any().over(place)))
+    told = kept.group_by(place).agg(pl.col("written").min())
     told = told.with_columns(pl.concat_str("exam", pl.lit("-"), "tooth").alias("record"))
     filled: set[str] = set()
     for known, kind in declared.kinds.items():
-        of_kind = rows.filter(code == known)
+        of_kind = kept.filter(pl.col("_code") == known)
         columns = [
             _decoded(of_kind[actual(column)], cell, kind, raw.profile.chart, declared).alias(cell)
             for cell, column in _places(kind, cells, declared)
@@ -125,12 +172,7 @@ def _joined(
         filled.update(column.name for column in columns)
         if columns:
             told = told.join(of_kind.select(*place, *columns), on=place, how="left")
-    nothing = [
-        pl.lit(None, pl.String if _is_word(cell) else pl.Float64).alias(cell)
-        for cell in cells
-        if cell not in filled
-    ]
-    return told.with_columns(nothing)
+    return told.with_columns(*_nothing(cell for cell in cells if cell not in filled))
 
 
 def _places(kind: str, cells: Collection[str], declared: MeasureRows) -> Iterator[tuple[str, str]]:

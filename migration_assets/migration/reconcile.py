@@ -42,10 +42,10 @@ from migration_assets.migration.reconciliation import (
     StateCounts,
 )
 from migration_assets.migration.transport import DIFFERENCE_COLUMNS
-from migration_assets.migration.upload_file import READBACK, SOURCE, UPLOAD
+from migration_assets.migration.upload_file import READBACK, SOURCE, UPLOAD, payload_table
 from migration_assets.panda.profile import Profile
 from migration_assets.practice import Practice
-from migration_assets.warehouse import Session, Warehouse
+from migration_assets.warehouse import Session, Warehouse, quoted
 
 _RAW_PREFIX = "raw_"
 PARENT_NOT_STAGED = "parent_not_staged"
@@ -133,6 +133,8 @@ class Reconciler:
         # A stale record shows an older state of the source on purpose; it is reported as stale.
         current = returned.join(sent, on=key, how="semi")
         by_meaning = meaning.compare(declared, spec.name, key, current, raw)
+        built = session.read(UPLOAD, payload_table(spec.asset), [key])[key]
+        lost = meaning.missing(declared, spec.name, key, built, raw, self._field_names())
         counts = ObjectReconciliation(
             object=spec.name,
             this_run=_run_counts(session, spec.name),
@@ -140,11 +142,14 @@ class Reconciler:
             fields_compared=by_transport.compared,
             fields_different=by_transport.different,
             meaning_compared=by_meaning.compared,
-            meaning_different=by_meaning.different,
+            meaning_different=by_meaning.different + lost.height,
             fill_rates=_fill_rates(returned, schema),
         )
-        found = pl.concat([by_transport.differences, by_meaning.differences])
+        found = pl.concat([by_transport.differences, by_meaning.differences, lost])
         return _ObjectPart(counts, found, by_transport.line_breaks + by_meaning.line_breaks)
+
+    def _field_names(self) -> set[str]:
+        return {name for schema in self.plan.schemas.values() for name in schema.field_names}
 
     def _as_sent(self, shipment: Shipment) -> pl.DataFrame:
         """The payload in each form that may have been sent: one more where a reference had to stay empty."""
@@ -163,7 +168,8 @@ class Reconciler:
     ) -> Reconciliation:
         built = read_build(session)
         sources = _sources(session, self.plan)
-        lineage = _lineage(session)
+        lineage = _lineage(session, self.plan)
+        not_loaded = list(self._not_loaded(session))
         balanced = (
             all(each.balanced for each in sources)
             and all(each.total for each in lineage)
@@ -192,26 +198,28 @@ class Reconciler:
                 *_listed(session, "corrections", staged_names(self.plan.mapping)),
                 *_left_empty(session),
             ],
-            held_back=[HeldBack(**row) for row in self._ended(session, (Outcome.HELD_BACK,))],
-            failures=[Failure(**row) for row in self._ended(session, (Outcome.FAILED, Outcome.NOT_SENT))],
+            held_back=[HeldBack(**row) for outcome, row in not_loaded if outcome == Outcome.HELD_BACK],
+            failures=[Failure(**row) for outcome, row in not_loaded if outcome != Outcome.HELD_BACK],
             conflicts=[],
         )
 
-    def _ended(self, session: Session, outcomes: tuple[Outcome, ...]) -> Iterator[dict[str, str]]:
-        """Records in scope whose last sending ended so, by object."""
+    def _not_loaded(self, session: Session) -> Iterator[tuple[str, dict[str, str]]]:
+        """Outcome and record of what is in scope and whose last sending didn't end well, by object."""
         for spec in self.plan.specs:
             shipment = read_shipment(session, spec, self.plan)
             in_scope = shipment.payload.select(pl.col(shipment.schema.key_field).alias("key"))
-            state = self.ledger.state(shipment.schema).filter(
-                pl.col("outcome").is_in([str(each) for each in outcomes])
-            )
+            state = self.ledger.state(shipment.schema).filter(pl.col("outcome") != Outcome.LOADED)
             for row in state.join(in_scope, on="key", how="semi").iter_rows(named=True):
-                yield {
-                    "object": spec.name,
-                    "key": row["key"],
-                    "code": row["code"] or row["outcome"],
-                    "message": row["message"] or "the destination didn't process the record; upload again",
-                }
+                yield (
+                    row["outcome"],
+                    {
+                        "object": spec.name,
+                        "key": row["key"],
+                        "code": row["code"] or row["outcome"],
+                        "message": row["message"]
+                        or "the destination didn't process the record; upload again",
+                    },
+                )
 
 
 @dataclass(frozen=True)
@@ -270,14 +278,20 @@ def _sources(session: Session, plan: Plan) -> list[SourceCounts]:
     ]
 
 
-def _lineage(session: Session) -> list[LineageCounts]:
-    """Per object and source table: every staged row is in a payload or has a reason."""
+def _lineage(session: Session, plan: Plan) -> list[LineageCounts]:
+    """Per object and source table: every staged row is in a payload that is there, or has a reason."""
+    records = " UNION ALL ".join(
+        f"SELECT '{spec.name}' AS object, {quoted(spec.schema.key_field)} AS key "
+        f"FROM {UPLOAD}.{quoted(payload_table(spec.asset))}"
+        for spec in plan.specs
+    )
     counts = session.sql(
         f"""
+        WITH kept AS (SELECT * FROM {UPLOAD}.lineage SEMI JOIN ({records}) USING (object, key))
         SELECT rows.object, rows.source_table, rows.staged,
-               (SELECT count(DISTINCT l.source_id) FROM {UPLOAD}.lineage AS l
-                WHERE list_contains(rows.accounted_by, l.object)
-                  AND l.source_table = rows.source_table) AS with_payload
+               (SELECT count(DISTINCT kept.source_id) FROM kept
+                WHERE list_contains(rows.accounted_by, kept.object)
+                  AND kept.source_table = rows.source_table) AS with_payload
         FROM {UPLOAD}.staged_rows AS rows ORDER BY ALL
         """
     )

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import importlib.util
 import platform
+import queue
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from migration_assets.errors import ConfigurationError
+from migration_assets.errors import ConfigurationError, SourceTimeout
 from migration_assets.panda.odbc_errors import translating
 from migration_assets.panda.settings import SourceSettings
 from migration_assets.practice import resolve
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
 INSTALLED_DRIVER = "ODBC Driver 18 for SQL Server"
 APPLICATION_NAME = "migration-assets"
-BATCH_ROWS = 10_000
+BATCH_ROWS = 50_000
 BATCH_BYTES = 64 * 2**20
 
 Query = Callable[[str], list[tuple[Any, ...]]]
@@ -141,7 +143,7 @@ class BulkConnection:
                 # The narrow encoding depends on the process's locale, under which odd characters turn to '?'.
                 payload_text_encoding=arrow_odbc.TextEncoding.UTF16,
             )
-        return Batches(reader, doing)
+        return Batches(reader, doing, self._query_timeout_seconds)
 
     def _open(self) -> arrow_odbc.Connection:
         if self._connection is None:
@@ -150,18 +152,47 @@ class BulkConnection:
 
 
 class Batches:
-    """An Arrow schema and an iterator of record batches, whose errors are ours."""
+    """An Arrow schema and an iterator of record batches, whose errors are ours.
 
-    def __init__(self, reader: arrow_odbc.BatchReader, doing: str) -> None:
+    ``longest_wait_seconds`` bounds the wait for each batch (0: no bound): the driver's own time-out ends with
+    a result's first row, so a server that stops in the middle would be waited for without end.
+    """
+
+    def __init__(self, reader: arrow_odbc.BatchReader, doing: str, longest_wait_seconds: int) -> None:
         self.schema: pa.Schema = reader.schema
         self._reader = reader
         self._doing = doing
+        self._longest_wait_seconds = longest_wait_seconds
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
+        """Raises SourceTimeout, SourceConnectionLost and their kin."""
         import arrow_odbc
 
         with translating(self._doing, arrow_odbc.Error):
-            yield from self._reader
+            while (batch := self._next()) is not None:
+                yield batch
+
+    def _next(self) -> pa.RecordBatch | None:
+        """Waits beside a thread of its own; one that never comes back dies with the process."""
+        told: queue.SimpleQueue[tuple[pa.RecordBatch | None, Exception | None]] = queue.SimpleQueue()
+
+        def fetch() -> None:
+            try:
+                told.put((next(self._reader, None), None))
+            except Exception as error:
+                told.put((None, error))
+
+        threading.Thread(target=fetch, name="fetch", daemon=True).start()
+        try:
+            batch, error = told.get(timeout=self._longest_wait_seconds or None)
+        except queue.Empty:
+            raise SourceTimeout(
+                f"{self._doing}: the server sent nothing for {self._longest_wait_seconds} s in the middle of "
+                "a result; raise 'source.query_timeout_seconds' or read at a quieter time"
+            ) from None
+        if error is not None:
+            raise error
+        return batch
 
 
 def connection_string(settings: SourceSettings) -> str:

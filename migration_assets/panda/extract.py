@@ -7,31 +7,23 @@ so that a failed extraction leaves the former tables as they were. What a value 
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import polars as pl
 
-from migration_assets.errors import (
-    MigrationError,
-    SourceConnectionLost,
-    SourceDeadlock,
-    SourceError,
-    WarehouseError,
-)
+from migration_assets.errors import MigrationError, WarehouseError
 from migration_assets.panda.catalog import Catalog, NotInScope, count_outside, read_catalog
 from migration_assets.panda.connection import Batches, BulkConnection, Query, Source
 from migration_assets.panda.profile import Profile
 from migration_assets.panda.reading import Reading, measure, plan_reading
+from migration_assets.panda.retrying import ATTEMPTS, PAUSE_SECONDS, SourceChanged, read_again
 from migration_assets.warehouse import Session, Warehouse
 
 SCHEMA = "panda"
 EXTRACTIONS = "extractions"
 NOT_IN_SCOPE = "not_in_scope"
-ATTEMPTS = 3
-_PAUSE_SECONDS = 2.0
 
 _EXTRACTIONS_COLUMNS: dict[str, pl.DataType] = {
     "batch_id": pl.String(),
@@ -75,12 +67,6 @@ class Extraction:
     not_in_scope: tuple[NotInScope, ...]
 
 
-class _SourceChanged(SourceError):
-    """Rows were added or removed between counting and reading, without a snapshot to hold them."""
-
-    code = "source_changed"
-
-
 def extract(
     source: Source,
     profile: Profile,
@@ -89,7 +75,7 @@ def extract(
     *,
     in_scope: Collection[str] | None = None,
     attempts: int = ATTEMPTS,
-    pause_seconds: float = _PAUSE_SECONDS,
+    pause_seconds: float = PAUSE_SECONDS,
 ) -> Extraction:
     """Replaces ``panda.<logical table>`` for ``tables`` and gives what was read.
 
@@ -98,16 +84,18 @@ def extract(
     table, ``attempts`` times in all. Raises SourceError, WarehouseError and their kin.
     """
     scope = profile.tables if in_scope is None else in_scope
-    with warehouse.open() as session:
-        for attempt in range(1, attempts + 1):
-            try:
-                with session.transaction(), source.bulk() as connection:
-                    return _extract_once(connection, profile, session, tables, scope)
-            except (SourceDeadlock, SourceConnectionLost, _SourceChanged):
-                if attempt == attempts:
-                    raise
-                time.sleep(pause_seconds * attempt)
-    raise SourceError("the extraction was allowed no attempt; give 'attempts' of 1 or more")
+    with _storing_streams(warehouse).open() as session:
+
+        def read() -> Extraction:
+            with session.transaction(), source.bulk() as connection:
+                return _extract_once(connection, profile, session, tables, scope)
+
+        return read_again(read, attempts, pause_seconds)
+
+
+def _storing_streams(warehouse: Warehouse) -> Warehouse:
+    """One stream fills one table; with several threads DuckDB groups its rows twice: double the CPU time."""
+    return replace(warehouse, settings=warehouse.settings.model_copy(update={"threads": 1}))
 
 
 def _extract_once(
@@ -171,7 +159,7 @@ def _read_table(
     )
     rows = _store(session, logical, batches)
     if rows != measures.rows:
-        raise _SourceChanged(
+        raise SourceChanged(
             f"{doing}: {measures.rows} rows were counted and {rows} read; allow snapshot isolation in the "
             "database (ALTER DATABASE ... SET ALLOW_SNAPSHOT_ISOLATION ON), or read at a quieter time"
         )

@@ -109,6 +109,12 @@ _RULES = (
         texts=("can't open lib",),
     ),
     _Rule(
+        SourceUnreachable,
+        "the server or the database is starting, stopping or being restored",
+        "wait until it is up and try again",
+        natives=frozenset({921, 922, 927, 6005, 17142, 18401}),
+    ),
+    _Rule(
         SourceLoginFailed,
         "the login can't open the database",
         "check 'source.database' and that the login is a user of that database",
@@ -182,6 +188,7 @@ _RULES = (
         SourceConnectionLost,
         "the connection broke",
         "check the network to the practice and read it again",
+        natives=frozenset({596}),  # an administrator's KILL
         states=frozenset({"08S01", "08003", "08007", "01002", "IMC06"}),
         texts=("communication link failure",),
     ),

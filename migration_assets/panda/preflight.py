@@ -1,17 +1,15 @@
 """What must be known before an extraction: may the login only read, does the database fit the profile.
 
-Gives a report with counts and names for a person to judge; no value of a patient's record is in it. The
-distributions are of the raw values, with no convention of the profile applied: whether `recession_positive`
-is right shows there or nowhere.
+Gives a report with counts, sizes and names for a person to judge; no value of a patient's record is in it.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from migration_assets.errors import SourceLoginCanWrite
+from migration_assets.panda.blob_sizes import SIZE_CLASSES, BlobColumn, measure_blobs
 from migration_assets.panda.catalog import (
     Catalog,
     NotInScope,
@@ -24,13 +22,14 @@ from migration_assets.panda.catalog import (
     read_catalog,
 )
 from migration_assets.panda.connection import Query, Source
-from migration_assets.panda.profile import CHART_TABLE, Profile, TableProfile
+from migration_assets.panda.distributions import Distributions, count_values
+from migration_assets.panda.profile import Profile
+from migration_assets.panda.retrying import ATTEMPTS, PAUSE_SECONDS, read_again
 
 EXPRESS_LIMIT_BYTES = 10 * 2**30
 """Data files of a database on SQL Server Express 2008 R2 and later; the log doesn't count."""
 
 _EXPRESS_ENGINE_EDITION = 4
-_MANY_CODES = 200
 
 _SERVER = """
 SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)) AS version,
@@ -43,26 +42,6 @@ _DATA_BYTES = "SELECT SUM(CAST(size AS bigint)) * 8192 AS bytes FROM sys.databas
 _TABLE_PERMISSIONS = ("INSERT", "UPDATE", "DELETE", "ALTER")
 _DATABASE_PERMISSIONS = ("INSERT", "UPDATE", "DELETE", "CREATE TABLE", "ALTER", "CONTROL")
 _WRITING_ROLES = ("db_owner", "db_datawriter", "db_ddladmin")
-
-# Logical table, its logical columns (by name, or by the beginning of their names), what the report calls it.
-_DISTRIBUTIONS = (
-    ("ClinicalExam", "ToothNumberingSystem", "tooth numbering systems, exams"),
-    ("PeriodontalCharting", "Tooth", "teeth by code, charted teeth"),
-    ("PeriodontalCharting", "ToothStatus", "tooth status, charted teeth"),
-    ("PeriodontalCharting", "PocketDepth_*", "pocket depth in mm, sites"),
-    ("PeriodontalCharting", "Recession_*", "recession as stored, sites"),
-    ("PeriodontalCharting", "Mobility", "mobility, charted teeth"),
-    ("PeriodontalCharting", "Furcation_*", "furcation grade, entrances"),
-)
-_SITES = "Value_MB Value_B Value_DB Value_ML Value_L Value_DL"
-# Of a chart kept by measures: kind, columns, name.
-_MEASURE_DISTRIBUTIONS = (
-    ("status", "Value_Tooth", "tooth status by number, charted teeth"),
-    ("pocket_depth", _SITES, "pocket depth in mm, sites"),
-    ("recession", _SITES, "recession as stored, sites"),
-    ("mobility", "Value_Tooth", "mobility, charted teeth"),
-    ("furcation", _SITES, "furcation grade, entrances"),
-)
 
 
 @dataclass(frozen=True)
@@ -86,29 +65,32 @@ class ServerFacts:
 
 @dataclass(frozen=True)
 class TableFacts:
-    """``undeclared_columns`` come along in the extraction, large objects and CLR types aside."""
+    """A table that the profile declares and the database has; ``rows`` is None where the login may not count
+    them, which only a table that isn't migrated allows.
+
+    ``undeclared_columns`` come along in the extraction, large objects and CLR types aside;
+    ``missing_columns`` (actual names) only a table that isn't migrated may have.
+    """
 
     logical: str
     source_table: str
-    rows: int
+    migrated: bool
+    rows: int | None
     undeclared_columns: tuple[SourceColumn, ...]
-
-
-@dataclass(frozen=True)
-class Distribution:
-    """How often each value stands in the source, the most frequent first; ``(null)`` counts NULLs."""
-
-    name: str
-    counts: Mapping[str, int]
+    missing_columns: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class PreflightReport:
+    """``undeclared_tables`` are those that the profile doesn't know, ``absent_tables`` (source names) those
+    that it declares and that aren't there; nothing of either is migrated."""
+
     server: ServerFacts
     tables: tuple[TableFacts, ...]
-    not_in_scope: tuple[NotInScope, ...]
-    distributions: tuple[Distribution, ...]
-    recession_by_sign: Mapping[str, int]
+    undeclared_tables: tuple[NotInScope, ...]
+    absent_tables: tuple[str, ...]
+    blobs: tuple[BlobColumn, ...]
+    distributions: Distributions
 
     @property
     def undeclared_columns(self) -> dict[str, list[str]]:
@@ -120,30 +102,53 @@ class PreflightReport:
         }
 
 
-def preflight(source: Source, profile: Profile, tables: Collection[str] | None = None) -> PreflightReport:
-    """Asks the server; changes nothing. ``tables`` are the logical ones that must be there (default: all
-    of the profile); the others are counted as not in scope.
+def preflight(
+    source: Source,
+    profile: Profile,
+    tables: Collection[str] | None = None,
+    *,
+    to_judge: bool = True,
+    size_classes: Sequence[int] = SIZE_CLASSES,
+) -> PreflightReport:
+    """Asks the server; changes nothing. ``tables`` are the logical ones that are migrated and must be there
+    (default: all of the profile).
 
-    Raises SourceLoginCanWrite, SourceTableMissing, SourceColumnMissing, or what connecting raises.
+    Distributions and sizes of blobs, which read tables as a whole and are empty without ``to_judge``, are of
+    all declared tables and of all large objects; ``size_classes`` are bytes, ascending. Raises
+    SourceLoginCanWrite, SourceTableMissing, SourceColumnMissing, or what connecting raises.
     """
-    with source.catalog() as connection:
-        query: Query = connection.rows
-        catalog = read_catalog(query)
-        _refuse_writing_login(query, profile)
-        needed = profile.tables if tables is None else tables
-        found = catalog.fitting(profile, needed)
-        distributions = tuple(
-            Distribution(name, _histogram(query, profile.table(logical), found[logical], columns, where))
-            for logical, columns, name, where in _distributions(profile)
-            if logical in found
-        )
-        return PreflightReport(
-            server=_server(query, catalog),
-            tables=tuple(_table(query, profile, logical, table) for logical, table in found.items()),
-            not_in_scope=count_outside(query, catalog.outside(profile.table(name) for name in needed)),
-            distributions=distributions,
-            recession_by_sign=_by_sign([each for each in distributions if each.name.startswith("recession")]),
-        )
+
+    def read() -> PreflightReport:
+        with source.catalog() as connection:
+            return _preflight(connection.rows, profile, tables, to_judge, size_classes)
+
+    return read_again(read, ATTEMPTS, PAUSE_SECONDS)
+
+
+def _preflight(
+    query: Query,
+    profile: Profile,
+    tables: Collection[str] | None,
+    to_judge: bool,
+    size_classes: Sequence[int],
+) -> PreflightReport:
+    catalog = read_catalog(query)
+    _refuse_writing_login(query, profile)
+    migrated = catalog.fitting(profile, profile.tables if tables is None else tables)
+    found = ((name, catalog.find(table)) for name, table in profile.tables.items())
+    there = {name: table for name, table in found if table is not None}
+    facts = [_table(query, profile, name, table, migrated=name in migrated) for name, table in there.items()]
+    readable = {each.logical: there[each.logical] for each in facts if each.rows is not None}
+    stored = [table for table in catalog.tables.values() if not table.is_view]
+    blobs = {table.source_name.casefold(): table.blobs.values() for table in profile.tables.values()}
+    return PreflightReport(
+        server=_server(query, catalog),
+        tables=tuple(facts),
+        undeclared_tables=count_outside(query, catalog.outside(profile.tables.values())),
+        absent_tables=tuple(t.source_name for name, t in profile.tables.items() if name not in there),
+        blobs=measure_blobs(query, stored, blobs, size_classes) if to_judge else (),
+        distributions=count_values(query, profile, readable if to_judge else {}),
+    )
 
 
 def writing_permissions(query: Query, profile: Profile) -> list[str]:
@@ -201,62 +206,15 @@ def _server(query: Query, catalog: Catalog) -> ServerFacts:
     )
 
 
-def _table(query: Query, profile: Profile, logical: str, table: SourceTable) -> TableFacts:
+def _table(query: Query, profile: Profile, logical: str, table: SourceTable, *, migrated: bool) -> TableFacts:
     declared = profile.table(logical)
     known = {*declared.columns.values(), *declared.blobs.values()}
+    there = {column.name for column in table.columns}
     return TableFacts(
         logical=logical,
         source_table=table.source_name,
-        rows=count_rows(query, table),
+        migrated=migrated,
+        rows=count_rows(query, table) if migrated else count_outside(query, [table])[0].rows,
         undeclared_columns=tuple(column for column in table.columns if column.name not in known),
+        missing_columns=tuple(name for name in known if name not in there),
     )
-
-
-def _distributions(profile: Profile) -> Iterator[tuple[str, str, str, str]]:
-    """Logical table, columns, what they are called, and a condition in SQL on the rows that count."""
-    rows = profile.chart.measure_rows
-    for logical, columns, name in _DISTRIBUTIONS:
-        if logical != CHART_TABLE or rows is None or columns == "Tooth":
-            yield logical, columns, name, ""
-    if rows is None:
-        return
-    yield CHART_TABLE, "Measure", "rows by measure", ""
-    measure = bracketed(profile.table(CHART_TABLE).actual("Measure"))
-    for kind, columns, name in _MEASURE_DISTRIBUTIONS:
-        for code in (code for code, meant in rows.kinds.items() if meant == kind):
-            yield CHART_TABLE, columns, name, f" WHERE {measure} = {national_literal(code)}"
-
-
-def _histogram(
-    query: Query, declared: TableProfile, table: SourceTable, columns: str, where: str
-) -> dict[str, int]:
-    beginnings = tuple(each.removesuffix("*") for each in columns.split() if each.endswith("*"))
-    logical = [c for c in declared.columns if c in columns.split() or c.startswith(beginnings)]
-    counts: Counter[str] = Counter()
-    for column in logical:
-        name = bracketed(declared.actual(column))
-        for value, rows in query(
-            f"SELECT {name} AS value, COUNT_BIG(*) AS n FROM {table.sql_name}{where} GROUP BY {name}"
-        ):
-            counts["(null)" if value is None else str(value)] += int(rows)
-    return dict(counts.most_common(_MANY_CODES))
-
-
-def _by_sign(recession: Sequence[Distribution]) -> dict[str, int]:
-    signs = {"negative": 0, "0": 0, "positive": 0, "100 and above": 0, "(null)": 0}
-    for value, count in (pair for each in recession for pair in each.counts.items()):
-        if value == "(null)":
-            sign = value
-        else:
-            number = float(value)
-            sign = (
-                "negative"
-                if number < 0
-                else "0"
-                if number == 0
-                else "100 and above"
-                if number >= 100
-                else "positive"
-            )
-        signs[sign] += count
-    return signs

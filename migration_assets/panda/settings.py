@@ -20,7 +20,8 @@ class SourceSettings(Settings):
     needs SQL Server 2022 or later (TDS 8.0). For an older one add its certificate to this machine's trusted
     ones (Linux: the file that SSL_CERT_FILE names).
     ``driver`` overrides the discovery of the ODBC driver: its installed name, or a path to its library.
-    ``query_timeout_seconds`` bounds the wait for a statement's first row (0: no bound).
+    ``query_timeout_seconds`` bounds the wait for a statement's first row, and for each further batch of an
+    extraction's rows (0: no bound).
     """
 
     server: TextOrEnv

@@ -20,12 +20,12 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SalesforceSand
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory, sandbox: SalesforceSandbox) -> Iterator[Installation]:
-    """24 patients with 123 exams: schema deployed, payload built, nothing sent. Tests work on copies."""
+    """12 patients with 35 exams: schema deployed, payload built, nothing sent. Tests work on copies."""
     made = Installation.create(tmp_path_factory.mktemp("template") / "data", sandbox)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in made.environment.items():
             patch.setenv(name, value)
-        made.put_rows(generated(24).tables)
+        made.put_rows(generated().tables)
         made.migration().prepare()
         made.build()
         yield made

@@ -12,14 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from migration_assets_tests.integration.installation import PRACTICE
+from migration_assets_tests.integration.installation import PRACTICE, READER_PASSWORD
 from migration_sandbox.practice.generator import Practice, write_database
 from migration_sandbox.salesforce.launch import SalesforceSandbox
 from migration_sandbox.sqlserver.launch import SandboxServer, odbc_driver
 from migration_sandbox.sqlserver.launch import start as start_sql
 
 _ROOT = Path(__file__).parents[2]
-_READER_PASSWORD = "a-password-of-the-tests"
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class BlackBox:
     def over(cls, practice: Practice, directory: Path, sandbox: SalesforceSandbox) -> BlackBox:
         directory.mkdir()
         write_database(practice, directory / f"panda_{PRACTICE}.duckdb")
-        return cls(start_sql(directory, reader_password=_READER_PASSWORD), sandbox)
+        return cls(start_sql(directory, reader_password=READER_PASSWORD), sandbox)
 
     def check(self) -> Checked:
         command = [sys.executable, "-m", "migration_assets_tests.blackbox", "--practice", PRACTICE]
@@ -67,7 +66,7 @@ class BlackBox:
             "BLACKBOX_ODBC_SERVER": f"127.0.0.1,{self.server.port}",
             "BLACKBOX_ODBC_DATABASE": f"panda_{PRACTICE}",
             "BLACKBOX_ODBC_UID": "panda_reader",
-            "BLACKBOX_ODBC_PWD": _READER_PASSWORD,
+            "BLACKBOX_ODBC_PWD": READER_PASSWORD,
             "BLACKBOX_ODBC_SERVERCERTIFICATE": str(self.server.certificate),
             "BLACKBOX_INSTANCE_URL": self.sandbox.url,
             "BLACKBOX_CA": str(self.sandbox.ca_path),

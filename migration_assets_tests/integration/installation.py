@@ -10,7 +10,7 @@ import re
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -25,17 +25,33 @@ from migration_assets.migration.platform import Platform
 from migration_assets.migration.reconcile import Reconciled
 from migration_assets.migration.staging import StagingOutcome, source_tables, stage
 from migration_assets.objects.registry import STAGED_OBJECTS
+from migration_assets.panda.connection import Source
+from migration_assets.panda.extract import Extraction, extract
 from migration_assets_tests.integration import worker
 from migration_assets_tests.integration.worker import Ended, Errand, Worker
 from migration_assets_tests.sandbox.salesforce_fixtures import Opened, sign_in
 from migration_sandbox.practice.generator import Practice, generate
+from migration_sandbox.practice.teeth import Habit
 from migration_sandbox.salesforce.launch import SalesforceSandbox
 
 PRACTICE = "maple"
 REHEARSAL = Target(PRACTICE, "salesforce", "rehearsal")
 LIVE = Target(PRACTICE, "salesforce", "live")
-UPLOADS = ("upload account", "upload contact", "upload clinical_exam")
-OBJECTS = {"account": "Account", "contact": "Contact", "clinical_exam": "ClinicalExam__c"}
+OBJECTS = {
+    "account": "Account",
+    "contact": "Contact",
+    "clinical_exam": "ClinicalExam__c",
+    "treatment_plan": "TreatmentPlan__c",
+    "clinical_exam_chart2": "ClinicalExamChart2__c",
+    "clinical_exam_chart3": "ClinicalExamChart3__c",
+    "clinical_exam_tooth": "ClinicalExamTooth__c",
+    "treatment_plan_line": "TreatmentPlanLine__c",
+}
+"""By asset, parents first."""
+UPLOADS = tuple(f"upload {asset}" for asset in OBJECTS)
+PATIENTS, PROVIDERS = 12, 10
+JOB_ROWS = 18
+READER_PASSWORD = "a-password-of-the-tests"
 _INGEST = r"/jobs/ingest/?$|/jobs/ingest/[^/]+/batches"
 
 _FILE = """\
@@ -46,9 +62,11 @@ encryption_key: {env: WIRE_ENCRYPTION_KEY}
 policies: {reject_limit: REJECT_LIMIT}
 source:
   server: 127.0.0.1
+  port: SQL_PORT
   database: panda_maple
   username: panda_reader
   password: {env: WIRE_SQL_PASSWORD}
+  trust_server_certificate: true
 destinations:
   salesforce:
     environments:
@@ -64,7 +82,7 @@ destinations:
         bulk:
           poll_first: 0.02
           poll_longest: 0.1
-          max_job_rows: 50
+          max_job_rows: JOB_ROWS
           lock_attempts: 2
           lock_wait: 0.01
           orphan_grace: ORPHAN_GRACE
@@ -84,7 +102,7 @@ class Installation:
         (data / "practices").mkdir(parents=True)
         environment = {
             "WIRE_ENCRYPTION_KEY": "k" * 64,
-            "WIRE_SQL_PASSWORD": "unused",
+            "WIRE_SQL_PASSWORD": READER_PASSWORD,
             "WIRE_SF_URL": org.url,
             "WIRE_SF_CA": str(org.ca_path),
             "WIRE_SF_CLIENT_ID": org.client_id,
@@ -94,8 +112,24 @@ class Installation:
         made.configure()
         return made
 
-    def configure(self, *, reject_limit: float = 0.02, orphan_grace: float = 0, live: bool = False) -> None:
-        text = _FILE.replace("REJECT_LIMIT", str(reject_limit)).replace("ORPHAN_GRACE", str(orphan_grace))
+    def configure(
+        self,
+        *,
+        reject_limit: float = 0.02,
+        orphan_grace: float = 0,
+        job_rows: int = JOB_ROWS,
+        sql_port: int = 1433,
+        live: bool = False,
+    ) -> None:
+        words = {
+            "REJECT_LIMIT": reject_limit,
+            "ORPHAN_GRACE": orphan_grace,
+            "JOB_ROWS": job_rows,
+            "SQL_PORT": sql_port,
+        }
+        text = _FILE
+        for word, value in words.items():
+            text = text.replace(word, str(value))
         if live:
             text += text[text.index("      rehearsal:") :].replace("rehearsal: &org", "live:")
         (self.data / "practices" / f"{PRACTICE}.yaml").write_text(text, encoding="utf-8")
@@ -110,6 +144,14 @@ class Installation:
 
     def migration(self, target: Target = REHEARSAL) -> Migration:
         return Migration(self.platform, target)
+
+    def extract(self) -> Extraction:
+        """The tables that are migrated, from the SQL server that the practice's file names."""
+        practice = self.platform.practice(PRACTICE)
+        source = Source(self.platform.source(practice))
+        tables = source_tables()
+        warehouse = self.platform.panda_warehouse(PRACTICE)
+        return extract(source, self.platform.profile(practice), warehouse, tables, in_scope=tables)
 
     def put_rows(self, tables: Mapping[str, pl.DataFrame]) -> None:
         """Raw rows as an extraction leaves them; tables that aren't given stay as they are."""
@@ -129,7 +171,7 @@ class Installation:
             )
             session.append("panda", "extractions", extractions)
             session.replace_table(
-                "panda", "not_in_scope", pl.DataFrame({"table": ["dbo.Provider"], "rows": [12]})
+                "panda", "not_in_scope", pl.DataFrame({"table": ["dbo.Insurance"], "rows": [12]})
             )
 
     def raw(self, table: str) -> pl.DataFrame:
@@ -241,22 +283,48 @@ class Org:
         )
 
 
-def generated(patients: int) -> Practice:
-    """A practice without planted defects; always the same one of that size."""
-    return generate(7, patients, planted=0)
+def generated(numbering: Habit = "Universal") -> Practice:
+    """PATIENTS and PROVIDERS without planted defects: the tables that are migrated, always the same rows.
+
+    Three exams chart a tooth more each, one that has a record of its own.
+    """
+    made = generate(7, PATIENTS, exams_per_patient=2.5, numbering=numbering, planted=0, tables="all")
+    tables = {table: made.tables[table] for table in made.tables if table in source_tables()}
+    tables["Provider"] = tables["Provider"].sort("IsReferring", "ProviderID").head(PROVIDERS)
+    tables["PeriodontalCharting"] = _with_unusual_teeth(tables)
+    return replace(made, tables=tables)
 
 
-def assert_all_arrived(installation: Installation, org: Org) -> Reconciled:
-    """Nothing lost, nothing twice, every field equal, nothing open, and no record is sent once more."""
+def _with_unusual_teeth(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """The charting rows, and in three exams a copy of the first one as a primary tooth or, in Universal, a
+    supernumerary one."""
+    chart = tables["PeriodontalCharting"]
+    unusual = {"Universal": ["E", "58", "FS"], "FDI": ["51", "85", "63"], "Palmer": ["URA", "LR-E", "CUL"]}
+    systems = dict(tables["ClinicalExam"].select("ExamID", "ToothNumberingSystem").iter_rows())
+    more = chart.unique("ExamID", keep="first", maintain_order=True).head(3).with_row_index("place")
+    codes = [unusual[systems[exam]][place] for place, exam in more.select("place", "ExamID").iter_rows()]
+    last = chart["ChartingID"].max()
+    added = more.with_columns(
+        (last + 1 + pl.col("place")).cast(chart.schema["ChartingID"]).alias("ChartingID"),
+        pl.Series("Tooth", codes),
+        pl.lit("present").alias("ToothStatus"),
+    )
+    return pl.concat([chart, added.select(chart.columns)])
+
+
+def assert_all_arrived(
+    installation: Installation, org: Org, *, again: Sequence[str] = UPLOADS[1:]
+) -> Reconciled:
+    """Nothing lost, nothing twice, every field equal, nothing open, and ``again`` sends no record once more."""
     expected = installation.payload_keys()
     assert org.keys() == expected
     assert installation.open_batches() == []
     assert set(org.jobs().values()) <= {"JobComplete", "Aborted"}
 
     before = org.last_request()
-    again = installation.run(*UPLOADS[1:])
-    assert [(each.object, each.sent, each.unchanged) for each in again.returned] == [
-        (name, 0, len(expected[name])) for name in ("Contact", "ClinicalExam__c")
+    objects = [OBJECTS[step.removeprefix("upload ")] for step in again]
+    assert [(each.object, each.sent, each.unchanged) for each in installation.run(*again).returned] == [
+        (name, 0, len(expected[name])) for name in objects
     ]
     assert org.sent_since(before) == {}
 

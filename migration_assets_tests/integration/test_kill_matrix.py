@@ -1,8 +1,9 @@
 """A worker killed with SIGKILL at each boundary of an upload: the next run loses and doubles nothing.
 
 A boundary is a request that the org holds, or a statement before which the ledger kills its own process.
-The first job is the account's, the second the contacts', and three carry exams: most workers die within the
-second of those.
+The first job is the account's, the next two the contacts' (providers before the patients who name them), two
+carry exams: most workers die within the second of those. What comes after (companions, single teeth, plans,
+lines) is loaded by the same code; some die there.
 """
 
 from __future__ import annotations
@@ -12,15 +13,29 @@ from dataclasses import dataclass
 
 import pytest
 
-from migration_assets_tests.integration.installation import Installation, Org, assert_all_arrived
+from migration_assets_tests.integration.installation import (
+    JOB_ROWS,
+    OBJECTS,
+    PATIENTS,
+    PROVIDERS,
+    Installation,
+    Org,
+    assert_all_arrived,
+)
 from migration_assets_tests.integration.worker import DieAt
 from migration_sandbox.salesforce.control import Control
 
-_SECOND_EXAM_JOB = 4
+_EXAM, _COMPANION, _LINE = "ClinicalExam__c", "ClinicalExamChart2__c", "TreatmentPlanLine__c"
+_FIRST_EXAM_JOB, _SECOND_EXAM_JOB = 4, 5
+_SECOND_COMPANION_JOB, _SECOND_LINE_JOB = 8, 13
+_EXAMS_READ = 4
+"""Before an object is sent, what is there is read; for contacts twice, once for each wave."""
 _CREATE, _UPLOAD, _CLOSE = r"/jobs/ingest/?$", r"/jobs/ingest/[^/]+/batches", r"/jobs/ingest/[^/]+$"
 _RESULTS, _READ = r"/jobs/ingest/[^/]+/successfulResults", r"/jobs/query/?$"
-_LOADED_BEFORE = 1 + 24 + 50
-"""Account, patients and the first job's exams."""
+_ASSETS = {sobject: asset for asset, sobject in OBJECTS.items()}
+_LOADED_BEFORE = 1 + PROVIDERS + PATIENTS + JOB_ROWS
+"""Account, contacts and the first job's exams."""
+_RESULTS_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -36,18 +51,21 @@ class Held:
 
 @dataclass(frozen=True)
 class Boundary:
-    """``open_batches``: how many the worker leaves behind; ``job``: how the job that was under way ends."""
+    """``open_batches``: how many the worker leaves behind; ``job``: how the ``jobs``-th job, which was under
+    way, ends."""
 
     name: str
     at: Held | DieAt
     open_batches: int
     job: str | None
+    sobject: str = _EXAM
+    jobs: int = _SECOND_EXAM_JOB
 
 
 BOUNDARIES = (
-    Boundary("before the intent", Held("POST", _READ, nth=3), 0, None),
+    Boundary("before the intent", Held("POST", _READ, nth=_EXAMS_READ), 0, None),
     Boundary(
-        "inside the intent's write", DieAt("INTO record_events.*'intended'", _LOADED_BEFORE + 20), 0, None
+        "inside the intent's write", DieAt("INTO record_events.*'intended'", _LOADED_BEFORE + 9), 0, None
     ),
     Boundary("intent without a job", Held("POST", _CREATE), 1, None),
     Boundary("job created, its id unsaved", Held("POST", _CREATE, "after"), 1, "Aborted"),
@@ -72,13 +90,13 @@ BOUNDARIES = (
     Boundary("in the middle of the results", Held("GET", _RESULTS, "download", 10_000), 1, "JobComplete"),
     Boundary(
         "inside the results' write",
-        DieAt("INTO record_events.*'loaded'", _LOADED_BEFORE + 25),
+        DieAt("INTO record_events.*'loaded'", _LOADED_BEFORE + _RESULTS_AT_ONCE + 4),
         1,
         "JobComplete",
     ),
     Boundary(
         "between two writes of results",
-        DieAt("INTO record_events.*'loaded'", _LOADED_BEFORE + 21),
+        DieAt("INTO record_events.*'loaded'", _LOADED_BEFORE + _RESULTS_AT_ONCE + 1),
         1,
         "JobComplete",
     ),
@@ -90,9 +108,25 @@ BOUNDARIES = (
     ),
     Boundary(
         "in the middle of reading what is there",
-        Held("GET", "/jobs/query/[^/]+/results", "after", nth=3),
+        Held("GET", "/jobs/query/[^/]+/results", "after", nth=_EXAMS_READ),
         0,
         None,
+    ),
+    Boundary(
+        "a companion's content uploaded, not closed",
+        Held("PATCH", _CLOSE, nth=_SECOND_COMPANION_JOB),
+        1,
+        "Aborted",
+        _COMPANION,
+        _SECOND_COMPANION_JOB,
+    ),
+    Boundary(
+        "in the middle of the lines' results",
+        Held("GET", _RESULTS, "download", 100, nth=_SECOND_LINE_JOB),
+        1,
+        "JobComplete",
+        _LINE,
+        _SECOND_LINE_JOB,
     ),
 )
 
@@ -103,10 +137,10 @@ def _newest(jobs: Collection[str]) -> str:
 
 def _kill_at(installation: Installation, control: Control, at: Held | DieAt) -> None:
     if isinstance(at, DieAt):
-        assert installation.run(die_at=at, results_at_once=20).signal == 9
+        assert installation.run(die_at=at, results_at_once=_RESULTS_AT_ONCE).signal == 9
         return
     hold = control.hold(at.method, at.path, at.nth, at.moment, at.size)
-    worker = installation.start(results_at_once=20)
+    worker = installation.start(results_at_once=_RESULTS_AT_ONCE)
     hold.wait()
     worker.kill()
     hold.drop()
@@ -125,17 +159,17 @@ def test_after_a_kill_the_next_run_ends_the_upload(
     ended = installation.run(run_id="resumed")
 
     assert ended.error is None, ended.message
-    assert left == ["ClinicalExam__c"] * boundary.open_batches
-    under_way = _newest(jobs_left) if len(jobs_left) == _SECOND_EXAM_JOB else None
+    assert left == [boundary.sobject] * boundary.open_batches
+    under_way = _newest(jobs_left) if len(jobs_left) == boundary.jobs else None
     assert (org.jobs()[under_way] if under_way else None) == boundary.job
-    assert_all_arrived(installation, org)
+    assert_all_arrived(installation, org, again=("upload contact", f"upload {_ASSETS[boundary.sobject]}"))
 
 
 def test_a_job_that_the_org_still_works_on_is_waited_for(
     installation: Installation, control: Control, org: Org
 ) -> None:
     control.settings(bulk_batch_pause_seconds=1)
-    closed = control.hold("PATCH", _CLOSE, 3, "after")
+    closed = control.hold("PATCH", _CLOSE, _FIRST_EXAM_JOB, "after")
     worker = installation.start()
     closed.wait()
     polled = control.hold("GET", _CLOSE)
@@ -159,7 +193,7 @@ def test_a_job_that_the_org_still_works_on_is_waited_for(
 def test_what_a_dead_worker_had_sent_changes_nothing_when_it_arrives_late(
     method: str, path: str, installation: Installation, control: Control, org: Org
 ) -> None:
-    hold = control.hold(method, path, 3)
+    hold = control.hold(method, path, _FIRST_EXAM_JOB)
     worker = installation.start()
     hold.wait()
     worker.kill()
@@ -175,8 +209,8 @@ def test_an_empty_job_within_the_grace_is_left_alone_since_it_may_be_anothers(
 ) -> None:
     """Another practice's run may be between creating its job and writing it down."""
     installation.configure(orphan_grace=3600)
-    theirs = org.session.bulk.create("ClinicalExam__c", "upsert", externalIdFieldName="PANDA_Key__c")
-    hold = control.hold("POST", _CREATE, 3, "after")
+    theirs = org.session.bulk.create(_EXAM, "upsert", externalIdFieldName="PANDA_Key__c")
+    hold = control.hold("POST", _CREATE, _FIRST_EXAM_JOB, "after")
     worker = installation.start()
     hold.wait()
     worker.kill()

@@ -16,7 +16,7 @@ from migration_assets_tests.integration.worker import Worker
 from migration_sandbox.salesforce.control import Control, NotHeld
 
 _SEED, _KILLS, _KILLS_A_ROUND = 20_261_122, 50, 10
-_MOST_REQUESTS = 24
+_MOST_REQUESTS = 80
 _PATIENCE_SECONDS = 0.25
 
 

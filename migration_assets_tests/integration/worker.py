@@ -25,9 +25,11 @@ from migration_assets.destinations.salesforce import loading
 from migration_assets.errors import MigrationError
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.operations import Migration
+from migration_assets.migration.plan import load_mapping
 from migration_assets.migration.platform import Platform, default_platform
 
 _SECONDS = 60
+load_mapping("salesforce")
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload([__name__])
 

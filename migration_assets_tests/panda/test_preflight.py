@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,13 @@ from migration_assets.errors import (
     SourceTimeout,
     SourceUnreachable,
 )
+from migration_assets.panda import preflight as preflight_module
+from migration_assets.panda.blob_sizes import BlobColumn, Sizes, measure_blobs
+from migration_assets.panda.catalog import SourceColumn, SourceTable
 from migration_assets.panda.odbc_errors import SourcePermissionDenied
 from migration_assets.panda.preflight import preflight
 from migration_assets.panda.profile import load_profile
+from migration_assets_tests import measure_rows
 from migration_assets_tests.panda.conftest import MakeDatabase, MakeSource
 from migration_sandbox.practice.generator import generate
 from migration_sandbox.practice.schema import ddl
@@ -36,24 +42,149 @@ def test_a_read_only_login_passes_and_the_report_counts(source: MakeSource, data
     }
     assert (report.server.isolation, report.server.is_express) == ("SNAPSHOT", True)
     assert 0 < (report.server.share_of_express_limit or 0) < 1
-    assert report.not_in_scope == ()
+    assert all(table.migrated and not table.missing_columns for table in report.tables)
+    assert (report.undeclared_tables, report.absent_tables) == ((), ())
     assert report.undeclared_columns == {}
 
 
 def test_distributions_count_what_stands_in_the_source(source: MakeSource, database: MakeDatabase) -> None:
-    practice = generate(3, 45)
-    chart = practice.tables["PeriodontalCharting"]
-    report = preflight(source(database(**practice.tables)), PROFILE)
+    practice = generate(3, 24, planted=0, numbering="mixed", tables="all")
+    chart, exams = practice.tables["PeriodontalCharting"], practice.tables["ClinicalExam"]
+    found = preflight(source(database(**practice.tables)), PROFILE).distributions
     recession = chart.unpivot(on=[c for c in chart.columns if c.startswith("Recession_")])["value"]
-    assert report.recession_by_sign == {
+    assert found.recession_by_sign == {
         "negative": int((recession < 0).sum()),
         "0": int((recession == 0).sum()),
         "positive": int(((recession > 0) & (recession < 100)).sum()),
         "100 and above": int((recession >= 100).sum()),
         "(null)": recession.null_count(),
     }
-    teeth = next(each for each in report.distributions if each.name.startswith("teeth by code"))
-    assert dict(teeth.counts) == dict(chart["Tooth"].value_counts().iter_rows())
+    shown = {each.name: each for each in found.all}
+    depths = list(shown["pocket depth in mm, sites"].counts)
+    assert depths == [*map(str, sorted(map(int, depths[:-1]))), "(null)"]
+    in_system = chart.join(exams, on="ExamID").group_by("ToothNumberingSystem", "Tooth").len()
+    for system, codes in in_system.partition_by("ToothNumberingSystem", as_dict=True).items():
+        counts = shown[f"teeth by code, charted teeth of {system[0]} exams"].counts
+        assert dict(counts) == dict(codes.select("Tooth", "len").iter_rows())
+    assert dict(shown["types, documents"].counts) == {
+        kind or "(null)": n for kind, n in practice.tables["Document"]["MimeType"].value_counts().iter_rows()
+    }
+
+
+@pytest.mark.parametrize("bits", [True, False])
+def test_a_chart_kept_by_measures_shows_the_same_measures(
+    source: MakeSource, database: MakeDatabase, tmp_path: Path, bits: bool
+) -> None:
+    practice = generate(3, 12, planted=0)
+    chart = practice.tables["PeriodontalCharting"]
+    schema, tables = measure_rows.database(practice.tables, bits=bits)
+    profile = measure_rows.profile(tmp_path, bits=bits, elsewhere=True)
+    by_tooth = preflight(source(database(PeriodontalCharting=chart)), PROFILE, []).distributions
+    by_measure = preflight(source(database(schema, **tables)), profile).distributions
+    one, other = ({each.name: dict(each.counts) for each in found.all} for found in (by_tooth, by_measure))
+    for name in ("pocket depth in mm, sites", "furcation grade, entrances"):
+        charted = {value: count for value, count in one[name].items() if value != "(null)"}
+        assert charted == {value: count for value, count in other[name].items() if value != "-1"}
+    signs, stored = by_tooth.recession_by_sign, by_measure.recession_by_sign
+    assert {name: stored[name] for name in ("negative", "0", "positive")} == {
+        "negative": 0,
+        "0": signs["0"],
+        "positive": signs["positive"],
+    }
+    assert stored["100 and above"] == signs["negative"] > 0
+    assert stored["not charted (-1)"] > 0
+    assert other["chart rows by measure"]["PD: pocket_depth"] > 0
+    assert (
+        sum(other["teeth by code, chart rows of Universal exams"].values()) == tables["perio_measure"].height
+    )
+
+
+def test_a_word_that_stands_in_hardly_any_row_is_not_shown(
+    source: MakeSource, database: MakeDatabase
+) -> None:
+    """Somebody may have typed a name where a list belongs, or where a number does."""
+    exams = pl.DataFrame(
+        {
+            "ExamID": range(8),
+            "PatientID": [1] * 8,
+            "ExamDate": [datetime(2024, 5, 6)] * 8,
+            "ToothNumberingSystem": ["Universal"] * 6 + ["Quill", "FDI"],
+            "CreatedAt": [datetime(2024, 5, 6)] * 8,
+            "ModifiedAt": [datetime(2024, 5, 6)] * 8,
+        }
+    )
+    chart = pl.DataFrame({"ChartingID": range(8), "ExamID": range(8), "Tooth": ["3", "Quill"] * 4})
+    chart = chart.with_columns(
+        ModifiedAt=pl.lit(datetime(2024, 5, 6)), PocketDepth_MB=pl.Series(["2", "Q"] * 4)
+    )
+    schema = ddl().replace("PocketDepth_MB tinyint NULL", "PocketDepth_MB nvarchar(9) NULL")
+    chart = chart.with_columns(
+        pl.col("Tooth").str.replace("Quill", "q").replace("q", None).fill_null("Quill")
+    )
+    name = database(schema, ClinicalExam=exams, PeriodontalCharting=chart.head(4))
+    report = preflight(source(name), PROFILE)
+    shown = {each.name: dict(each.counts) for each in report.distributions.all}
+    assert shown["tooth numbering systems, exams"] == {"Universal": 6, "FDI": 1, "(rarer words)": 1}
+    assert shown["teeth by code, charted teeth of Universal exams"] == {"3": 2, "(rarer words)": 2}
+    assert shown["pocket depth in mm, sites"]["(no number)"] == 2
+    assert "Quill" not in repr(report)
+
+
+def test_large_objects_are_measured_in_every_table(source: MakeSource, database: MakeDatabase) -> None:
+    practice = generate(3, 24, planted=0, tables="all")
+    schema = ddl() + "\nCREATE TABLE dbo.Scans (ScanID int NOT NULL PRIMARY KEY, Image varbinary(max) NULL);"
+    scans = pl.DataFrame({"ScanID": range(5), "Image": [b"", b"x" * 10, b"y" * 11, b"z" * 25, None]})
+    name = database(schema, **practice.tables, Scans=scans)
+    report = preflight(source(name), PROFILE, ["Patient"], size_classes=(10, 20))
+    document, scanned = report.blobs
+    content = practice.tables["Document"]["Content"].bin.size()
+    assert (document.source_table, document.column, document.declared) == ("dbo.Document", "Content", True)
+    assert document.sizes is not None
+    assert (document.sizes.present, document.sizes.total_bytes) == (content.count(), content.sum())
+    assert document.sizes.largest_bytes == content.max()
+    assert (scanned.source_table, scanned.column, scanned.declared) == ("dbo.Scans", "Image", False)
+    assert scanned.sizes == Sizes(4, 46, 25, {10: 2, 20: 1, None: 1})
+
+
+def test_a_large_object_that_may_not_be_read_is_told_and_nothing_else_stops() -> None:
+    def refused(_query: str) -> list[tuple[Any, ...]]:
+        raise SourcePermissionDenied("no")
+
+    table = SourceTable("dbo", "Scans", False, (SourceColumn("Image", "image", None),))
+    assert measure_blobs(refused, [table], {}) == (BlobColumn("dbo.Scans", "Image", False, None),)
+
+
+def test_tables_that_are_not_migrated_are_looked_at_and_needn_t_be_complete(
+    source: MakeSource, database: MakeDatabase
+) -> None:
+    schema = ddl().replace("  Subject       nvarchar(255)  NULL,\n", "")
+    schema = re.sub(r"CREATE TABLE dbo\.StaffUser .*?;", "", schema, flags=re.S)
+    patients = generate(3, 12, planted=0, tables="all").tables
+    name = database(schema, Patient=patients["Patient"], Letter=patients["Letter"].drop("Subject"))
+    report = preflight(source(name), PROFILE, ["Patient"])
+    letters = next(table for table in report.tables if table.logical == "Letter")
+    assert (letters.migrated, letters.rows) == (False, patients["Letter"].height)
+    assert letters.missing_columns == ("Subject",)
+    assert report.absent_tables == ("dbo.StaffUser",)
+    assert [table.logical for table in report.tables if table.migrated] == ["Patient"]
+
+
+def test_an_extraction_that_shows_nobody_anything_reads_no_table_as_a_whole(
+    source: MakeSource, database: MakeDatabase
+) -> None:
+    practice = generate(3, 12, planted=0)
+    report = preflight(source(database(**practice.tables)), PROFILE, to_judge=False)
+    assert (report.blobs, report.distributions.all) == ((), ())
+    assert report.tables[1].rows == practice.tables["Patient"].height
+
+
+def test_a_deadlock_is_answered_by_asking_again(
+    source: MakeSource, database: MakeDatabase, server: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preflight_module, "PAUSE_SECONDS", 0)
+    name = database()
+    server.deadlock("Patient")
+    assert preflight(source(name), PROFILE).server.isolation == "SNAPSHOT"
 
 
 def test_a_login_that_may_write_is_refused(source: MakeSource, database: MakeDatabase) -> None:
@@ -69,7 +200,7 @@ def test_a_column_of_the_practices_own_and_a_table_out_of_scope_are_found(
     name = database(schema, Billing=pl.DataFrame({"BillID": [1, 2, 3]}))
     report = preflight(source(name), PROFILE)
     assert report.undeclared_columns == {"PeriodontalCharting": ["Keratinized_B"]}
-    assert [(each.table, each.rows) for each in report.not_in_scope] == [("dbo.Billing", 3)]
+    assert [(each.table, each.rows) for each in report.undeclared_tables] == [("dbo.Billing", 3)]
 
 
 def test_missing_tables_are_all_named(source: MakeSource, database: MakeDatabase) -> None:

@@ -26,6 +26,11 @@ def main() -> NoReturn:
     parser.add_argument(
         "--until-stdin-closes", action="store_true", help="end with the process that holds stdin's other end"
     )
+    parser.add_argument(
+        "--keep-results",
+        action="store_true",
+        help="answer a long query from what was sent when it first came; databases are read-only",
+    )
     options = parser.parse_args()
     logging.basicConfig(
         level=logging.INFO if options.verbose else logging.WARNING, format="%(asctime)s %(message)s"
@@ -34,7 +39,7 @@ def main() -> NoReturn:
         threading.Thread(target=_end_with_stdin, name="stdin", daemon=True).start()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with contextlib.suppress(KeyboardInterrupt, SystemExit):
-        serve(options.directory, options.port, options.port_file)
+        serve(options.directory, options.port, options.port_file, keep_results=options.keep_results)
     # Sessions' threads may stand inside DuckDB, which doesn't survive the interpreter's own way out.
     logging.shutdown()
     os._exit(0)

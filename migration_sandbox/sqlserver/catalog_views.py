@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from .database import Database
 from .environment import Environment
-from .schema import Table, object_id
+from .schema import Column, Table, object_id
 from .sqltypes import (
     BIGINT,
     BIT,
@@ -101,6 +101,23 @@ def _databases(environment: Environment) -> list[Row]:
     ]  # fmt: skip
 
 
+def _default_id(table: Table, column: Column) -> int:
+    return object_id(f"{table.full_name}.DF_{column.name}")
+
+
+def _default_constraints(environment: Environment) -> list[Row]:
+    """The DDL names none of them, so each is named by the server, as is its key."""
+    ids = _schema_ids(environment)
+    return [
+        (f"DF__{table.name[:9]}__{column.name[:5]}__{_default_id(table, column):08X}",
+         _default_id(table, column), ids[table.schema], table.object_id, "D ", "DEFAULT_CONSTRAINT", position,
+         f"({column.default})", True)
+        for table in _tables(environment)
+        for position, column in enumerate(table.columns, 1)
+        if column.default
+    ]  # fmt: skip
+
+
 def _columns(environment: Environment) -> list[Row]:
     rows: list[Row] = []
     for table in _tables(environment):
@@ -108,7 +125,7 @@ def _columns(environment: Environment) -> list[Row]:
             kind = column.type
             identifier = SYSTEM_TYPE_IDS[kind.name]
             collation = COLLATION if kind.is_string else None
-            default = object_id(f"{table.full_name}.DF_{column.name}") if column.default else 0
+            default = _default_id(table, column) if column.default else 0
             rows.append((table.object_id, column.name, position, identifier, identifier, kind.max_length,
                          kind.catalog_precision, kind.catalog_scale, collation, column.nullable, False, False,
                          default))  # fmt: skip
@@ -300,6 +317,28 @@ VIEWS: dict[str, View] = {
              t.object_id, "PK", "PRIMARY_KEY_CONSTRAINT", 1, t.primary_key.system_named)
             for t in _tables(environment) if t.primary_key is not None
         ],
+    ),
+    "sys.default_constraints": View(
+        (("name", SYSNAME), ("object_id", INT), ("schema_id", INT), ("parent_object_id", INT),
+         ("type", _KIND), ("type_desc", nvarchar(60)), ("parent_column_id", INT),
+         ("definition", nvarchar(4000)), ("is_system_named", BIT)),
+        _default_constraints,
+    ),
+    # No database of the sandbox has an identity or a computed column; sql_variant is shown as nvarchar.
+    "sys.identity_columns": View(
+        (("object_id", INT), ("name", SYSNAME), ("column_id", INT), ("is_identity", BIT),
+         ("seed_value", nvarchar(4000)), ("increment_value", nvarchar(4000)), ("last_value", nvarchar(4000))),
+        lambda environment: [],
+    ),
+    "sys.computed_columns": View(
+        (("object_id", INT), ("name", SYSNAME), ("column_id", INT), ("is_computed", BIT),
+         ("definition", nvarchar(4000)), ("is_persisted", BIT)),
+        lambda environment: [],
+    ),
+    "sys.extended_properties": View(
+        (("class", TINYINT), ("class_desc", nvarchar(60)), ("major_id", INT), ("minor_id", INT),
+         ("name", SYSNAME), ("value", nvarchar(4000))),
+        lambda environment: [],
     ),
     "sys.foreign_keys": View(
         (("name", SYSNAME), ("object_id", INT), ("schema_id", INT), ("parent_object_id", INT),

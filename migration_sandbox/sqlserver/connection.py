@@ -23,6 +23,7 @@ from .faults import Faults
 from .parameters import declared_parameters, parameter_values, sql_text
 from .parser import parse_batch
 from .permissions import authenticated
+from .recordings import Recordings
 from .scope import OutputColumn
 from .session import Session
 from .syntax import Execute, Literal
@@ -50,6 +51,7 @@ class Connection:
         watcher: Watcher,
         open_database: OpenDatabase,
         close_database: CloseDatabase,
+        recordings: Recordings,
     ) -> None:
         self.channel = channel
         self.number = number
@@ -58,6 +60,7 @@ class Connection:
         self._watcher = watcher
         self._open_database = open_database
         self._close_database = close_database
+        self._recordings = recordings
         self._session: Session | None = None
         self._prepared: dict[int, tuple[str, dict[str, ParameterValue]]] = {}
         self._next_handle = 1
@@ -129,7 +132,14 @@ class Connection:
                 severity=11,
             ) from None
         return Session(
-            self.number, database, who, self._faults, self, application=request.application, host=request.host
+            self.number,
+            database,
+            who,
+            self._faults,
+            self,
+            application=request.application,
+            host=request.host,
+            recordings=self._recordings,
         )
 
     def _welcome(self, request: login.LoginRequest, database: str) -> None:
@@ -372,8 +382,13 @@ class Connection:
             self.channel.cut_after(cut)
         self.channel.write(tokens.column_metadata(columns))
 
-    def rows(self, columns: list[OutputColumn], batch: pa.RecordBatch) -> None:
-        self.channel.write(encode_rows(columns, batch))
+    def rows(self, columns: list[OutputColumn], batch: pa.RecordBatch) -> bytes:
+        encoded = encode_rows(columns, batch)
+        self.channel.write(encoded)
+        return encoded
+
+    def encoded_rows(self, rows: bytes) -> None:
+        self.channel.write(rows)
 
     def done(self, kind: str, count: int | None) -> None:
         self._flush_done()

@@ -104,9 +104,12 @@ def start(
     reader_password: str = "",
     port: int = 0,
     verbose: bool = False,
+    keep_results: bool = False,
 ) -> SandboxServer:
     """Starts the server and waits until it accepts clients; an empty password leaves its login disabled.
 
+    With ``keep_results`` the second answer to a long query costs the server nothing but its bytes' way out;
+    its databases can't be written to then.
     Raises RuntimeError where the process ends, TimeoutError where it doesn't answer in half a minute.
     """
     status_file = directory / "sandbox-server.json"
@@ -118,10 +121,10 @@ def start(
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH")]))
     command = [sys.executable, "-m", "migration_sandbox.sqlserver", "--directory", str(directory)]
     command += ["--port", str(port), "--port-file", str(status_file), "--until-stdin-closes"]
+    command += ["--verbose"] if verbose else []
+    command += ["--keep-results"] if keep_results else []
     # A killed test leaves no server behind: the server ends when this pipe does.
-    process = subprocess.Popen(
-        command + (["--verbose"] if verbose else []), env=environment, stdin=subprocess.PIPE
-    )
+    process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE)
     deadline = time.monotonic() + _START_SECONDS
     while not status_file.exists():
         if process.poll() is not None:

@@ -22,6 +22,7 @@ from .connection import Connection
 from .control import serve_control
 from .database import Database
 from .faults import Faults
+from .recordings import Recordings
 from .watcher import Watcher
 from .wire.packets import Channel
 
@@ -73,12 +74,13 @@ class Databases:
                     database.close()
 
 
-def serve(directory: Path, port: int, status_file: Path | None) -> None:
+def serve(directory: Path, port: int, status_file: Path | None, *, keep_results: bool = False) -> None:
     """Until the process ends. The status file, written once clients may connect, says where everything is."""
     certificate, context = make_certificate(directory)
     faults = Faults()
     databases = Databases(directory)
     watcher = Watcher()
+    recordings = Recordings(on=keep_results)
     control = serve_control(faults)
     numbers = itertools.count(_FIRST_SESSION)
     with socket.create_server(("127.0.0.1", port), backlog=64) as listener:
@@ -91,7 +93,14 @@ def serve(directory: Path, port: int, status_file: Path | None) -> None:
                 client, _ = listener.accept()
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 connection = Connection(
-                    Channel(client), next(numbers), context, faults, watcher, databases.open, databases.close
+                    Channel(client),
+                    next(numbers),
+                    context,
+                    faults,
+                    watcher,
+                    databases.open,
+                    databases.close,
+                    recordings,
                 )
                 threading.Thread(
                     target=connection.serve, name=f"session {connection.number}", daemon=True

@@ -31,6 +31,7 @@ from .faults import Faults
 from .parser import parse_batch
 from .permissions import Login
 from .query_binder import QueryBinder
+from .recordings import Recording, Recordings
 from .scope import OutputColumn, Scope
 
 BATCH_ROWS = 20_000
@@ -55,7 +56,8 @@ class Sink(Protocol):
     """Where a statement's results go."""
 
     def columns(self, columns: list[OutputColumn]) -> None: ...
-    def rows(self, columns: list[OutputColumn], batch: pa.RecordBatch) -> None: ...
+    def rows(self, columns: list[OutputColumn], batch: pa.RecordBatch) -> bytes: ...
+    def encoded_rows(self, rows: bytes) -> None: ...
     def done(self, kind: str, count: int | None) -> None: ...
     def transaction_begun(self, descriptor: int) -> None: ...
     def transaction_ended(self, descriptor: int, committed: bool) -> None: ...
@@ -72,12 +74,14 @@ class Session:
         *,
         application: str,
         host: str,
+        recordings: Recordings | None = None,
     ) -> None:
         self.number = number
         self.database = database
         self.login = login
         self.faults = faults
         self.sink = sink
+        self.recordings = recordings or Recordings(on=False)
         self.cursor = database.cursor()
         self.isolation = "READ COMMITTED"
         self.open_transactions = 0
@@ -209,23 +213,43 @@ class Session:
         if tables:
             self._before_read()
         self.faults.check_deadlock(tables, self.number)
+        key = (self.database.name, sql, repr(binder.arguments))
+        recording = self.recordings.find(key)
+        if recording is None:
+            recording = self._read(sql, binder, columns)
+            self.recordings.keep(key, recording)
+        else:
+            self.sink.columns(columns)
+            for piece in recording.pieces:
+                self._check_cancelled()
+                self.sink.encoded_rows(piece)
+        self._row_count = recording.rows
+        self.sink.done("SELECT", recording.rows)
+
+    def _read(self, sql: str, binder: QueryBinder, columns: list[OutputColumn]) -> Recording:
+        """Sends the rows; what was sent is part of the answer where results are kept."""
         largest = {column.type.name for column in columns if column.type.is_max}
         size = (
             BATCH_ROWS_OF_BLOBS if "varbinary" in largest else BATCH_ROWS_OF_NOTES if largest else BATCH_ROWS
         )
         reader = self.cursor.execute(sql, binder.arguments).to_arrow_reader(size)
         count = 0
+        pieces = []
         # The first batch is fetched before the columns are sent: an error met there is the statement's whole
         # answer.
         first = next(reader, None)
         self.sink.columns(columns)
         for batch in itertools.chain([] if first is None else [first], reader):
-            if self.cancelled.is_set():
-                raise SqlServerError(0, "The statement was cancelled by the client.")
-            self.sink.rows(columns, batch)
+            self._check_cancelled()
+            piece = self.sink.rows(columns, batch)
+            if self.recordings.on:
+                pieces.append(piece)
             count += batch.num_rows
-        self._row_count = count
-        self.sink.done("SELECT", count)
+        return Recording(tuple(pieces), count)
+
+    def _check_cancelled(self) -> None:
+        if self.cancelled.is_set():
+            raise SqlServerError(0, "The statement was cancelled by the client.")
 
     def _if(
         self, statement: syntax.If, binder: QueryBinder, parameters: Mapping[str, ParameterValue]
@@ -263,6 +287,7 @@ class Session:
     def _write(
         self, statement: syntax.Insert | syntax.Update | syntax.Delete | syntax.Truncate, binder: QueryBinder
     ) -> None:
+        self.recordings.check_writable(self.database.name)
         if self.implicit_transactions and not self.open_transactions:
             self.begin()
         with self._write_transaction():
@@ -305,8 +330,7 @@ class Session:
             return
         deadline = None if self.lock_timeout is None else time.monotonic() + self.lock_timeout
         while not self.database.write_lock.acquire(timeout=0.05):
-            if self.cancelled.is_set():
-                raise SqlServerError(0, "The statement was cancelled by the client.")
+            self._check_cancelled()
             if deadline is not None and time.monotonic() >= deadline:
                 raise SqlServerError(1222, "Lock request time out period exceeded.", state=51)
         self._writing = True

@@ -1,11 +1,11 @@
-"""An independent check that an org holds what a practice's database holds: every patient, exam and site.
+"""An independent check that an org holds what a practice's database holds: every record, every cell.
 
     python -m migration_assets_tests.blackbox --practice maple --instance-url https://... --token ...
 
 It shares no code with the platform or its stand-ins (it imports neither), reads the source with pyodbc and
-the org with an unmodified simple-salesforce, and compares by its own formulas (``blackbox_compare``). What
-may differ is only what a manifest announces: rows rejected, held back or corrected. Exit status 0: the same,
-1: something differs, 2: the check could not run.
+the org with an unmodified simple-salesforce, and compares by its own formulas. What may differ is only what
+a manifest announces: rows rejected, held back or corrected. Exit status 0: the same, 1: something differs,
+2: the check could not run.
 
 Every option can stand on the command line, in a JSON file (``--config``, the option's name with ``_``), or
 in the environment (``BLACKBOX_TOKEN`` for ``--token``). Instead of one ODBC string the environment may hold
@@ -15,90 +15,21 @@ Output names objects, fields and source keys; values of patients only with ``--s
 """
 
 import argparse
-import csv
-import io
 import json
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pyodbc
-import requests
-from simple_salesforce.api import Salesforce
 
-from migration_assets_tests.blackbox_compare import (
-    ACCOUNT_QUERY,
-    CHART_COLUMNS,
-    CONTACT_QUERY,
-    EXAM_COLUMNS,
-    EXAM_QUERY,
-    PATIENT_COLUMNS,
-    Announced,
-    Difference,
-    Org,
-    Report,
-    Row,
-    Source,
-    compare,
-)
+from migration_assets_tests.blackbox.compare import compare
+from migration_assets_tests.blackbox.reading import read_org, read_source, sign_in
+from migration_assets_tests.blackbox.report import Announced, Difference, Report
 
 SHOWN_KEYS = 8
-
-
-def read_source(connection: pyodbc.Connection) -> Source:
-    def read(table: str, columns: tuple[str, ...]) -> list[Row]:
-        rows = connection.cursor().execute(f"SELECT {', '.join(columns)} FROM dbo.{table}").fetchall()
-        return [dict(zip(columns, row, strict=True)) for row in rows]
-
-    return Source(
-        read("Patient", PATIENT_COLUMNS),
-        read("ClinicalExam", EXAM_COLUMNS),
-        read("PeriodontalCharting", CHART_COLUMNS),
-    )
-
-
-def read_org(salesforce: Salesforce, practice: str) -> Org:
-    """All records with a key of the practice; exams by Bulk API 2.0, as a query of 400 fields fits no URI."""
-
-    def soql(obj: str, fields: tuple[str, ...]) -> str:
-        return f"SELECT {', '.join(fields)} FROM {obj} WHERE PANDA_Key__c LIKE '{practice}:%'"
-
-    def own(records: Iterable[Row]) -> list[Row]:
-        # "_" in a practice's name is a wildcard of LIKE, so it may have matched a neighbour.
-        return [record for record in records if str(record["PANDA_Key__c"]).startswith(f"{practice}:")]
-
-    def bulk(obj: str, fields: tuple[str, ...]) -> Iterator[Row]:
-        for page in getattr(salesforce.bulk2, obj).query(soql(obj, fields), wait=0.5):
-            yield from csv.DictReader(io.StringIO(page, newline=""))
-
-    csv.field_size_limit(10_000_000)
-    return Org(
-        own(salesforce.query_all_iter(soql("Account", ACCOUNT_QUERY))),
-        own(salesforce.query_all_iter(soql("Contact", CONTACT_QUERY))),
-        own(
-            {name: value or None for name, value in row.items()}
-            for row in bulk("ClinicalExam__c", EXAM_QUERY)
-        ),
-    )
-
-
-def sign_in(url: str, token: str | None, client: tuple[str | None, str | None], ca: str | None) -> Salesforce:
-    """A session by access token, or by the client credentials flow where there is none."""
-    session = requests.Session()
-    if ca:
-        # REQUESTS_CA_BUNDLE would win over the session's own authority.
-        session.trust_env = False
-        session.verify = ca
-    if not token:
-        form = {"grant_type": "client_credentials", "client_id": client[0], "client_secret": client[1]}
-        answer = session.post(f"{url}/services/oauth2/token", data=form, timeout=30)
-        answer.raise_for_status()
-        token, url = answer.json()["access_token"], answer.json().get("instance_url", url)
-    return Salesforce(instance_url=url, session_id=token, session=session)
 
 
 def print_report(report: Report, show_values: bool) -> None:
@@ -140,6 +71,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
         "client-secret",
         "ca",
         "practice",
+        "practice-name",
         "zone",
         "expect-manifest",
     )
@@ -182,7 +114,15 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         return 2
     zone = ZoneInfo(chosen.zone or "America/New_York")
-    report = compare(source, org, chosen.practice, zone, Announced(defects), tuple(chosen.other_kinds))
+    report = compare(
+        source,
+        org,
+        chosen.practice,
+        zone,
+        Announced(defects),
+        tuple(chosen.other_kinds),
+        chosen.practice_name,
+    )
     print_report(report, chosen.show_values)
     return 1 if report.differences else 0
 

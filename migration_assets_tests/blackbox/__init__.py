@@ -1,0 +1,7 @@
+"""An independent check that an org holds what a practice's database holds: every record, every cell.
+
+What each field must hold is written down here a second time, on purpose, without the platform or its
+stand-ins: nothing in this package imports either. ``__main__`` is the command, ``reading`` the two ends of
+the wire, ``compare`` and ``chart`` the comparison as pure functions, ``fields`` what each field must hold,
+``words`` and ``teeth`` how one cell is read.
+"""
