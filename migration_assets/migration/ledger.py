@@ -274,35 +274,26 @@ class Ledger:
 
     def state(self, schema: ObjectSchema) -> pl.DataFrame:
         """Current state of every record of the object: STATE_COLUMNS, a row a key."""
-        events = RECORD_EVENTS.c
-        of_object = and_(self._is_target(RECORD_EVENTS), events.object == schema.name)
-        outcomes = _latest_of(of_object, tuple(Outcome), "outcomes")
-        presences = _latest_of(of_object, (Outcome.LOADED, *Presence), "presences")
-        # A read-back that found a record doesn't know its id; the answer to its last sending does.
-        loaded = _latest_of(of_object, (Outcome.LOADED,), "loaded")
-        query = (
-            select(
-                outcomes.c.key,
-                outcomes.c.kind.label("outcome"),
-                outcomes.c.payload_hash,
-                presences.c.kind.in_((Outcome.LOADED, Presence.FOUND)).label("present"),
-                loaded.c.destination_id,
-                outcomes.c.code,
-                outcomes.c.field,
-                outcomes.c.message,
-                outcomes.c.run_id,
-            )
-            .select_from(
-                outcomes.outerjoin(presences, outcomes.c.key == presences.c.key).outerjoin(
-                    loaded, outcomes.c.key == loaded.c.key
-                )
-            )
-            .order_by(outcomes.c.key)
-        )
+        of_object = and_(self._is_target(RECORD_EVENTS), RECORD_EVENTS.c.object == schema.name)
         with self._transaction() as connection:
-            rows = [tuple(row) for row in connection.execute(query)]
-        frame = pl.DataFrame(rows, schema=STATE_COLUMNS, orient="row", strict=False)
-        return frame.with_columns(pl.col("present").fill_null(value=False))
+            outcomes = _latest_of(
+                connection,
+                of_object,
+                tuple(Outcome),
+                ("kind", "payload_hash", "code", "field", "message", "run_id"),
+            )
+            presences = _latest_of(connection, of_object, (Outcome.LOADED, *Presence), ("kind",))
+            # A read-back that found a record doesn't know its id; the answer to its last sending does.
+            loaded = _latest_of(connection, of_object, (Outcome.LOADED,), ("destination_id",))
+        there = pl.col("kind").is_in([str(Outcome.LOADED), str(Presence.FOUND)])
+        return (
+            outcomes.rename({"kind": "outcome"})
+            .join(presences.select("key", present=there), on="key", how="left")
+            .join(loaded, on="key", how="left")
+            .select(*STATE_COLUMNS)
+            .with_columns(pl.col("present").fill_null(value=False))
+            .sort("key")
+        )
 
     def created_in_run(self, schema: ObjectSchema, run_id: str) -> frozenset[str]:
         """Keys whose record the destination says that this run created."""
@@ -405,15 +396,25 @@ class Ledger:
         )
 
 
-def _latest_of(where: Any, kinds: tuple[str, ...], name: str) -> Any:
-    """The last event of these kinds for each key, as a subquery."""
+def _latest_of(
+    connection: Connection, where: Any, kinds: tuple[str, ...], columns: tuple[str, ...]
+) -> pl.DataFrame:
+    """``key`` and ``columns`` of the last event of these kinds for each key.
+
+    States are joined here and not in the database: SQLite joins such subqueries row by row, in a time that
+    grows with the square of their rows.
+    """
     last = (
         select(func.max(RECORD_EVENTS.c.sequence).label("sequence"))
         .where(where, RECORD_EVENTS.c.kind.in_([str(kind) for kind in kinds]))
         .group_by(RECORD_EVENTS.c.key)
         .subquery()
     )
-    return select(RECORD_EVENTS).join(last, RECORD_EVENTS.c.sequence == last.c.sequence).subquery(name)
+    query = select(RECORD_EVENTS.c.key, *(RECORD_EVENTS.c[column] for column in columns)).join(
+        last, RECORD_EVENTS.c.sequence == last.c.sequence
+    )
+    rows = [tuple(row) for row in connection.execute(query)]
+    return pl.DataFrame(rows, schema=dict.fromkeys(("key", *columns), pl.String), orient="row", strict=False)
 
 
 def _now() -> datetime:

@@ -278,7 +278,7 @@ def test_a_rehearsal_of_a_whole_practice_is_clean(
     exams = by_object(reconciled)["ClinicalExam__c"]
     fields = 3 * 6 * 32 + 32 + 34 + 32
     assert exams.meaning_compared == 2 * (10 + fields)
-    assert exams.fields_compared == 2 * (11 + fields)
+    assert exams.fields_compared == 2 * (12 + fields)
     assert exams.this_run.created == 2
     chart2 = by_object(reconciled)["ClinicalExamChart2__c"]
     assert (chart2.meaning_compared, chart2.fields_compared) == (2 * (1 + 2 * 6 * 32), 2 * (1 + 2 * 6 * 32))
