@@ -130,6 +130,7 @@ def arrived(
     sandbox: SalesforceSandbox, control: Control, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Installation, Cells, dict[str, Cells]]:
     """The practice migrated over both wires, and what must be there."""
+    control.forget_requests()
     practice, wide, alone = _practice()
     write_database(practice, tmp_path / "sqlserver" / "panda_maple.duckdb")
     made = Installation.create(tmp_path / "data", sandbox)
