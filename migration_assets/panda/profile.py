@@ -15,6 +15,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -254,24 +255,38 @@ def load_profile(name: str, directory: Path | None = None) -> Profile:
         raise ConfigurationError(
             "a profile's name is 1 to 63 of a-z, 0-9, '_' and '-'; mend 'source.profile'"
         )
-    path = BUILT_IN_PROFILES / f"{name}.yaml"
-    if directory is not None and (own := directory / f"{name}.yaml").exists():
-        path = own
-    document = read_document(path)
+    own = directory / f"{name}.yaml" if directory is not None else None
+    if own is None or not own.exists():
+        return _shipped_profile(name)
+    return _parsed(name, read_document(own))
+
+
+@cache
+def _shipped_profile(name: str) -> Profile:
+    """What this package brings doesn't change while it runs, and every operation asks for it."""
+    return _parsed(name, _shipped(name))
+
+
+@cache
+def _shipped(name: str) -> Document:
+    return read_document(BUILT_IN_PROFILES / f"{name}.yaml")
+
+
+def _parsed(name: str, document: Document) -> Profile:
     document.parse(_Overlay)
     content: dict[str, Any] = dict(document.data)
-    if path != BUILT_IN_PROFILES / f"{DEFAULT_PROFILE}.yaml":
+    if document.path != BUILT_IN_PROFILES / f"{DEFAULT_PROFILE}.yaml":
         content = _lay_over(_base_for(content), content)
-    return Document(path, {"name": name, **content}, document.lines).parse(Profile)
+    return Document(document.path, {"name": name, **content}, document.lines).parse(Profile)
 
 
 def _base_for(content: Mapping[str, Any]) -> Mapping[str, Any]:
     """The default, with the shipped table of measure rows where the profile charts by them: none of the
     default chart's columns would be there."""
-    base = read_document(BUILT_IN_PROFILES / f"{DEFAULT_PROFILE}.yaml").data
+    base = _shipped(DEFAULT_PROFILE).data
     if content.get("chart", {}).get("shape") != "measure_row":
         return base
-    rows = read_document(BUILT_IN_PROFILES / f"{MEASURE_ROW_PROFILE}.yaml").data
+    rows = _shipped(MEASURE_ROW_PROFILE).data
     tables = {**base["tables"], CHART_TABLE: rows["tables"][CHART_TABLE]}
     return {**base, "chart": rows["chart"], "tables": tables}
 

@@ -64,7 +64,7 @@ def _server(server: ServerFacts) -> Iterator[Text]:
 
 def _tables(report: PreflightReport) -> Table:
     table = Table(title="Tables", title_justify="left")
-    table.add_column("table")
+    table.add_column("table", overflow="fold")
     table.add_column("rows", justify="right")
     table.add_column()
     table.add_column("columns that the profile doesn't declare")
@@ -75,21 +75,20 @@ def _tables(report: PreflightReport) -> Table:
         table.add_row(
             Text(facts.source_table),
             _count(facts.rows),
-            Text("migrated") if facts.migrated else Text("declared, not migrated yet", style="yellow"),
+            Text("migrated") if facts.migrated else Text("not migrated yet", style="yellow"),
             Text(", ".join(notes) or "-"),
         )
     for outside in report.undeclared_tables:
         unknown = Text("unknown to the profile", style="yellow")
         table.add_row(Text(outside.table), _count(outside.rows), unknown, Text("all"))
     for name in report.absent_tables:
-        table.add_row(Text(name), "-", Text("declared, not there", style="yellow"), "-")
+        table.add_row(Text(name), "-", Text("not there", style="yellow"), "-")
     return table
 
 
 def _blobs(blobs: Sequence[BlobColumn]) -> Table:
     table = Table(title="Large objects, as the server measures them", title_justify="left")
-    for name in ("column", ""):
-        table.add_column(name)
+    table.add_column("column", overflow="fold")
     for name in ("objects", "in all", "largest"):
         table.add_column(name, justify="right")
     classes: list[int | None] = list(next((each.sizes.by_class for each in blobs if each.sizes), {}))
@@ -97,7 +96,9 @@ def _blobs(blobs: Sequence[BlobColumn]) -> Table:
         name = f"to {_size(most)}" if most is not None else f"above {_size(before or 0)}"
         table.add_column(name, justify="right")
     for each in blobs:
-        known = "" if each.declared else "not declared"
+        place = Text(f"{each.source_table}.{each.column}")
+        if not each.declared:
+            place.append(" (not declared)", style="yellow")
         cells = ["not measured", "-", "-"]
         if each.sizes is not None:
             cells = [
@@ -106,7 +107,7 @@ def _blobs(blobs: Sequence[BlobColumn]) -> Table:
                 _size(each.sizes.largest_bytes),
                 *(f"{count:,}" if count else "-" for count in each.sizes.by_class.values()),
             ]
-        table.add_row(Text(f"{each.source_table}.{each.column}"), Text(known, style="yellow"), *cells)
+        table.add_row(place, *cells)
     return table
 
 

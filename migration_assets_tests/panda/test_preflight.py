@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
+from migration_assets import cli
 from migration_assets.errors import (
     SourceColumnMissing,
     SourceLoginCanWrite,
@@ -31,6 +32,15 @@ from migration_sandbox.practice.schema import ddl
 from migration_sandbox.sqlserver.launch import SandboxServer
 
 PROFILE = load_profile("default")
+FILE = """\
+practice: maple
+name: Maple Periodontics
+time_zone: America/New_York
+encryption_key: {env: SANDBOX_READER}
+source: {server: 127.0.0.1, port: PORT, database: DATABASE, username: panda_reader,
+         password: {env: SANDBOX_READER}, trust_server_certificate: true}
+destinations: {}
+"""
 OWNER = {"username": "panda_owner", "password": {"env": "SANDBOX_OWNER"}}
 
 
@@ -103,30 +113,28 @@ def test_a_word_that_stands_in_hardly_any_row_is_not_shown(
     source: MakeSource, database: MakeDatabase
 ) -> None:
     """Somebody may have typed a name where a list belongs, or where a number does."""
-    exams = pl.DataFrame(
+    schema = """
+    CREATE TABLE dbo.ClinicalExam (ExamID int NOT NULL PRIMARY KEY, ToothNumberingSystem nvarchar(20) NULL);
+    CREATE TABLE dbo.PeriodontalCharting (ChartingID int NOT NULL PRIMARY KEY, ExamID int NOT NULL,
+      Tooth nvarchar(6) NOT NULL, PocketDepth_MB nvarchar(9) NULL);
+    """
+    exams = pl.DataFrame({"ExamID": range(6), "ToothNumberingSystem": ["Universal"] * 4 + ["Quill", "FDI"]})
+    chart = pl.DataFrame(
         {
-            "ExamID": range(8),
-            "PatientID": [1] * 8,
-            "ExamDate": [datetime(2024, 5, 6)] * 8,
-            "ToothNumberingSystem": ["Universal"] * 6 + ["Quill", "FDI"],
-            "CreatedAt": [datetime(2024, 5, 6)] * 8,
-            "ModifiedAt": [datetime(2024, 5, 6)] * 8,
+            "ChartingID": range(4),
+            "ExamID": range(4),
+            "Tooth": ["3", "3", "X9", "Quill"],
+            "PocketDepth_MB": ["2", "0", None, "Quill"],
         }
     )
-    chart = pl.DataFrame({"ChartingID": range(8), "ExamID": range(8), "Tooth": ["3", "Quill"] * 4})
-    chart = chart.with_columns(
-        ModifiedAt=pl.lit(datetime(2024, 5, 6)), PocketDepth_MB=pl.Series(["2", "Q"] * 4)
-    )
-    schema = ddl().replace("PocketDepth_MB tinyint NULL", "PocketDepth_MB nvarchar(9) NULL")
-    chart = chart.with_columns(
-        pl.col("Tooth").str.replace("Quill", "q").replace("q", None).fill_null("Quill")
-    )
-    name = database(schema, ClinicalExam=exams, PeriodontalCharting=chart.head(4))
-    report = preflight(source(name), PROFILE)
+    name = database(schema, ClinicalExam=exams, PeriodontalCharting=chart)
+
+    report = preflight(source(name), PROFILE, [])
+
     shown = {each.name: dict(each.counts) for each in report.distributions.all}
-    assert shown["tooth numbering systems, exams"] == {"Universal": 6, "FDI": 1, "(rarer words)": 1}
-    assert shown["teeth by code, charted teeth of Universal exams"] == {"3": 2, "(rarer words)": 2}
-    assert shown["pocket depth in mm, sites"]["(no number)"] == 2
+    assert shown["tooth numbering systems, exams"] == {"Universal": 4, "FDI": 1, "(rarer words)": 1}
+    assert shown["teeth by code, charted teeth of Universal exams"] == {"3": 2, "X9": 1, "(rarer words)": 1}
+    assert shown["pocket depth in mm, sites"] == {"0": 1, "2": 1, "(no number)": 1, "(null)": 1}
     assert "Quill" not in repr(report)
 
 
@@ -270,3 +278,35 @@ def test_writing_by_the_readers_login_is_refused_by_the_server(
 ) -> None:
     with source(database()).bulk() as connection, pytest.raises(SourcePermissionDenied):
         connection.execute("DELETE FROM dbo.Patient")
+
+
+def test_the_command_shows_a_person_what_to_judge(
+    source: MakeSource, database: MakeDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    practice = generate(3, 24, planted=0, numbering="mixed", tables="all", canaries=3)
+    settings = source(database(**practice.tables)).settings
+    (tmp_path / "practices").mkdir()
+    text = FILE.replace("PORT", str(settings.port)).replace("DATABASE", str(settings.database))
+    (tmp_path / "practices" / "maple.yaml").write_text(text, encoding="utf-8")
+    monkeypatch.setenv("MIGRATION_DATA", str(tmp_path))
+    monkeypatch.delenv("MIGRATION_PRACTICES", raising=False)
+
+    shown = CliRunner().invoke(cli.app, ["preflight", "maple"])
+
+    assert shown.exit_code == 0
+    for expected in (
+        "the login can read and can't write",
+        "of SQL Server Express's 10 GB",
+        "isolation SNAPSHOT: all tables are read as of one moment",
+        "dbo.Letter",
+        "not migrated yet",
+        "dbo.Document.Content",
+        "recession by sign, sites",
+        "pocket depth in mm, sites",
+        "teeth by code, charted teeth of Palmer exams",
+        "status, referrals",
+    ):
+        assert expected in shown.output
+    assert re.search(r"dbo\.Patient +│ +24 │ migrated", shown.output)
+    people = practice.tables["Patient"]["LastName"].drop_nulls().to_list()
+    assert not any(name in shown.output for name in (*people, *practice.manifest.tokens()))

@@ -186,6 +186,9 @@ def _outcomes(response: requests.Response, key_field: str) -> Iterator[Outcome]:
     if names is None:
         return
     if key_field not in names:
+        if next(reader, None) is None:
+            # A job that was aborted before any content came knows no columns, and has no rows.
+            return
         raise DestinationError(
             f"the results of a Salesforce job lack the column {key_field}; the login may no longer see it, "
             "run the preflight"
