@@ -22,7 +22,7 @@ _TABLES = {
     "plan_line": "TreatmentPlanLine",
 }
 _GO_WITH_THEIR_EXAM = "exam_tooth"
-"""Rows of a chart: whether they are records of their own is the layout's choice, so no manifest lists them."""
+"""Rows of a chart: whether they are records of their own is the layout's choice; no manifest lists them."""
 
 
 def unexpected(manifest_file: Path, reconciliation_file: Path) -> list[str]:
