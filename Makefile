@@ -1,6 +1,7 @@
 # Everything that a developer or a data engineer does here. `make` alone prints this list.
 PYTHON ?= python3
 VENV := .venv
+BENCH_VENV := .venv-bench
 BIN := $(VENV)/bin
 SHELL := /bin/bash
 
@@ -53,8 +54,14 @@ lint: install ## ruff, mypy and the import contracts
 format: install ## format the code
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
 
-bench: install ## measure (benchmarks/)
+bench: install $(BENCH_VENV)/.installed ## measure speed and memory (benchmarks/), some ten minutes
 	@$(BIN)/python -m benchmarks
+
+# dlt stands apart: beside it our own packages would have other versions than those of requirements.lock.
+$(BENCH_VENV)/.installed: benchmarks/requirements.txt
+	@test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)
+	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
+	@touch $@
 
 lock: install ## pin every dependency anew into requirements.lock
 	@$(BIN)/python -m pip install --quiet uv

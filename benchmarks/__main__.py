@@ -1,40 +1,55 @@
-"""`make bench`: what the pieces of this project cost on this machine."""
+"""`make bench`: what the pieces of this project cost on this machine, and whether they meet their aims.
+
+python -m benchmarks [section ...] [--write FILE]; without a section all of them, some eight minutes.
+"""
 
 from __future__ import annotations
 
-import os
-import platform
+import argparse
+from datetime import UTC, datetime
+from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks import layout, staging
-from benchmarks.measuring import Measured
+from benchmarks import extraction, layout, practice, sandboxes
+from benchmarks.machine import describe
+from benchmarks.report import as_markdown, for_terminal
+
+SECTIONS = {
+    "layout": layout.section,
+    "extraction": extraction.section,
+    "sandboxes": sandboxes.section,
+    "practice": practice.section,
+}
+
+_HEADING = """\
+# Benchmarks
+
+Written by `python -m benchmarks --write docs/benchmarks.md` on {day}; `make bench` shows the same on any
+machine. What is compared runs by turns, each piece in an interpreter of its own. Seconds are medians. The
+machine is shared with others, so wall seconds vary with them: compare CPU seconds and ratios.
+
+{machine}"""
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("sections", nargs="*", metavar="section", help=", ".join(SECTIONS))
+    parser.add_argument("--write", type=Path, metavar="FILE", help="write the tables as Markdown too")
+    options = parser.parse_args()
+    if unknown := set(options.sections) - SECTIONS.keys():
+        parser.error(f"no such section: {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}")
     console = Console()
-    console.print(
-        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; medians"
-    )
-    for title, measured in (("Wide chart", layout.run()), ("Staging", staging.run())):
-        console.print(_table(title, measured))
-
-
-def _table(title: str, measured: list[Measured]) -> Table:
-    table = Table(title=title, title_justify="left")
-    for heading in ("what", "seconds", "CPU seconds", "extra memory (MB)", "against the first"):
-        table.add_column(heading, justify="left" if heading == "what" else "right")
-    for each in measured:
-        ratio = each.seconds / measured[0].seconds
-        table.add_row(
-            each.name,
-            f"{each.seconds:.3f}",
-            f"{each.cpu_seconds:.3f}",
-            f"{each.extra_mb:,.0f}",
-            f"{ratio:.2f}",
-        )
-    return table
+    machine = describe(extraction.WITH_DLT)
+    console.print(machine, highlight=False)
+    sections = []
+    for name in options.sections or SECTIONS:
+        section = SECTIONS[name]()
+        console.print(for_terminal(section))
+        sections.append(section)
+    if options.write is not None:
+        heading = _HEADING.format(day=datetime.now(UTC).date().isoformat(), machine=machine)
+        options.write.write_text(as_markdown(heading, sections), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def loading(connection: str, table: str) -> Work:
     import dlt
     import duckdb
 
-    folder = Path(tempfile.mkdtemp())
+    folder = Path(tempfile.mkdtemp(dir=os.environ.get("BENCH_FOLDER")))
     file = folder / "loaded.duckdb"
     resource = _resource(connection, table)
     pipeline = dlt.pipeline(

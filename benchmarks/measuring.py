@@ -15,21 +15,23 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 ROOT = Path(__file__).resolve().parents[1]
 _ROUNDS = 5
+_SHOWN = 5_000
 _STATUS = Path("/proc/self/status")
 
 Work = Callable[[], Any]
 Prepare = Callable[..., Work]
-"""At the top of a module; makes in the new interpreter what the work needs, which isn't measured. What the
-work returns goes into ``Taken.told`` where it is a dict of numbers."""
+"""At the top of a module; makes in the new interpreter what the work needs, which isn't measured. A dict that
+the work returns, fit for JSON, goes into ``Taken.told``."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Taken:
     cpu_seconds: float
     peak_mb: float
     extra_mb: float
-    told: Mapping[str, float] = field(default_factory=dict)
+    told: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,10 @@ class Measured:
         return statistics.median(each.seconds for each in self.rounds)
 
     @property
+    def fastest(self) -> float:
+        return min(each.seconds for each in self.rounds)
+
+    @property
     def cpu_seconds(self) -> float:
         return statistics.median(each.cpu_seconds for each in self.rounds)
 
@@ -80,16 +86,11 @@ class Measured:
     def extra_mb(self) -> float:
         return statistics.median(each.extra_mb for each in self.rounds)
 
-    @property
-    def told(self) -> dict[str, float]:
-        """Medians of what the work told of itself."""
-        names = self.rounds[0].told
-        return {name: statistics.median(each.told[name] for each in self.rounds) for name in names}
-
-    def ratio(self, other: Measured, of: Callable[[Taken], float]) -> float:
+    def ratio(self, other: Measured, of: Literal["seconds", "cpu_seconds"]) -> float:
         """Median over the rounds of ours divided by the other's in the same round."""
         pairs = zip(self.rounds, other.rounds, strict=True)
-        return statistics.median(of(ours) / of(theirs) for ours, theirs in pairs)
+        ratios: list[float] = [getattr(ours, of) / getattr(theirs, of) for ours, theirs in pairs]
+        return statistics.median(ratios)
 
 
 def measure(pieces: Sequence[Piece], rounds: int = _ROUNDS) -> list[Measured]:
@@ -108,8 +109,7 @@ def take(work: Work) -> Taken:
     told = work()
     seconds, cpu_seconds = time.perf_counter() - began, _cpu_seconds() - cpu
     peak = _peak_mb()
-    figures = told if isinstance(told, dict) else {}
-    return Taken(seconds, cpu_seconds, peak, max(0.0, peak - before), figures)
+    return Taken(seconds, cpu_seconds, peak, max(0.0, peak - before), told if isinstance(told, dict) else {})
 
 
 def _in_an_interpreter(piece: Piece) -> Taken:
@@ -118,15 +118,18 @@ def _in_an_interpreter(piece: Piece) -> Taken:
         "name": piece.prepare.__qualname__,
         "arguments": dict(piece.arguments),
     }
-    done = subprocess.run(
-        [piece.python, "-m", __name__, json.dumps(asked)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        check=False,
-        encoding="utf-8",
-    )
-    if done.returncode:
-        raise RuntimeError(f"{piece.name}: this piece of work failed; its traceback stands above")
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as complaints:
+        done = subprocess.run(
+            [piece.python, "-m", __name__, json.dumps(asked)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            check=False,
+            encoding="utf-8",
+        )
+        if done.returncode:
+            complaints.seek(0)
+            raise RuntimeError(f"{piece.name} failed:\n{complaints.read()[-_SHOWN:]}")
     return Taken(**json.loads(done.stdout.splitlines()[-1]))
 
 
