@@ -6,6 +6,7 @@ python -m benchmarks [section ...] [--write FILE]; without a section all of them
 from __future__ import annotations
 
 import argparse
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -39,7 +40,8 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := set(options.sections) - SECTIONS.keys():
         parser.error(f"no such section: {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}")
-    console = Console()
+    # Where nobody watches, there is no terminal whose width would cut the tables.
+    console = Console(width=None if sys.stdout.isatty() else 120)
     machine = describe(extraction.WITH_DLT)
     console.print(machine, highlight=False)
     sections = []

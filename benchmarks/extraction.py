@@ -90,7 +90,7 @@ def _columns() -> list[str]:
     return [*frame_schema(_TABLE), "RowVer"]
 
 
-def run(rows: int = ROWS, rounds: int = 3) -> list[Measured]:
+def run(rows: int = ROWS, rounds: int = 5) -> list[Measured]:
     """Ours, arrow-odbc reading and loading, and the same two of dlt where it is installed."""
     with serving(rows) as server:
         arguments = {"connection": server.connection, "table": _TABLE}

@@ -66,7 +66,7 @@ def _verdict(aim: Aim) -> str:
 def _as_rich(figures: Figures) -> Table:
     table = Table()
     for position, heading in enumerate(figures.headings):
-        table.add_column(heading, justify="right" if position else "left")
+        table.add_column(heading, justify="right" if position else "left", overflow="fold")
     for row in figures.rows:
         table.add_row(*(escape(cell) for cell in row))
     return table

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from migration_assets_tests.integration.installation import Installation, Org, generated
+from migration_assets_tests.integration.installation import Installation, Org
+from migration_assets_tests.integration.practices import generated
 from migration_sandbox.salesforce.control import Control
 from migration_sandbox.salesforce.launch import SalesforceSandbox
 

@@ -30,8 +30,6 @@ from migration_assets.panda.extract import Extraction, extract
 from migration_assets_tests.integration import worker
 from migration_assets_tests.integration.worker import Ended, Errand, Worker
 from migration_assets_tests.sandbox.salesforce_fixtures import Opened, sign_in
-from migration_sandbox.practice.generator import Practice, generate
-from migration_sandbox.practice.teeth import Habit
 from migration_sandbox.salesforce.launch import SalesforceSandbox
 
 PRACTICE = "maple"
@@ -49,7 +47,6 @@ OBJECTS = {
 }
 """By asset, parents first."""
 UPLOADS = tuple(f"upload {asset}" for asset in OBJECTS)
-PATIENTS, PROVIDERS = 12, 10
 JOB_ROWS = 18
 READER_PASSWORD = "a-password-of-the-tests"
 _INGEST = r"/jobs/ingest/?$|/jobs/ingest/[^/]+/batches"
@@ -145,13 +142,14 @@ class Installation:
     def migration(self, target: Target = REHEARSAL) -> Migration:
         return Migration(self.platform, target)
 
-    def extract(self) -> Extraction:
+    def extract(self, attempts: int = 1) -> Extraction:
         """The tables that are migrated, from the SQL server that the practice's file names."""
         practice = self.platform.practice(PRACTICE)
         source = Source(self.platform.source(practice))
         tables = source_tables()
         warehouse = self.platform.panda_warehouse(PRACTICE)
-        return extract(source, self.platform.profile(practice), warehouse, tables, in_scope=tables)
+        profile = self.platform.profile(practice)
+        return extract(source, profile, warehouse, tables, in_scope=tables, attempts=attempts)
 
     def put_rows(self, tables: Mapping[str, pl.DataFrame]) -> None:
         """Raw rows as an extraction leaves them; tables that aren't given stay as they are."""
@@ -245,8 +243,8 @@ class Org:
     def of(cls, sandbox: SalesforceSandbox) -> Org:
         return cls(sandbox, sign_in(sandbox))
 
-    def keys(self) -> dict[str, list[str]]:
-        """Keys of all records by object, sorted; a key that stands twice is there twice."""
+    def keys(self, *objects: str) -> dict[str, list[str]]:
+        """Keys of all records by object (default: all), sorted; a key that stands twice is there twice."""
         return {
             name: sorted(
                 record["PANDA_Key__c"]
@@ -254,7 +252,7 @@ class Org:
                     f"SELECT PANDA_Key__c FROM {name} WHERE PANDA_Key__c != null"
                 )
             )
-            for name in OBJECTS.values()
+            for name in objects or OBJECTS.values()
         }
 
     def key_of(self, sobject: str, record_id: str) -> str:
@@ -283,39 +281,10 @@ class Org:
         )
 
 
-def generated(numbering: Habit = "Universal") -> Practice:
-    """PATIENTS and PROVIDERS without planted defects: the tables that are migrated, always the same rows.
-
-    Three exams chart a tooth more each, one that has a record of its own.
-    """
-    made = generate(7, PATIENTS, exams_per_patient=2.5, numbering=numbering, planted=0, tables="all")
-    tables = {table: made.tables[table] for table in made.tables if table in source_tables()}
-    tables["Provider"] = tables["Provider"].sort("IsReferring", "ProviderID").head(PROVIDERS)
-    tables["PeriodontalCharting"] = _with_unusual_teeth(tables)
-    return replace(made, tables=tables)
-
-
-def _with_unusual_teeth(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """The charting rows, and in three exams a copy of the first one as a primary tooth or, in Universal, a
-    supernumerary one."""
-    chart = tables["PeriodontalCharting"]
-    unusual = {"Universal": ["E", "58", "FS"], "FDI": ["51", "85", "63"], "Palmer": ["URA", "LR-E", "CUL"]}
-    systems = dict(tables["ClinicalExam"].select("ExamID", "ToothNumberingSystem").iter_rows())
-    more = chart.unique("ExamID", keep="first", maintain_order=True).head(3).with_row_index("place")
-    codes = [unusual[systems[exam]][place] for place, exam in more.select("place", "ExamID").iter_rows()]
-    last = chart["ChartingID"].max()
-    added = more.with_columns(
-        (last + 1 + pl.col("place")).cast(chart.schema["ChartingID"]).alias("ChartingID"),
-        pl.Series("Tooth", codes),
-        pl.lit("present").alias("ToothStatus"),
-    )
-    return pl.concat([chart, added.select(chart.columns)])
-
-
 def assert_all_arrived(
     installation: Installation, org: Org, *, again: Sequence[str] = UPLOADS[1:]
 ) -> Reconciled:
-    """Nothing lost, nothing twice, every field equal, nothing open, and ``again`` sends no record once more."""
+    """Nothing lost, nothing twice, every field equal, nothing open, and ``again`` sends no record anew."""
     expected = installation.payload_keys()
     assert org.keys() == expected
     assert installation.open_batches() == []

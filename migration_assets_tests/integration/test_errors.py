@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from migration_assets.errors import DestinationWithoutRoom
@@ -23,7 +24,9 @@ from migration_assets_tests.integration.installation import (
     Installation,
     Org,
     assert_all_arrived,
+    different,
 )
+from migration_assets_tests.integration.practices import generated
 from migration_sandbox.salesforce.control import Control
 from migration_sandbox.salesforce.launch import SalesforceSandbox
 
@@ -76,20 +79,27 @@ def _unprepared(directory: Path, edition: str, patch: pytest.MonkeyPatch) -> Ite
         yield made
 
 
-def test_an_org_whose_edition_has_no_room_for_the_chart(
+def test_an_org_without_room_for_the_charts_fields_gets_the_chart_as_records_of_single_teeth(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with (
-        _unprepared(tmp_path, "professional", monkeypatch) as unprepared,
-        pytest.raises(DestinationWithoutRoom) as refused,
-    ):
+    """Professional has 100 custom fields an object: none of the five site measures fits."""
+    tables = generated().tables
+    exams = tables["ClinicalExam"].head(2)
+    chart = tables["PeriodontalCharting"].filter(pl.col("ExamID").is_in(exams["ExamID"].implode()))
+    with _unprepared(tmp_path, "professional", monkeypatch) as unprepared:
+        unprepared.put_rows({**tables, "ClinicalExam": exams, "PeriodontalCharting": chart})
         unprepared.migration().prepare()
+        unprepared.build()
+        unprepared.run()
+        reconciled = unprepared.reconcile()
 
-    assert str(refused.value) == (
-        f"{_WHERE}ClinicalExam__c: the chart's measures pocket_depth, recession need 384 custom fields, but "
-        "the organisation has room for 63 (limit 100 an object, 0 used, 25 left free); take measures out of "
-        "the mapping, erase deleted fields, lower fields_left_free or use an edition with a higher limit"
-    )
+        keys = Org.of(unprepared.org).keys("ClinicalExam__c", "ClinicalExamChart2__c", "ClinicalExamTooth__c")
+    measured = pl.col("^(PocketDepth|Recession|BOP|Suppuration|Plaque)_.*$").is_not_null()
+    not_permanent = ~pl.col("Tooth").is_in([str(number) for number in range(1, 33)])
+    homeless = chart.filter(pl.any_horizontal(measured) | not_permanent)
+    assert keys["ClinicalExamTooth__c"] == sorted(f"maple:exam_tooth:{key}" for key in homeless["ChartingID"])
+    assert reconciled.reconciliation.clean
+    assert different(reconciled) == []
 
 
 def test_an_org_whose_contact_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +112,7 @@ def test_an_org_whose_contact_is_full(tmp_path: Path, monkeypatch: pytest.Monkey
     assert str(refused.value) == (
         f"{_WHERE}the planned fields don't fit and nothing was deployed; map fewer measures, delete unused "
         "fields there (and erase them), lower fields_left_free, or use a larger edition:\n"
-        "  Contact: 7 new custom fields, room for 0 (limit 500, 500 there, 25 left free)"
+        "  Contact: 18 new custom fields, room for 0 (limit 500, 500 there, 25 left free)"
     )
 
 

@@ -16,12 +16,11 @@ import pytest
 from migration_assets_tests.integration.installation import (
     JOB_ROWS,
     OBJECTS,
-    PATIENTS,
-    PROVIDERS,
     Installation,
     Org,
     assert_all_arrived,
 )
+from migration_assets_tests.integration.practices import PATIENTS, PROVIDERS
 from migration_assets_tests.integration.worker import DieAt
 from migration_sandbox.salesforce.control import Control
 
@@ -202,6 +201,21 @@ def test_what_a_dead_worker_had_sent_changes_nothing_when_it_arrives_late(
     hold.release()
 
     assert_all_arrived(installation, org)
+
+
+@pytest.mark.parametrize("path", [_CLOSE, _RESULTS], ids=["the job aborted", "the job complete"])
+def test_a_worker_killed_while_it_settles_what_another_left_is_settled_too(
+    path: str, installation: Installation, control: Control, org: Org
+) -> None:
+    """A job that the first settling has aborted holds no content and no results."""
+    _kill_at(installation, control, Held("PUT", _UPLOAD) if path == _CLOSE else Held("GET", _RESULTS))
+    method, nth = ("PATCH", 1) if path == _CLOSE else ("GET", 2)
+    _kill_at(installation, control, Held(method, path, "after", nth=nth))
+
+    ended = installation.run(run_id="resumed")
+
+    assert ended.error is None, ended.message
+    assert_all_arrived(installation, org, again=("upload contact", "upload clinical_exam"))
 
 
 def test_an_empty_job_within_the_grace_is_left_alone_since_it_may_be_anothers(

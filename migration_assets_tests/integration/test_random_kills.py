@@ -1,7 +1,7 @@
 """Fifty SIGKILLs at random moments of an upload, by a fixed seed: each time it is resumed to the same end.
 
 Half of the workers die after a random time, half at a random request. What they were doing then is counted,
-so that the test says itself if its kills stop reaching the phases that matter.
+so that the test says itself if its kills stop reaching the phases and objects that matter.
 """
 
 from __future__ import annotations
@@ -16,8 +16,11 @@ from migration_assets_tests.integration.worker import Worker
 from migration_sandbox.salesforce.control import Control, NotHeld
 
 _SEED, _KILLS, _KILLS_A_ROUND = 20_261_122, 50, 10
-_MOST_REQUESTS = 80
-_PATIENCE_SECONDS = 0.25
+_PLACES = (("/services/", 36), ("/jobs/ingest", 16))
+"""Where a worker dies that dies at a request: which ones are counted, and the last that it may be."""
+_PATIENCE_SECONDS = 0.1
+_EARLIEST, _LATEST = 0.05, 0.4
+"""Parts of an upload's time after which a worker dies: so early that ten die before the upload is done."""
 
 
 @dataclass
@@ -30,6 +33,7 @@ class _Killer:
     seconds: float
     dice: random.Random = field(default_factory=lambda: random.Random(_SEED))
     phases: Counter[str] = field(default_factory=Counter)
+    objects: Counter[str] = field(default_factory=Counter)
 
     def kill_one(self, run_id: str) -> bool:
         """Start a worker and kill it; False where it was done before its time came."""
@@ -38,18 +42,19 @@ class _Killer:
         died = self._at_a_request(run_id) if at_a_request else self._after_a_while(run_id)
         if died:
             self.phases[self._phase(seen)] += 1
+            self.objects.update(self.installation.open_batches())
         return died
 
     def _after_a_while(self, run_id: str) -> bool:
         worker = self.installation.start(run_id=run_id)
-        if worker.ended_within(self.dice.uniform(0.1, 0.8) * self.seconds):
+        if worker.ended_within(self.dice.uniform(_EARLIEST, _LATEST) * self.seconds):
             return self._was_killed(worker)
         worker.kill()
         return self._was_killed(worker)
 
     def _at_a_request(self, run_id: str) -> bool:
-        moment, nth = self.dice.choice(["before", "after", "download"]), self.dice.randint(3, _MOST_REQUESTS)
-        hold = self.control.hold("*", "/services/", nth, moment, self.dice.randint(1, 200))
+        moment, (path, last) = self.dice.choice(["before", "after", "download"]), self.dice.choice(_PLACES)
+        hold = self.control.hold("*", path, self.dice.randint(3, last), moment, self.dice.randint(1, 200))
         worker = self.installation.start(run_id=run_id)
         while not worker.ended_within(0):
             try:
@@ -108,3 +113,4 @@ def test_fifty_random_kills_lose_nothing_and_double_nothing(
 
     assert killed == _KILLS
     assert len(killer.phases) >= 3, killer.phases
+    assert len(killer.objects) >= 4, killer.objects

@@ -5,12 +5,15 @@ from __future__ import annotations
 import polars as pl
 
 from migration_assets.migration.reconciliation import ObjectReconciliation, Reconciliation
+from migration_assets_tests.integration.chart_model import TOOTH, charts, key
 from migration_assets_tests.integration.installation import (
+    OBJECTS,
     Installation,
     Org,
     assert_all_arrived,
     different,
 )
+from migration_assets_tests.integration.practices import PATIENTS, PROVIDERS, TABLES
 from migration_sandbox.salesforce.control import Control
 
 _LONG = "A" + 59 * "n"
@@ -22,9 +25,30 @@ def _patient(installation: Installation) -> int:
     return int(installation.raw("ClinicalExam")["PatientID"].mode()[0])
 
 
-def _exams_of(installation: Installation, patient: int) -> list[str]:
-    exams = installation.raw("ClinicalExam").filter(pl.col("PatientID") == patient)
-    return sorted(f"maple:exam:{exam}" for exam in exams["ExamID"])
+def _descendants(installation: Installation, patient: int) -> dict[str, list[str]]:
+    """Keys of all records that hang on the patient's, by object."""
+
+    def rows_of(table: str, parent: str, parents: pl.Series) -> pl.DataFrame:
+        return installation.raw(table).filter(pl.col(parent).is_in(parents.implode()))
+
+    exams = rows_of("ClinicalExam", "PatientID", pl.Series([patient]))["ExamID"]
+    alone = charts({table: installation.raw(table) for table in TABLES}).alone
+    teeth = rows_of("PeriodontalCharting", "ExamID", exams)["ChartingID"].to_list()
+    plans = rows_of("TreatmentPlan", "PatientID", pl.Series([patient]))["PlanID"]
+    lines = rows_of("TreatmentPlanLine", "PlanID", plans)["LineID"]
+    spaces: dict[str, tuple[str, list[int]]] = {
+        "ClinicalExam__c": ("exam", exams.to_list()),
+        "ClinicalExamChart2__c": ("exam_chart2", exams.to_list()),
+        "ClinicalExamChart3__c": ("exam_chart3", exams.to_list()),
+        "ClinicalExamTooth__c": ("exam_tooth", [tooth for tooth in teeth if key(TOOTH, tooth) in alone]),
+        "TreatmentPlan__c": ("plan", plans.to_list()),
+        "TreatmentPlanLine__c": ("plan_line", lines.to_list()),
+    }
+    return {name: [f"maple:{space}:{each}" for each in ids] for name, (space, ids) in spaces.items()}
+
+
+def _keys(descendants: dict[str, list[str]]) -> set[str]:
+    return {key for keys in descendants.values() for key in keys}
 
 
 def _of(reconciliation: Reconciliation, name: str) -> ObjectReconciliation:
@@ -40,20 +64,18 @@ def test_a_changed_patient_is_the_only_record_that_is_sent(installation: Install
     summaries = installation.run(run_id="second").returned
 
     assert [(each.object, each.sent, each.updated) for each in summaries] == [
-        ("Account", 0, 0),
-        ("Contact", 1, 1),
-        ("ClinicalExam__c", 0, 0),
+        (name, 1, 1) if name == "Contact" else (name, 0, 0) for name in OBJECTS.values()
     ]
     [job] = org.jobs().keys() - jobs_before.keys()
     assert org.session.bulk.request("GET", f"/jobs/ingest/{job}").json()["numberRecordsProcessed"] == 1
     assert_all_arrived(installation, org)
 
 
-def test_a_record_that_fits_no_field_fails_and_its_exams_wait_until_the_source_is_corrected(
+def test_a_record_that_fits_no_field_fails_and_all_that_hangs_on_it_waits_until_the_source_is_corrected(
     installation: Installation, org: Org
 ) -> None:
     patient = _patient(installation)
-    exams = _exams_of(installation, patient)
+    waiting = _descendants(installation, patient)
     given = installation.raw("Patient").filter(pl.col("PatientID") == patient)["FirstName"].item()
     installation.change("Patient", pl.col("PatientID") == patient, FirstName=_LONG)
     installation.build()
@@ -64,12 +86,25 @@ def test_a_record_that_fits_no_field_fails_and_its_exams_wait_until_the_source_i
     assert [(each.object, each.key, each.code) for each in reconciled.failures] == [
         ("Contact", f"maple:patient:{patient}", "text_too_long")
     ]
-    assert sorted(each.key for each in reconciled.held_back) == exams
+    assert all(keys for name, keys in waiting.items() if name != "ClinicalExamTooth__c")
+    held: dict[str, set[str]] = {name: set() for name in waiting}
+    for each in reconciled.held_back:
+        held[each.object].add(each.key)
+    assert held == {name: set(keys) for name, keys in waiting.items()}
     assert {each.message for each in reconciled.held_back} == {
-        f"its Contact maple:patient:{patient} is not in the destination"
+        f"its {parent} {key} is not in the destination"
+        for parent, keys in [
+            ("Contact", [f"maple:patient:{patient}"]),
+            ("ClinicalExam__c", waiting["ClinicalExam__c"]),
+            ("TreatmentPlan__c", waiting["TreatmentPlan__c"]),
+        ]
+        for key in keys
     }
-    contacts, charts = _of(reconciled, "Contact").state, _of(reconciled, "ClinicalExam__c").state
-    assert (contacts.failed, contacts.stale, charts.held_back, charts.stale) == (1, 0, len(exams), 0)
+    contacts = _of(reconciled, "Contact").state
+    assert (contacts.failed, contacts.stale) == (1, 0)
+    for name, keys in waiting.items():
+        state = _of(reconciled, name).state
+        assert (state.held_back, state.stale) == (len(keys), 0)
     assert reconciled.balanced
     assert not reconciled.clean
     assert _LONG not in reconciled.model_dump_json()
@@ -83,37 +118,66 @@ def test_a_record_that_fits_no_field_fails_and_its_exams_wait_until_the_source_i
 def test_a_row_that_the_org_refuses_is_listed_and_goes_through_on_the_next_run(
     installation: Installation, control: Control, org: Org
 ) -> None:
+    """Three patients in both attempts; those who name a provider go in the contacts' second job."""
     installation.run("upload account")
-    control.lock_rows(24 + 3)
+    naming = installation.raw("Patient")["PrimaryProviderID"].drop_nulls().len()
+    second_job = control.hold("POST", "/jobs/ingest/?$", 2)
+    worker = installation.start(run_id="locked")
+    second_job.wait()
+    control.lock_rows(naming + 3)
+    second_job.release()
+    worker.wait()
 
-    installation.run(run_id="locked")
     reconciled = installation.reconcile().reconciliation
 
     refused = [each.key for each in reconciled.failures if each.object == "Contact"]
     assert len(refused) == 3
     assert {each.code for each in reconciled.failures} == {"UNABLE_TO_LOCK_ROW"}
-    waiting = {each.message.split()[2] for each in reconciled.held_back}
-    assert waiting == {key for key in refused if _exams_of(installation, int(key.rpartition(":")[2]))}
+    waiting = (_keys(_descendants(installation, int(key.rpartition(":")[2]))) for key in refused)
+    assert {each.key for each in reconciled.held_back} == set().union(*waiting)
     assert reconciled.balanced
 
     installation.run(run_id="retried")
     assert_all_arrived(installation, org)
 
 
+def test_a_provider_who_fits_no_field_is_left_out_everywhere_and_named_after_the_correction(
+    installation: Installation, org: Org
+) -> None:
+    provider = int(installation.raw("Patient")["PrimaryProviderID"].drop_nulls().mode()[0])
+    given = installation.raw("Provider").filter(pl.col("ProviderID") == provider)["FirstName"].item()
+    installation.change("Provider", pl.col("ProviderID") == provider, FirstName=_LONG)
+    installation.build()
+    installation.run()
+
+    reconciled = installation.reconcile()
+
+    assert [each.key for each in reconciled.reconciliation.failures] == [f"maple:provider:{provider}"]
+    assert reconciled.reconciliation.held_back == []
+    assert set(different(reconciled)) == {
+        ("meaning", name, f"maple:{space}:{key}", field, "value_lost")
+        for name, space, field, table, column in [
+            ("Contact", "patient", "Primary_Provider__c", "Patient", "PrimaryProviderID"),
+            ("ClinicalExam__c", "exam", "Provider__c", "ClinicalExam", "ProviderID"),
+            ("TreatmentPlan__c", "plan", "Provider__c", "TreatmentPlan", "ProviderID"),
+        ]
+        for key in installation.raw(table).filter(pl.col(column) == provider).to_series()
+    }
+
+    installation.change("Provider", pl.col("ProviderID") == provider, FirstName=given)
+    installation.build("corrected")
+    installation.run(run_id="corrected")
+    assert_all_arrived(installation, org)
+
+
 def test_stale_and_retained_records_are_counted_where_they_stand(installation: Installation) -> None:
     installation.run()
     stale = _patient(installation)
-    patients, exams = installation.raw("Patient"), installation.raw("ClinicalExam")
-    gone = next(each for each in patients["PatientID"] if each != stale)
-    gone_exams = exams.filter(pl.col("PatientID") == gone)["ExamID"]
-    chart = installation.raw("PeriodontalCharting")
-    installation.put_rows(
-        {
-            "Patient": patients.filter(pl.col("PatientID") != gone),
-            "ClinicalExam": exams.filter(pl.col("PatientID") != gone),
-            "PeriodontalCharting": chart.filter(~pl.col("ExamID").is_in(gone_exams.implode())),
-        }
-    )
+    plans = installation.raw("TreatmentPlan").filter(pl.col("PatientID") != stale)
+    gone = int(plans["PatientID"].mode()[0])
+    gone_records = _descendants(installation, gone)
+    before = installation.payload_keys()
+    _remove(installation, gone)
     installation.change("Patient", pl.col("PatientID") == stale, FirstName=_LONG)
     installation.build("second")
     installation.run(run_id="second")
@@ -121,10 +185,29 @@ def test_stale_and_retained_records_are_counted_where_they_stand(installation: I
     reconciled = installation.reconcile()
 
     contacts = _of(reconciled.reconciliation, "Contact").state
-    charts = _of(reconciled.reconciliation, "ClinicalExam__c").state
-    assert (contacts.loaded, contacts.failed, contacts.stale, contacts.retained) == (22, 1, 1, 1)
-    assert (contacts.in_scope, contacts.in_destination) == (23, 24)
-    assert (charts.held_back, charts.stale, charts.retained) == (0, 0, gone_exams.len())
-    assert charts.in_destination == exams.height
+    all_contacts = PATIENTS + PROVIDERS
+    assert (contacts.loaded, contacts.failed) == (all_contacts - 2, 1)
+    assert (contacts.stale, contacts.retained) == (1, 1)
+    assert (contacts.in_scope, contacts.in_destination) == (all_contacts - 1, all_contacts)
+    for name, keys in gone_records.items():
+        state = _of(reconciled.reconciliation, name).state
+        assert (state.held_back, state.stale, state.retained) == (0, 0, len(keys))
+        assert state.in_destination == len(before[name])
     assert reconciled.reconciliation.balanced
     assert different(reconciled) == []
+
+
+def _remove(installation: Installation, patient: int) -> None:
+    """The patient and all rows that hang on the patient's, as if the practice had erased them."""
+    tables = {
+        table: installation.raw(table).filter(pl.col("PatientID") != patient)
+        for table in ("Patient", "ClinicalExam", "TreatmentPlan")
+    }
+    for table, reference, parent in [
+        ("PeriodontalCharting", "ExamID", "ClinicalExam"),
+        ("TreatmentPlanLine", "PlanID", "TreatmentPlan"),
+    ]:
+        tables[table] = installation.raw(table).filter(
+            pl.col(reference).is_in(tables[parent][reference].implode())
+        )
+    installation.put_rows(tables)

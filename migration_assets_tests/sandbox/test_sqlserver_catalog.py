@@ -75,6 +75,21 @@ def test_the_sys_views_join_as_on_sql_server(cursor: pyodbc.Cursor) -> None:
     assert key == "PatientID"
 
 
+def test_what_a_reflecting_client_asks_of_columns_is_told(cursor: pyodbc.Cursor) -> None:
+    found = cursor.execute("""
+        SELECT c.name, d.definition, i.is_identity, m.definition, CAST(e.value AS nvarchar(max))
+        FROM sys.columns c
+        LEFT JOIN sys.default_constraints d
+        ON d.object_id = c.default_object_id AND d.parent_column_id = c.column_id
+        LEFT JOIN sys.identity_columns i ON i.object_id = c.object_id AND i.column_id = c.column_id
+        LEFT JOIN sys.computed_columns m ON m.object_id = c.object_id AND m.column_id = c.column_id
+        LEFT JOIN sys.extended_properties e ON e.major_id = c.object_id AND e.minor_id = c.column_id
+        WHERE c.object_id = OBJECT_ID('dbo.Patient') ORDER BY c.column_id""").fetchall()
+    defaults = {name: definition for name, definition, *_ in found if definition}
+    assert defaults == {"Inactive": "(0)", "ModifiedAt": "(SYSDATETIME())"}
+    assert {tuple(rest) for _, _, *rest in found} == {(None, None, None)}
+
+
 def test_the_database_says_what_it_allows(cursor: pyodbc.Cursor) -> None:
     row = cursor.execute(
         "SELECT name, snapshot_isolation_state, snapshot_isolation_state_desc, is_read_committed_snapshot_on "

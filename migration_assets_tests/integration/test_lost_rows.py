@@ -1,0 +1,156 @@
+"""A row that the pipeline loses is named wherever that happens: between the server and the warehouse, in
+staging, in the payload.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+
+from migration_assets.errors import SourceError, StagingRefused
+from migration_assets.mapping.apply import Payload
+from migration_assets.migration import payload
+from migration_assets.objects import validation
+from migration_assets.panda import extract as extraction
+from migration_assets_tests.integration.chart_model import KEY, TOOTH, charts
+from migration_assets_tests.integration.damage import BlackBox
+from migration_assets_tests.integration.installation import PRACTICE, Installation, different
+from migration_assets_tests.integration.practices import generated
+from migration_sandbox.salesforce.control import Control
+from migration_sandbox.salesforce.launch import SalesforceSandbox
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+LINE, TABLE = "TreatmentPlanLine__c", "TreatmentPlanLine"
+ROWS = generated().tables
+LINES = ROWS[TABLE].height
+
+
+@pytest.fixture(scope="module")
+def black_box(sandbox: SalesforceSandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BlackBox]:
+    checker = BlackBox.over(generated(), tmp_path_factory.mktemp("sql") / "databases", sandbox)
+    with checker.server:
+        yield checker
+
+
+def _lose(patch: pytest.MonkeyPatch, keys: set[str], *, lineage: bool) -> None:
+    """The payload is made without these records; ``lineage``: so is what it says of their rows."""
+    sound: Callable[..., Payload] = vars(payload)["apply"]
+
+    def without(frame: pl.DataFrame, column: str) -> pl.DataFrame:
+        return frame.filter(~pl.col(column).is_in(list(keys)))
+
+    def apply(*arguments: Any) -> Payload:
+        made = sound(*arguments)
+        told = without(made.lineage, "key") if lineage else made.lineage
+        return replace(made, frame=without(made.frame, KEY), lineage=told)
+
+    patch.setattr(payload, "apply", apply)
+
+
+@pytest.mark.parametrize("lineage", [True, False], ids=["its lineage lost too", "its lineage kept"])
+def test_a_plan_line_that_the_payload_loses_is_named_and_its_lineage_isnt_total(
+    lineage: bool, installation: Installation, control: Control, black_box: BlackBox
+) -> None:
+    control.forget_requests()
+    lost = f"maple:plan_line:{ROWS[TABLE]['LineID'][1]}"
+    with pytest.MonkeyPatch.context() as patch:
+        _lose(patch, {lost}, lineage=lineage)
+        installation.build()
+    installation.run()
+
+    reconciled, checked = installation.reconcile(), black_box.check()
+
+    assert different(reconciled) == [("meaning", LINE, lost, KEY, "record_missing")]
+    told = reconciled.reconciliation
+    [of_lines] = [each for each in told.lineage if not each.total]
+    assert (of_lines.object, of_lines.source_table) == (LINE, TABLE)
+    assert (of_lines.staged, of_lines.with_payload, of_lines.excused) == (LINES, LINES - 1, {})
+    state = next(each.state for each in told.objects if each.object == LINE)
+    assert state.in_scope == state.loaded == state.in_destination == LINES - 1
+    assert (told.balanced, told.clean) == (False, False)
+    assert checked.names(f"{LINE}.{KEY} missing:", lost)
+
+
+def test_a_permanent_tooths_own_record_that_the_payload_loses_is_named(
+    installation: Installation, control: Control, black_box: BlackBox
+) -> None:
+    """What else was charted on the tooth has wide fields, so its row's lineage is total without it."""
+    control.forget_requests()
+    charted = charts(ROWS)
+    [lost] = [key for key in charted.alone if charted.teeth[key]["ToothNumber__c"] in _PERMANENT]
+    with pytest.MonkeyPatch.context() as patch:
+        _lose(patch, {lost}, lineage=True)
+        installation.build()
+    installation.run()
+
+    reconciled, checked = installation.reconcile(), black_box.check()
+
+    assert different(reconciled) == [("meaning", TOOTH, lost, KEY, "record_missing")]
+    assert all(each.total for each in reconciled.reconciliation.lineage)
+    assert not reconciled.reconciliation.balanced
+    assert checked.names(f"{TOOTH}.{KEY} missing:", lost)
+
+
+_PERMANENT = {str(number) for number in range(1, 33)}
+
+
+def test_a_plan_line_that_staging_loses_stops_the_upload_before_any_request(
+    installation: Installation, control: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many rejects the practice allows."""
+    installation.configure(reject_limit=1)
+    sound = validation.judge
+
+    def judge(candidates: validation.Candidates, *arguments: Any) -> validation.Verdict:
+        verdict = sound(candidates, *arguments)
+        lossy = candidates.name == "treatment_plan_lines"
+        return replace(verdict, rows=verdict.rows[1:]) if lossy else verdict
+
+    monkeypatch.setattr(validation, "judge", judge)
+    told = f"treatment_plan_lines: {LINES} extracted, but {LINES - 1} staged and 0 rejected"
+
+    with pytest.raises(StagingRefused, match=told):
+        installation.build()
+    with pytest.raises(StagingRefused, match=told):
+        installation.migration().upload("treatment_plan_line", "run")
+    assert control.requests() == []
+
+
+@dataclass(frozen=True)
+class _OneRowLess:
+    """Batches of a table whose last row got lost on the line."""
+
+    schema: pa.Schema
+    batches: list[pa.RecordBatch]
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        yield from self.batches[:-1]
+        yield self.batches[-1][:-1]
+
+
+def test_a_plan_line_that_the_extraction_loses_ends_it_and_the_former_tables_stay(
+    installation: Installation, black_box: BlackBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installation.configure(sql_port=black_box.server.port)
+    installation.platform.panda_warehouse(PRACTICE).path.unlink()
+    installation.extract()
+    former = installation.raw(TABLE)
+    sound: Callable[..., int] = vars(extraction)["_store"]
+
+    def store(session: Any, logical: str, batches: Any) -> int:
+        return sound(
+            session, logical, _OneRowLess(batches.schema, list(batches)) if logical == TABLE else batches
+        )
+
+    monkeypatch.setattr(extraction, "_store", store)
+
+    with pytest.raises(SourceError, match=rf"{TABLE}: {LINES} rows were counted and {LINES - 1} read"):
+        installation.extract()
+    assert installation.raw(TABLE).equals(former)
+    assert former.height == LINES

@@ -1,0 +1,59 @@
+"""A practice arrives whole in whichever system its teeth are written, and each mouth as the same chart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from migration_assets.migration.upload_file import READBACK
+from migration_assets_tests.integration.chart_model import HOMES, KEY, TOOTH, charts
+from migration_assets_tests.integration.installation import OBJECTS, REHEARSAL, Installation, different
+from migration_assets_tests.integration.practices import generated
+from migration_sandbox.practice.teeth import HABITS, Habit
+from migration_sandbox.salesforce.control import Control
+
+_PATIENTS = 6
+_UNIVERSAL = charts(generated(patients=_PATIENTS).tables)
+
+
+def _records(installation: Installation, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Key and fields that hold anything, of what was read back."""
+    asset = next(asset for asset, sobject in OBJECTS.items() if sobject == name)
+    with installation.platform.upload_warehouse(REHEARSAL).open(read_only=True) as session:
+        for row in session.read(READBACK, asset).iter_rows(named=True):
+            yield row[KEY], {field: value for field, value in row.items() if value is not None}
+
+
+@pytest.mark.parametrize("habit", HABITS)
+def test_a_practice_arrives_whole_in_its_numbering_system(
+    habit: Habit, template: Installation, control: Control, tmp_path: Path
+) -> None:
+    control.forget_requests()
+    tables = generated(habit, _PATIENTS).tables
+    installation = template.copy(tmp_path / "data")
+    installation.configure(job_rows=200)
+    installation.put_rows(tables)
+    installation.build()
+    ended = installation.run()
+    assert ended.error is None, ended.message
+
+    reconciled = installation.reconcile()
+
+    assert different(reconciled) == []
+    assert reconciled.reconciliation.clean
+    assert reconciled.reconciliation.rejects == []
+    charted = charts(tables)
+    assert charted.wide == _UNIVERSAL.wide
+    places = {(name, field) for name, _, field in charted.wide}
+    assert {
+        (name, key, field): value
+        for name in dict.fromkeys(HOMES.values())
+        for key, fields in _records(installation, name)
+        for field, value in fields.items()
+        if (name, field) in places
+    } == charted.wide
+    teeth = {key: fields["ToothNumber__c"] for key, fields in _records(installation, TOOTH)}
+    assert teeth == {key: charted.teeth[key]["ToothNumber__c"] for key in charted.alone}

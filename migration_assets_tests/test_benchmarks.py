@@ -1,0 +1,58 @@
+"""What the benchmarks stand on: a piece measured in a process of its own, and a page that says what came out."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks import layout
+from benchmarks.measuring import Measured, Piece, Taken, Work, measure
+from benchmarks.report import Aim, Figures, Section, as_markdown
+
+
+def allocating(megabytes: int) -> Work:
+    """What stood before the work isn't counted as its own."""
+    prepared = bytearray(b"x" * (100 << 20))
+    return lambda: {"bytes": len(prepared) + len(bytearray(b"x" * (megabytes << 20)))}
+
+
+def failing() -> Work:
+    raise ValueError("no such thing")
+
+
+def test_the_memory_of_a_piece_is_its_own() -> None:
+    (measured,) = measure([Piece("allocating", allocating, {"megabytes": 50})], rounds=1)
+    (taken,) = measured.rounds
+    assert taken.told == {"bytes": 150 << 20}
+    assert 45 < taken.extra_mb < 130
+    assert taken.peak_mb > taken.extra_mb + 90
+
+
+def test_a_piece_that_fails_says_why() -> None:
+    with pytest.raises(RuntimeError, match=r"(?s)failing failed:.*no such thing"):
+        measure([Piece("failing", failing)], rounds=1)
+
+
+def test_pieces_are_compared_round_by_round() -> None:
+    def of(*seconds: float) -> Measured:
+        return Measured("", tuple(Taken(each, each, 0, 0) for each in seconds))
+
+    assert of(2, 20, 6).ratio(of(1, 10, 1), "seconds") == 2
+
+
+def test_the_gather_and_the_pivot_that_it_is_compared_with_make_the_same_fields() -> None:
+    parts = layout._parts()
+    chart = layout.charted(3)
+    gathered, pivoted = layout._gathered(chart, parts), layout._pivoted(chart, parts)
+    assert sum(part.width for part in gathered) == 1058
+    assert all(ours.equals(theirs) for ours, theirs in zip(gathered, pivoted, strict=True))
+
+
+def test_a_page_says_which_aim_is_missed() -> None:
+    section = Section(
+        "Speed", "By a clock.", [Figures(("what", "s"), [("it", "1.0")])], [Aim("2 s", "3 s", False)]
+    )
+    page = as_markdown("# Figures", [section])
+    assert page.startswith(
+        "# Figures\n\n## Speed\n\nBy a clock.\n\n| what | s |\n| --- | ---: |\n| it | 1.0 |\n"
+    )
+    assert page.endswith("| 2 s | 3 s | missed |\n")
