@@ -69,7 +69,7 @@ def section() -> Section:
             1,
             Aim(
                 "5 times less CPU than dlt's sql_database (pyarrow) into a DuckDB file",
-                f"{less[1]:.1f} times (dlt that only drops its batches takes {less[0]:.1f} times ours)",
+                f"{less[1]:.2f} times (dlt that only drops its batches takes {less[0]:.1f} times ours)",
                 less[1] >= 5,
             ),
         )

@@ -74,11 +74,12 @@ def section() -> Section:
 def gathering(exams: int) -> Work:
     parts = _parts()
     few = charted(20)
-    for ours, theirs in zip(_gathered(few, parts), _pivoted(few, parts), strict=True):
+    for ours, theirs in zip(_gathered(few, _exams(few), parts), _pivoted(few, parts), strict=True):
         if not ours.equals(theirs):
             raise RuntimeError("gather and pivot don't make the same fields")
     chart = charted(exams)
-    return lambda: _gathered(chart, parts)
+    ids = _exams(chart)
+    return lambda: _gathered(chart, ids, parts)
 
 
 def pivoting(exams: int) -> Work:
@@ -92,10 +93,16 @@ def pivoting_to_fields(exams: int) -> Work:
     return lambda: _pivoted(chart, parts)
 
 
-def _gathered(chart: pl.DataFrame, parts: list[tuple[ChartColumn, ...]]) -> list[pl.DataFrame]:
+def _exams(chart: pl.DataFrame) -> pl.Series:
+    """Exams in their order, which a payload has from their own table."""
+    return chart[_EXAM].unique(maintain_order=True)
+
+
+def _gathered(
+    chart: pl.DataFrame, ids: pl.Series, parts: list[tuple[ChartColumn, ...]]
+) -> list[pl.DataFrame]:
     from migration_assets.mapping.chart_gather import gather
 
-    ids = chart[_EXAM].unique(maintain_order=True)
     return [gather(chart, ids, columns, _EXAM) for columns in parts]
 
 

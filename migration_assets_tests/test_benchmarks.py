@@ -1,4 +1,4 @@
-"""What the benchmarks stand on: a piece measured in a process of its own, and a page that says what came out."""
+"""What the benchmarks stand on: pieces measured in processes of their own, and a page that tells of them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_pieces_are_compared_round_by_round() -> None:
 def test_the_gather_and_the_pivot_that_it_is_compared_with_make_the_same_fields() -> None:
     parts = layout._parts()
     chart = layout.charted(3)
-    gathered, pivoted = layout._gathered(chart, parts), layout._pivoted(chart, parts)
+    gathered, pivoted = layout._gathered(chart, layout._exams(chart), parts), layout._pivoted(chart, parts)
     assert sum(part.width for part in gathered) == 1058
     assert all(ours.equals(theirs) for ours, theirs in zip(gathered, pivoted, strict=True))
 

@@ -34,6 +34,7 @@ INSTALLED_DRIVER = "ODBC Driver 18 for SQL Server"
 APPLICATION_NAME = "migration-assets"
 BATCH_ROWS = 50_000
 BATCH_BYTES = 64 * 2**20
+_SMALL_RESULT_BYTES = 2**20
 
 Query = Callable[[str], list[tuple[Any, ...]]]
 """Runs a query without parameters and gives its rows; both kinds of connection have one as ``rows``."""
@@ -109,7 +110,9 @@ class BulkConnection:
             self._open().execute(statement, query_timeout_sec=self._query_timeout_seconds)
 
     def rows(self, query: str, doing: str = "reading the catalog") -> list[tuple[Any, ...]]:
-        batches = self.batches(query, doing=doing, max_text_size=4000)
+        batches = self.batches(
+            query, doing=doing, max_text_size=4000, max_bytes_per_batch=_SMALL_RESULT_BYTES
+        )
         return [row for batch in batches for row in zip(*(c.to_pylist() for c in batch.columns), strict=True)]
 
     def batches(
