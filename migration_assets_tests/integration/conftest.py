@@ -23,9 +23,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SalesforceSand
 def template(tmp_path_factory: pytest.TempPathFactory, sandbox: SalesforceSandbox) -> Iterator[Installation]:
     """12 patients with 35 exams: schema deployed, payload built, nothing sent. Tests work on copies."""
     made = Installation.create(tmp_path_factory.mktemp("template") / "data", sandbox)
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in made.environment.items():
-            patch.setenv(name, value)
+    with made.in_environment():
         made.put_rows(generated().tables)
         made.migration().prepare()
         made.build()

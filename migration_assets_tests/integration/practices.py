@@ -5,7 +5,7 @@ What their charts must become stands in ``chart_model``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import cycle, islice
 
@@ -45,6 +45,14 @@ def generated(habit: Habit = "Universal", patients: int = PATIENTS) -> Practice:
     )
     tables["PeriodontalCharting"] = _written(chart, dict(zip(exams["ExamID"], systems, strict=True)))
     return replace(made, tables=tables)
+
+
+def with_few_teeth(tables: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """The practice with one permanent tooth an exam and those that have a record of their own anyway."""
+    chart = tables["PeriodontalCharting"]
+    permanent = pl.col("Tooth").is_in([tooth.universal for tooth in PERMANENT])
+    first = pl.col("ChartingID") == pl.col("ChartingID").min().over("ExamID")
+    return {**tables, "PeriodontalCharting": chart.filter(~permanent | first)}
 
 
 def _with_unusual_teeth(chart: pl.DataFrame, systems: dict[int, Numbering]) -> pl.DataFrame:

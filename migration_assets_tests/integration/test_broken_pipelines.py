@@ -206,9 +206,7 @@ BROKEN = (
 def mixed(sandbox: SalesforceSandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """A practice in all numbering systems, of which nothing is staged, and an org that knows its schema."""
     made = Installation.create(tmp_path_factory.mktemp("mixed") / "data", sandbox)
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in made.environment.items():
-            patch.setenv(name, value)
+    with made.in_environment():
         made.configure(reject_limit=1, job_rows=200)
         made.put_rows(TABLES)
         made.migration().prepare()

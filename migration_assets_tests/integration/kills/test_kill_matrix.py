@@ -75,7 +75,7 @@ BOUNDARIES = (
         "Aborted",
     ),
     Boundary("id saved, nothing uploaded", Held("PUT", _UPLOAD), 1, "Aborted"),
-    Boundary("in the middle of the upload", Held("PUT", _UPLOAD, "upload", 20_000), 1, "Aborted"),
+    Boundary("in the middle of the upload", Held("PUT", _UPLOAD, "upload", 2_000), 1, "Aborted"),
     Boundary("content uploaded, answer lost", Held("PUT", _UPLOAD, "after"), 1, "Aborted"),
     Boundary("content uploaded, not closed", Held("PATCH", _CLOSE), 1, "Aborted"),
     Boundary("closed, the answer lost", Held("PATCH", _CLOSE, "after"), 1, "JobComplete"),
@@ -86,7 +86,7 @@ BOUNDARIES = (
         "JobComplete",
     ),
     Boundary("before the results", Held("GET", _RESULTS), 1, "JobComplete"),
-    Boundary("in the middle of the results", Held("GET", _RESULTS, "download", 10_000), 1, "JobComplete"),
+    Boundary("in the middle of the results", Held("GET", _RESULTS, "download", 2_000), 1, "JobComplete"),
     Boundary(
         "inside the results' write",
         DieAt("INTO record_events.*'loaded'", _LOADED_BEFORE + _RESULTS_AT_ONCE + 4),
@@ -245,7 +245,7 @@ def test_a_reconciliation_killed_while_reading_back_is_simply_done_again(
     installation: Installation, control: Control, org: Org
 ) -> None:
     installation.run()
-    hold = control.hold("GET", "/jobs/query/[^/]+/results", 3, "download", 5_000)
+    hold = control.hold("GET", "/jobs/query/[^/]+/results", 3, "download", 2_000)
     worker = installation.start("reconcile")
     hold.wait()
     worker.kill()
