@@ -1,6 +1,7 @@
-"""An org of the smallest edition and a practice that charts little: what is killed here is the loading, again and
-again, and hundreds of fields a record would only make it slow. Wide charts are loaded by the tests beside this
-folder.
+"""An org of the smallest edition and a practice that charts little.
+
+What is killed here is the loading, again and again, and hundreds of fields a record would only make it slow.
+Wide charts are loaded by the tests beside this folder.
 """
 
 from __future__ import annotations
