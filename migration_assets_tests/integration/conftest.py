@@ -20,21 +20,23 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SalesforceSand
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory, sandbox: SalesforceSandbox) -> Iterator[Installation]:
+def template(tmp_path_factory: pytest.TempPathFactory, sandbox: SalesforceSandbox) -> Installation:
     """12 patients with 35 exams: schema deployed, payload built, nothing sent. Tests work on copies."""
     made = Installation.create(tmp_path_factory.mktemp("template") / "data", sandbox)
     with made.in_environment():
         made.put_rows(generated().tables)
         made.migration().prepare()
         made.build()
-        yield made
+    return made
 
 
 @pytest.fixture
-def installation(template: Installation, control: Control, tmp_path: Path) -> Installation:
+def installation(template: Installation, control: Control, tmp_path: Path) -> Iterator[Installation]:
     """A copy of the template beside an empty org that has been asked nothing yet."""
     control.forget_requests()
-    return template.copy(tmp_path / "data")
+    made = template.copy(tmp_path / "data")
+    with made.in_environment():
+        yield made
 
 
 @pytest.fixture

@@ -206,7 +206,7 @@ def found(
     installation.run()
     arrived = {name: len(keys) for name, keys in org.keys().items()}
     black_box = BlackBox.over(PRACTICE, folder / "databases", sandbox)
-    with black_box.server:
+    with black_box.server, installation.in_environment():
         sound = black_box.check()
         for damage in DAMAGES:
             if damage.kind == "extra":

@@ -14,6 +14,7 @@ import pytest
 from migration_assets.errors import SourceError, StagingRefused
 from migration_assets.mapping.apply import Payload
 from migration_assets.migration import payload
+from migration_assets.migration.reconciliation import Reconciliation
 from migration_assets.objects import validation
 from migration_assets.panda import extract as extraction
 from migration_assets_tests.integration.chart_model import KEY, TOOTH, charts
@@ -53,14 +54,14 @@ def _lose(patch: pytest.MonkeyPatch, keys: set[str], *, lineage: bool) -> None:
     patch.setattr(payload, "apply", apply)
 
 
-@pytest.mark.parametrize("lineage", [True, False], ids=["its lineage lost too", "its lineage kept"])
 def test_a_plan_line_that_the_payload_loses_is_named_and_its_lineage_isnt_total(
-    lineage: bool, installation: Installation, control: Control, black_box: BlackBox
+    installation: Installation, control: Control, black_box: BlackBox
 ) -> None:
+    """Though the payload says of the line's row that it has a record."""
     control.forget_requests()
     lost = f"maple:plan_line:{ROWS[TABLE]['LineID'][1]}"
     with pytest.MonkeyPatch.context() as patch:
-        _lose(patch, {lost}, lineage=lineage)
+        _lose(patch, {lost}, lineage=False)
         installation.build()
     installation.run()
 
@@ -68,36 +69,46 @@ def test_a_plan_line_that_the_payload_loses_is_named_and_its_lineage_isnt_total(
 
     assert different(reconciled) == [("meaning", LINE, lost, KEY, "record_missing")]
     told = reconciled.reconciliation
-    [of_lines] = [each for each in told.lineage if not each.total]
-    assert (of_lines.object, of_lines.source_table) == (LINE, TABLE)
-    assert (of_lines.staged, of_lines.with_payload, of_lines.excused) == (LINES, LINES - 1, {})
+    _assert_one_line_is_missing(told)
     state = next(each.state for each in told.objects if each.object == LINE)
     assert state.in_scope == state.loaded == state.in_destination == LINES - 1
     assert (told.balanced, told.clean) == (False, False)
     assert checked.names(f"{LINE}.{KEY} missing:", lost)
 
 
-def test_a_permanent_tooths_own_record_that_the_payload_loses_is_named(
+def test_a_tooths_own_record_that_the_payload_loses_is_named_though_the_charts_lineage_is_total(
     installation: Installation, control: Control, black_box: BlackBox
 ) -> None:
-    """What else was charted on the tooth has wide fields, so its row's lineage is total without it."""
+    """What else was charted on a permanent tooth has wide fields, so its row has records without it."""
     control.forget_requests()
     charted = charts(ROWS)
-    [lost] = [key for key in charted.alone if charted.teeth[key]["ToothNumber__c"] in _PERMANENT]
+    [tooth] = [key for key in charted.alone if charted.teeth[key]["ToothNumber__c"] in _PERMANENT]
+    line = f"maple:plan_line:{ROWS[TABLE]['LineID'][2]}"
     with pytest.MonkeyPatch.context() as patch:
-        _lose(patch, {lost}, lineage=True)
+        _lose(patch, {tooth, line}, lineage=True)
         installation.build()
     installation.run()
 
     reconciled, checked = installation.reconcile(), black_box.check()
 
-    assert different(reconciled) == [("meaning", TOOTH, lost, KEY, "record_missing")]
-    assert all(each.total for each in reconciled.reconciliation.lineage)
+    assert set(different(reconciled)) == {
+        ("meaning", TOOTH, tooth, KEY, "record_missing"),
+        ("meaning", LINE, line, KEY, "record_missing"),
+    }
+    _assert_one_line_is_missing(reconciled.reconciliation)
     assert not reconciled.reconciliation.balanced
-    assert checked.names(f"{TOOTH}.{KEY} missing:", lost)
+    assert checked.names(f"{TOOTH}.{KEY} missing:", tooth)
+    assert checked.names(f"{LINE}.{KEY} missing:", line)
 
 
 _PERMANENT = {str(number) for number in range(1, 33)}
+
+
+def _assert_one_line_is_missing(told: Reconciliation) -> None:
+    """The second equation: of all lineages only the lines' isn't total."""
+    [of_lines] = [each for each in told.lineage if not each.total]
+    assert (of_lines.object, of_lines.source_table) == (LINE, TABLE)
+    assert (of_lines.staged, of_lines.with_payload, of_lines.excused) == (LINES, LINES - 1, {})
 
 
 def test_a_plan_line_that_staging_loses_stops_the_upload_before_any_request(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ from migration_assets_tests.integration.chart_model import HOMES, KEY, TOOTH, ch
 from migration_assets_tests.integration.installation import OBJECTS, REHEARSAL, Installation, different
 from migration_assets_tests.integration.practices import generated
 from migration_sandbox.practice.teeth import HABITS, Habit
-from migration_sandbox.salesforce.control import Control
 
 _PATIENTS = 6
 _UNIVERSAL = charts(generated(patients=_PATIENTS).tables)
@@ -28,12 +26,8 @@ def _records(installation: Installation, name: str) -> Iterator[tuple[str, dict[
 
 
 @pytest.mark.parametrize("habit", HABITS)
-def test_a_practice_arrives_whole_in_its_numbering_system(
-    habit: Habit, template: Installation, control: Control, tmp_path: Path
-) -> None:
-    control.forget_requests()
+def test_a_practice_arrives_whole_in_its_numbering_system(habit: Habit, installation: Installation) -> None:
     tables = generated(habit, _PATIENTS).tables
-    installation = template.copy(tmp_path / "data")
     installation.configure(job_rows=200)
     installation.put_rows(tables)
     installation.build()

@@ -1,7 +1,6 @@
-"""An org of the smallest edition and a practice that charts little.
-
-What is killed here is the loading, again and again, and hundreds of fields a record would only make it slow.
-Wide charts are loaded by the tests beside this folder.
+"""An org of the smallest edition and a practice that charts little: what is killed here is the loading, again
+and again, and hundreds of fields a record would only make it slow. The tests beside this folder load wide
+charts.
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SalesforceSand
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory, sandbox: SalesforceSandbox) -> Iterator[Installation]:
+def template(tmp_path_factory: pytest.TempPathFactory, sandbox: SalesforceSandbox) -> Installation:
     """12 patients with 35 exams of a tooth or two, which have records of their own: ready to be sent."""
     made = Installation.create(tmp_path_factory.mktemp("template") / "data", sandbox)
     with made.in_environment():
         made.put_rows(with_few_teeth(generated().tables))
         made.migration().prepare()
         made.build()
-        yield made
+    return made
