@@ -190,14 +190,14 @@ class Session:
         Moments with an offset come back in milliseconds, the unit of every frame that went in with them;
         DuckDB itself has only microseconds for those.
         """
-        self._require(schema, table)
         selected = "*" if columns is None else ", ".join(quoted(column) for column in columns)
-        rows = self.sql(f"SELECT {selected} FROM {_place(schema, table)}")
+        with self._there(schema, table):
+            rows = self.sql(f"SELECT {selected} FROM {_place(schema, table)}")
         return rows.with_columns(pl.col(pl.Datetime("us", "UTC")).cast(pl.Datetime("ms", "UTC")))
 
     def count(self, schema: str, table: str) -> int:
-        self._require(schema, table)
-        return int(self.sql(f"SELECT count(*) AS n FROM {_place(schema, table)}").item())
+        with self._there(schema, table):
+            return int(self.sql(f"SELECT count(*) AS n FROM {_place(schema, table)}").item())
 
     def has_table(self, schema: str, table: str) -> bool:
         """Whether a table or view of this name is there, by exact spelling."""
@@ -237,9 +237,13 @@ class Session:
         with _translating(self._path):
             return self._connection.execute(query, list(params))
 
-    def _require(self, schema: str, table: str) -> None:
-        if not self.has_table(schema, table):
-            raise _missing(self._path, schema, f"has no table {schema}.{table}")
+    @contextmanager
+    def _there(self, schema: str, table: str) -> Iterator[None]:
+        """Says what to materialise where the table isn't there; asking before costs more than most reads."""
+        try:
+            yield
+        except WarehouseTableMissing:
+            raise _missing(self._path, schema, f"has no table {schema}.{table}") from None
 
     @contextmanager
     def _incoming(self, rows: Rows) -> Iterator[None]:
@@ -365,7 +369,7 @@ def _translated(error: duckdb.Error, path: Path) -> MigrationError:
         )
     if "not a valid duckdb database file" in folded or "has been invalidated" in folded:
         return WarehouseError(f"{path}: the file is damaged; remove it and materialise again")
-    if found := re.search(r"Table with name (\w+) does not exist", message):
+    if found := re.search(r'Table with name "?([^"]+?)"? does not exist', message):
         return WarehouseTableMissing(
             f"{path.name} has no table {found[1]}; materialise the assets that come before this one"
         )

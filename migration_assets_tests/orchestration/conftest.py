@@ -15,7 +15,7 @@ from migration_assets_tests.orchestration.installation import Office, Outside, o
 from migration_sandbox.practice.generator import Practice, generate
 
 DATABASE = "panda_maple"
-PATIENTS = 70
+PATIENTS = 65
 
 MakeOffice = Callable[[], Office]
 _numbers = itertools.count(1)

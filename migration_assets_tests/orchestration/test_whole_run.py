@@ -56,6 +56,11 @@ def test_every_check_passes_and_is_stored_for_its_partition(migrated: Migrated) 
         assert (latest.status, latest.partition) == (AssetCheckExecutionRecordStatus.SUCCEEDED, "maple")
 
 
+def test_a_check_knows_the_practice_that_it_was_evaluated_for(migrated: Migrated) -> None:
+    """Partitioned checks are a preview of dagster; this holds what the platform relies on."""
+    assert {each.partition for each in evaluations(migrated.first)} == {"maple"}
+
+
 def test_the_first_run_creates_every_record_and_the_second_sends_none(migrated: Migrated) -> None:
     for first in _upload_counts(migrated.first).values():
         assert first["created"] == first["sent"] > 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import polars as pl
 
 from migration_assets.migration.reconciliation import ObjectReconciliation, Reconciliation
-from migration_assets_tests.integration.chart_model import TOOTH, charts, key
 from migration_assets_tests.integration.installation import (
     OBJECTS,
     Installation,
@@ -13,7 +12,7 @@ from migration_assets_tests.integration.installation import (
     assert_all_arrived,
     different,
 )
-from migration_assets_tests.integration.practices import PATIENTS, PROVIDERS, TABLES
+from migration_assets_tests.integration.practices import PATIENTS, PROVIDERS
 from migration_sandbox.salesforce.control import Control
 
 _LONG = "A" + 59 * "n"
@@ -26,25 +25,25 @@ def _patient(installation: Installation) -> int:
 
 
 def _descendants(installation: Installation, patient: int) -> dict[str, list[str]]:
-    """Keys of all records that hang on the patient's, by object."""
+    """Keys of all records that hang on the patient's, by object; which teeth have one the payload says."""
 
     def rows_of(table: str, parent: str, parents: pl.Series) -> pl.DataFrame:
         return installation.raw(table).filter(pl.col(parent).is_in(parents.implode()))
 
     exams = rows_of("ClinicalExam", "PatientID", pl.Series([patient]))["ExamID"]
-    alone = charts({table: installation.raw(table) for table in TABLES}).alone
+    there = installation.payload_keys()
     teeth = rows_of("PeriodontalCharting", "ExamID", exams)["ChartingID"].to_list()
     plans = rows_of("TreatmentPlan", "PatientID", pl.Series([patient]))["PlanID"]
     lines = rows_of("TreatmentPlanLine", "PlanID", plans)["LineID"]
     spaces: dict[str, tuple[str, list[int]]] = {
         "ClinicalExam__c": ("exam", exams.to_list()),
         "ClinicalExamChart2__c": ("exam_chart2", exams.to_list()),
-        "ClinicalExamChart3__c": ("exam_chart3", exams.to_list()),
-        "ClinicalExamTooth__c": ("exam_tooth", [tooth for tooth in teeth if key(TOOTH, tooth) in alone]),
+        "ClinicalExamTooth__c": ("exam_tooth", teeth),
         "TreatmentPlan__c": ("plan", plans.to_list()),
         "TreatmentPlanLine__c": ("plan_line", lines.to_list()),
     }
-    return {name: [f"maple:{space}:{each}" for each in ids] for name, (space, ids) in spaces.items()}
+    hanging = {name: [f"maple:{space}:{each}" for each in ids] for name, (space, ids) in spaces.items()}
+    return {name: [key for key in keys if key in there[name]] for name, keys in hanging.items()}
 
 
 def _keys(descendants: dict[str, list[str]]) -> set[str]:

@@ -19,7 +19,6 @@ import pytest
 
 from migration_assets.errors import DestinationWithoutRoom
 from migration_assets_tests.integration.installation import (
-    OBJECTS,
     REHEARSAL,
     Installation,
     Org,
@@ -42,7 +41,7 @@ def test_a_wrong_client_secret(installation: Installation, org: Org) -> None:
         "doesn't know this client id or secret; check both variables "
         "(WIRE_SF_CLIENT_ID, WIRE_SF_CLIENT_SECRET)",
     )
-    assert org.keys() == {name: [] for name in OBJECTS.values()}
+    assert org.keys("Account", "Contact") == {"Account": [], "Contact": []}
 
 
 def test_an_org_that_cant_be_reached(installation: Installation) -> None:
@@ -163,6 +162,6 @@ def test_a_disk_that_is_full_under_the_ledger(installation: Installation, org: O
         "ledger of maple: salesforce/rehearsal: the database refused (OperationalError); check that its disk "
         "has room and that it can be written",
     )
-    assert org.keys()["ClinicalExam__c"] == []
+    assert org.keys("ClinicalExam__c") == {"ClinicalExam__c": []}
     installation.run(run_id="with room")
     assert_all_arrived(installation, org)
