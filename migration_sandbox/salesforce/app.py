@@ -12,9 +12,12 @@ from migration_sandbox.salesforce import (
     collections_routes,
     oauth_routes,
     rest_routes,
+    service_routes,
     soap_routes,
+    tree_routes,
 )
 from migration_sandbox.salesforce.auth import Credentials, Sessions
+from migration_sandbox.salesforce.composite_routes import Composite
 from migration_sandbox.salesforce.control_routes import ControlRoutes
 from migration_sandbox.salesforce.deployer import Deployer
 from migration_sandbox.salesforce.errors import ApiError, invalid_session, not_found
@@ -62,11 +65,15 @@ def build(org: Org, credentials: Credentials, control_token: str) -> Gate:
     )
     app.router.redirect_slashes = False
     gate = Gate(app)
+    collections = collections_routes.routes(site)
+    rest = [*service_routes.routes(site, deployer), *rest_routes.routes(site)]
     app.router.routes.extend(
         [
             *oauth_routes.routes(site),
-            *rest_routes.routes(site),
-            *collections_routes.routes(site),
+            *rest,
+            *collections,
+            *tree_routes.routes(site),
+            *Composite(site, [*collections, *rest]).routes(),
             *bulk_routes.routes(site),
             *soap_routes.routes(site, deployer),
             *ControlRoutes(site, gate, control_token).routes(),

@@ -1,8 +1,9 @@
 """Sessions: the OAuth token endpoint, and what an Authorization header is worth.
 
-Client credentials, a JWT bearer assertion signed by a key that the org knows, or one fixed access token
-from the environment. Errors are OAuth's (`{"error", "error_description"}`) with Salesforce's descriptions.
-SOAP login and the username-password grant are refused, as orgs now do.
+Client credentials, a JWT bearer assertion signed by a key that the org knows (from the environment, or a
+certificate that the control interface registered), or one fixed access token from the environment. Errors are
+OAuth's (`{"error", "error_description"}`) with Salesforce's descriptions. SOAP login and the password grant
+are refused, as orgs now do; the flows that need a browser are not part of this sandbox.
 """
 
 import base64
@@ -16,11 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import jwt
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from migration_sandbox.salesforce.errors import invalid_session
 from migration_sandbox.salesforce.ids import expand
 from migration_sandbox.salesforce.org import Org
 
+AUDIENCES = ("https://login.salesforce.com", "https://test.salesforce.com")
+CERTIFICATE = "jwt_certificate"
 JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 SCOPE = "api id"
 
@@ -98,15 +103,36 @@ class Sessions:
         self._issued.clear()
         self.fixed_token_alive = False
 
-    def grant(self, form: dict[str, str], authorization: str | None) -> str:
-        """A token for a token request's form. Raises OAuthError."""
+    def revoke(self, token: str) -> bool:
+        """End one token; false where there is no such token."""
+        if self._issued.pop(_digest(token), None) is None:
+            return False
+        self.org.transaction([("DELETE FROM tokens WHERE token = ?", (_digest(token),))])
+        return True
+
+    def register_certificate(self, pem: str) -> None:
+        """Take assertions signed by this X.509 certificate's key from now on. Raises ValueError."""
+        x509.load_pem_x509_certificate(pem.encode())
+        self.org.transaction([self.org.set_meta(CERTIFICATE, pem)])
+
+    def _public_key(self) -> str | None:
+        pem = self.org.meta(CERTIFICATE)
+        if pem is None:
+            return self.credentials.public_key
+        key = x509.load_pem_x509_certificate(pem.encode()).public_key()
+        return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+    def grant(self, form: dict[str, str], authorization: str | None, base: str) -> str:
+        """A token for a token request's form that came to `base`. Raises OAuthError."""
         kind = form.get("grant_type")
         if kind == "client_credentials":
             self._client(form, authorization)
         elif kind == JWT_GRANT:
-            self._assertion(form.get("assertion", ""))
+            self._assertion(form.get("assertion", ""), base)
         elif kind == "password":
             raise OAuthError("invalid_grant", "authentication failure")
+        elif kind in ("authorization_code", "refresh_token", "device"):
+            raise OAuthError("unsupported_grant_type", f"{kind} is not part of this sandbox")
         else:
             raise OAuthError("unsupported_grant_type", "grant type not supported")
         return self.issue()
@@ -124,15 +150,19 @@ class Sessions:
         if not known.client_secret or not hmac.compare_digest(secret.encode(), known.client_secret.encode()):
             raise OAuthError("invalid_client", "invalid client credentials")
 
-    def _assertion(self, assertion: str) -> None:
-        key = self.credentials.public_key
+    def _assertion(self, assertion: str, base: str) -> None:
+        key = self._public_key()
         if key is None:
             raise OAuthError("invalid_grant", "no key is registered for this app")
         try:
             claims = jwt.decode(
                 assertion, key, algorithms=["RS256"], issuer=self.credentials.client_id,
-                options={"verify_aud": False, "require": ["exp", "sub", "aud"]},
+                audience=[*AUDIENCES, base], options={"require": ["exp", "sub", "aud"]},
             )  # fmt: skip
+        except jwt.InvalidAudienceError:
+            raise OAuthError("invalid_grant", "audience is invalid") from None
+        except jwt.InvalidIssuerError:
+            raise OAuthError("invalid_client_id", "client identifier invalid") from None
         except jwt.ExpiredSignatureError:
             raise OAuthError("invalid_grant", "expired authorization code") from None
         except jwt.InvalidTokenError:

@@ -15,6 +15,7 @@ from migration_sandbox.salesforce.jobs import COMPLETE, FINISHED, OPEN, UPLOADED
 from migration_sandbox.salesforce.rest_rows import key_field
 from migration_sandbox.salesforce.soql import parse
 from migration_sandbox.salesforce.soql_run import run, source_of
+from migration_sandbox.salesforce.user_permissions import allowed
 from migration_sandbox.salesforce.web import (
     BULK_QUERY_VERSION,
     BULK_VERSION,
@@ -30,6 +31,12 @@ from migration_sandbox.salesforce.web import (
 
 INGEST = ("insert", "update", "upsert", "delete", "hardDelete")
 LIST_ROWS = 1000
+HARD_DELETE = (
+    "FeatureNotEnabled : hardDelete operation requires special user profile permission, please contact your "
+    "system administrator"
+)
+BINARY = "FeatureNotEnabled : Binary field not supported"
+"""Said of a query (on a real org) and, as long as nobody has seen the text, of an upload of file contents."""
 KNOWN_KEYS = frozenset(
     {
         "object",
@@ -67,11 +74,15 @@ def create_ingest(call: Call) -> Response:
             400, "JSON_PARSER_ERROR", f'Unrecognized field "{sorted(unknown)[0]}" at [line:1, column:1]'
         )
     sobject = site.org.sobject(str(body.get("object", "")))
-    if sobject is None or not sobject.createable:
+    if sobject is None or not sobject.holds_data:
         raise ApiError(400, "INVALIDJOB", f"InvalidJob : Invalid object {body.get('object')}")
     operation = body.get("operation")
     if operation not in INGEST:
         raise _invalid(f"Unsupported operation {operation}")
+    if not sobject.permits(str(operation)):
+        raise _invalid(f"entity type {sobject.name} does not support {operation}")
+    if operation == "hardDelete" and not allowed(site.org, "BulkApiHardDelete"):
+        raise ApiError(400, "FEATURENOTENABLED", HARD_DELETE)
     key = body.get("externalIdFieldName")
     if operation == "upsert":
         if not key:
@@ -98,7 +109,7 @@ def create_query(call: Call) -> Response:
         raise _invalid(f"Unsupported operation {operation}")
     text = str(body.get("query", ""))
     query = parse(text)
-    if query.aggregated or query.offset:
+    if query.aggregated or query.offset or query.children:
         raise ApiError(
             400,
             "INVALIDJOB",
@@ -106,7 +117,8 @@ def create_query(call: Call) -> Response:
         )
     sobject = source_of(site.org, query)
     query.limit = 0
-    run(site.org, query)
+    if any(column.field is not None and column.field.binary for column in run(site.org, query).columns):
+        raise ApiError(400, "FEATURENOTENABLED", BINARY)
     site.org.bulk_queries += 1
     if site.org.bulk_queries > site.org.settings.daily_bulk_query_jobs:
         raise ApiError(400, "EXCEEDEDLIMIT", "DailyBulkV2QueryJobs Limit exceeded.")

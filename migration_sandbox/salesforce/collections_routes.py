@@ -1,30 +1,30 @@
-"""Collections of up to 200 records, and composite calls of up to 25 that may refer to each other."""
+"""Collections: up to 200 records saved or deleted in a call, up to 2,000 read."""
 
-import json
-import re
-from dataclasses import replace
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 import polars as pl
 from starlette.responses import Response
-from starlette.routing import Match, Route
+from starlette.routing import Route
 
-from migration_sandbox.salesforce import rest_routes
 from migration_sandbox.salesforce.errors import ApiError, RowError
-from migration_sandbox.salesforce.org import Org, Statement
+from migration_sandbox.salesforce.org import Org
 from migration_sandbox.salesforce.remove import delete
-from migration_sandbox.salesforce.rest_rows import batch_of, flatten, key_field, writable
+from migration_sandbox.salesforce.rest_rows import (
+    batch_of,
+    find_object,
+    flatten,
+    key_field,
+    read_one,
+    row_of,
+    writable,
+)
 from migration_sandbox.salesforce.schema import Field, SObject
-from migration_sandbox.salesforce.web import Call, Handler, Site, answer, endpoint, refusal
+from migration_sandbox.salesforce.unit import Undo, all_or_nothing
+from migration_sandbox.salesforce.web import Call, Handler, Site, answer, endpoint
 from migration_sandbox.salesforce.write import Outcome, save
 
-MAX_RECORDS, MAX_CALLS, MAX_TYPES = 200, 25, 10
-_REFERENCE = re.compile(r"@\{([A-Za-z_]\w*)((?:\.\w+|\[\d+\])*)\}")
-
-
-class _RolledBack(Exception):
-    """An allOrNone call failed: nothing may be committed."""
+MAX_RECORDS, MAX_READ, MAX_TYPES = 200, 2000, 10
 
 
 def _records(call: Call) -> tuple[list[dict[str, Any]], bool]:
@@ -57,12 +57,14 @@ def _entry(outcome: Outcome, row: int, upserting: bool) -> dict[str, Any]:
     return made
 
 
-def _rolled_back(errors: dict[int, RowError], count: int) -> list[dict[str, Any]]:
+def _rolled_back(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The answer of an allOrNone call with a failure: no record was saved."""
     other = RowError(
         "ALL_OR_NONE_OPERATION_ROLLED_BACK",
         "Record rolled back because not all records were valid and the request was using AllOrNone header",
     )
-    return [{"success": False, "errors": [errors.get(row, other).as_collection()]} for row in range(count)]
+    undone = {"success": False, "errors": [other.as_collection()]}
+    return [undone if entry["success"] else entry for entry in entries]
 
 
 def _save_runs(
@@ -73,7 +75,6 @@ def _save_runs(
     all_or_none: bool,
 ) -> list[dict[str, Any]]:
     """Save records in order, a batch for each run of one object and one set of fields."""
-    entries: list[dict[str, Any]] = []
     runs: list[tuple[SObject, list[dict[str, str]]]] = []
     for sobject, cells in typed:
         if not runs or runs[-1][0] is not sobject:
@@ -83,23 +84,29 @@ def _save_runs(
         raise ApiError(
             400, "INVALID_REQUEST", f"Cannot have more than {MAX_TYPES} chunks in a single operation"
         )
-    if all_or_none and len(runs) > 1:
-        raise ApiError(400, "INVALID_REQUEST", "allOrNone over several objects is not part of this sandbox")
-    for sobject, rows in runs:
-        failed: dict[int, RowError] = {}
+    entries: list[dict[str, Any]] = []
 
-        def also(outcome: Outcome, failed: dict[int, RowError] = failed) -> list[Statement]:
-            if all_or_none and outcome.errors:
-                failed.update(outcome.errors)
-                raise _RolledBack
-            return []
+    def run() -> None:
+        for sobject, rows in runs:
+            outcome = save(org, batch_of(org, sobject, operation, rows, key))
+            entries.extend(_entry(outcome, row, operation == "upsert") for row in range(len(rows)))
 
-        try:
-            outcome = save(org, batch_of(org, sobject, operation, rows, key), also)
-        except _RolledBack:
-            return _rolled_back(failed, len(rows))
-        entries += [_entry(outcome, row, operation == "upsert") for row in range(len(rows))]
-    return entries
+    return _ended(org, run, entries, all_or_none)
+
+
+def _ended(
+    org: Org, run: Callable[[], None], entries: list[dict[str, Any]], all_or_none: bool
+) -> list[dict[str, Any]]:
+    """The entries that `run` makes; with allOrNone and a failure among them, nothing of it stays."""
+    if not all_or_none:
+        run()
+        return entries
+    with all_or_nothing(org):
+        run()
+        if not all(entry["success"] for entry in entries):
+            raise Undo
+    fine = all(entry["success"] for entry in entries)
+    return entries if fine else _rolled_back(entries)
 
 
 def _insert_or_update(operation: str) -> Handler:
@@ -108,7 +115,7 @@ def _insert_or_update(operation: str) -> Handler:
         records, all_or_none = _records(call)
         typed = []
         for record in records:
-            sobject = writable(org, _type(record))
+            sobject = writable(org, _type(record), operation)
             cells = flatten(record)
             if "id" in cells:
                 cells["Id"] = cells.pop("id")
@@ -137,123 +144,44 @@ def remove(call: Call) -> Response:
     wanted = [text for text in call.query.get("ids", "").split(",") if text]
     if not wanted or len(wanted) > MAX_RECORDS:
         raise ApiError(400, "INVALID_REQUEST", f"ids must name 1 to {MAX_RECORDS} records")
-    by_prefix = {item.key_prefix: item for item in org.objects.values() if item.createable}
-    entries: list[dict[str, Any]] = []
-    if call.flag("allOrNone") and len({text[:3] for text in wanted}) > 1:
-        raise ApiError(400, "INVALID_REQUEST", "allOrNone over several objects is not part of this sandbox")
-    for prefix in dict.fromkeys(text[:3] for text in wanted):
+    by_prefix = {item.key_prefix: item for item in org.objects.values() if item.deletable}
+    prefixes = list(dict.fromkeys(text[:3] for text in wanted))
+    for prefix in prefixes:
         if prefix not in by_prefix:
             raise ApiError(400, "INVALID_ID_FIELD", "an id is not of an object that can be deleted")
-    outcomes: dict[str, dict[str, Any]] = {}
-    for prefix in dict.fromkeys(text[:3] for text in wanted):
-        mine = [text for text in wanted if text.startswith(prefix)]
-        failed: dict[int, RowError] = {}
+    entries: list[dict[str, Any]] = []
+    order: list[str] = []
 
-        def also(outcome: Outcome, failed: dict[int, RowError] = failed) -> list[Statement]:
-            if call.flag("allOrNone") and outcome.errors:
-                failed.update(outcome.errors)
-                raise _RolledBack
-            return []
+    def run() -> None:
+        for prefix in prefixes:
+            mine = [text for text in wanted if text.startswith(prefix)]
+            outcome = delete(org, by_prefix[prefix], pl.Series(mine), False)
+            entries.extend(_entry(outcome, row, False) for row in range(len(mine)))
+            order.extend(mine)
 
-        try:
-            outcome = delete(org, by_prefix[prefix], pl.Series(mine), False, also)
-        except _RolledBack:
-            return answer(_rolled_back(failed, len(mine)))
-        outcomes |= {text: _entry(outcome, row, False) for row, text in enumerate(mine)}
-    entries = [outcomes[text] for text in wanted]
-    return answer(entries)
+    ended = dict(zip(order, _ended(org, run, entries, call.flag("allOrNone")), strict=True))
+    return answer([ended[text] for text in wanted])
 
 
-def _lookup(results: dict[str, Any], name: str, path: str) -> Any:
-    value: Any = results.get(name)
-    for part in re.findall(r"\.(\w+)|\[(\d+)\]", path):
-        try:
-            value = value[part[0]] if part[0] else value[int(part[1])]
-        except (KeyError, IndexError, TypeError):
-            value = None
-    if value is None:
-        raise ApiError(
-            400, "PROCESSING_HALTED", f"Invalid reference specified. No value for {name}{path} found"
-        )
-    return value
-
-
-def _substitute(value: Any, results: dict[str, Any]) -> Any:
-    if isinstance(value, str):
-        return _REFERENCE.sub(lambda found: str(_lookup(results, found.group(1), found.group(2))), value)
-    if isinstance(value, dict):
-        return {key: _substitute(inner, results) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_substitute(inner, results) for inner in value]
-    return value
-
-
-def _run_call(call: Call, item: dict[str, Any], results: dict[str, Any]) -> Response:
-    """One subrequest, by the same handlers that serve it alone."""
-    try:
-        parts = urlsplit(_substitute(str(item["url"]), results))
-        body = (
-            json.dumps(_substitute(item["body"], results)).encode() if item.get("body") is not None else b""
-        )
-        for route in _inner_routes():
-            scope = {"type": "http", "path": parts.path, "method": item["method"]}
-            match, child = route.matches(scope)
-            if match is Match.FULL:
-                path = {key: unquote(str(value)) for key, value in child["path_params"].items()}
-                inner = replace(call, path=path, query=dict(parse_qsl(parts.query)), body=body)
-                handler: Handler = _HANDLERS[route.name]
-                return handler(inner)
-        raise ApiError(404, "NOT_FOUND", "The requested resource does not exist")
-    except ApiError as error:
-        return refusal(error)
-
-
-_HANDLERS: dict[str, Handler] = {
-    "create": rest_routes.create,
-    "read": rest_routes.read,
-    "update": rest_routes.update,
-    "remove": rest_routes.remove,
-    "upsert": rest_routes.upsert,
-    "query": rest_routes.query,
-}
-
-
-def _inner_routes() -> list[Route]:
-    root = "/services/data/v{version}"
-    record, by_key = root + "/sobjects/{sobject}/{id}", root + "/sobjects/{sobject}/{field}/{value:path}"
-    plan = [
-        ("create", root + "/sobjects/{sobject}", "POST"), ("create", root + "/sobjects/{sobject}/", "POST"),
-        ("read", record, "GET"), ("update", record, "PATCH"), ("remove", record, "DELETE"),
-        ("upsert", by_key, "PATCH"), ("query", root + "/query", "GET"), ("query", root + "/query/", "GET"),
-    ]  # fmt: skip
-    return [Route(path, lambda _: None, methods=[method], name=name) for name, path, method in plan]
-
-
-def composite(call: Call) -> Response:
-    body = call.json_object()
-    calls = body.get("compositeRequest")
-    if not isinstance(calls, list) or not 0 < len(calls) <= MAX_CALLS:
-        raise ApiError(400, "INVALID_REQUEST", f"compositeRequest takes 1 to {MAX_CALLS} subrequests")
-    if body.get("allOrNone"):
-        raise ApiError(400, "INVALID_REQUEST", "allOrNone composite calls are not part of this sandbox")
-    results: dict[str, Any] = {}
-    answers = []
-    for item in calls:
-        if not isinstance(item, dict) or not {"method", "url", "referenceId"} <= set(item):
-            raise ApiError(400, "JSON_PARSER_ERROR", "A subrequest needs method, url and referenceId")
-        response = _run_call(call, item, results)
-        content = json.loads(bytes(response.body)) if response.body else None
-        if response.status_code < 300:
-            results[item["referenceId"]] = content
-        answers.append(
-            {
-                "body": content,
-                "httpHeaders": {},
-                "httpStatusCode": response.status_code,
-                "referenceId": item["referenceId"],
-            }
-        )
-    return answer({"compositeResponse": answers})
+def retrieve(call: Call) -> Response:
+    """Records by their ids, null where there is none, in the order asked for."""
+    org = call.site.org
+    sobject = find_object(org, call.path["sobject"])
+    given = call.json_object() if call.body else {}
+    wanted = given.get("ids") or [text for text in call.query.get("ids", "").split(",") if text]
+    fields = given.get("fields") or [text for text in call.query.get("fields", "").split(",") if text]
+    if not wanted or not fields or len(wanted) > MAX_READ:
+        raise ApiError(400, "INVALID_REQUEST", f"ids (1 to {MAX_READ}) and fields are required")
+    found: list[dict[str, Any] | None] = []
+    with org.lock:
+        for record_id in wanted:
+            try:
+                row = row_of(org, sobject, str(record_id))
+            except ApiError:
+                found.append(None)
+                continue
+            found.append(read_one(org, sobject, row, [str(name) for name in fields], call.version))
+    return answer(found)
 
 
 def routes(site: Site) -> list[Route]:
@@ -261,10 +189,10 @@ def routes(site: Site) -> list[Route]:
     made = []
     for slash in ("", "/"):
         made += [
-            Route(root + slash, endpoint(site, composite), methods=["POST"]),
             Route(f"{root}/sobjects{slash}", endpoint(site, _insert_or_update("insert")), methods=["POST"]),
             Route(f"{root}/sobjects{slash}", endpoint(site, _insert_or_update("update")), methods=["PATCH"]),
             Route(f"{root}/sobjects{slash}", endpoint(site, remove), methods=["DELETE"]),
             Route(f"{root}/sobjects/{{sobject}}/{{field}}{slash}", endpoint(site, upsert), methods=["PATCH"]),
+            Route(f"{root}/sobjects/{{sobject}}{slash}", endpoint(site, retrieve), methods=["GET", "POST"]),
         ]
     return made

@@ -103,10 +103,12 @@ class Control:
         self.call("POST", "/bulk-faults", {"fail_jobs": jobs})
 
     def corrupt(self, kind: str, sobject: str, **how: object) -> dict[str, Any]:
-        """Damage one record: change_character, lose_line_break, swap_fields, delete, double.
+        """Damage one record: change_character, lose_line_break, swap_fields, delete, double, change_byte.
 
         Which one: key_field and key, or id, or (by seed) any record that fits. `field` names what to damage,
-        `other_field` what to swap it with. Answers kind, object, id and, by kind, fields or double.
+        `other_field` what to swap it with. change_byte is for the content of a ContentVersion, and
+        `keep_checksum` leaves its Checksum as it was. Answers kind, object, id and, by kind, fields or
+        double.
         """
         done: dict[str, Any] = self.call("POST", "/corruptions", {"kind": kind, "object": sobject, **how})
         return done
@@ -124,6 +126,22 @@ class Control:
 
     def set_api_usage(self, api_requests: int) -> None:
         self.call("POST", "/usage", {"api_requests": api_requests})
+
+    def add_rule(self, kind: str, sobject: str, name: str, active: bool = True, **how: object) -> None:
+        """Add automation to the org: kind is validation, duplicate, flow or trigger (see org_rules.py).
+
+        `fields` must not be empty, or are what duplicates have in common; `message` is the error's text;
+        `action` of a duplicate rule is block, or alert (a request may then say allowSave).
+        """
+        body = {"kind": kind, "sobject_name": sobject, "name": name, "active": active, **how}
+        self.call("POST", "/rules", body)
+
+    def forget_rules(self) -> None:
+        self.call("DELETE", "/rules")
+
+    def register_certificate(self, pem: str) -> None:
+        """Take JWT assertions that this X.509 certificate's key has signed."""
+        self.call("POST", "/certificate", {"certificate": pem})
 
     def fill_custom_fields(self, sobject: str, fields: int) -> int:
         """Add filler fields until the object has `fields` custom fields; answers how many it has."""

@@ -9,7 +9,7 @@ import hmac
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -17,9 +17,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from migration_sandbox.salesforce import features
 from migration_sandbox.salesforce.corrupt import corrupt
 from migration_sandbox.salesforce.errors import ApiError, not_found
 from migration_sandbox.salesforce.gate import FAULTS, Fault, Gate, Hold
+from migration_sandbox.salesforce.org_rules import add_rule, forget_rules
 from migration_sandbox.salesforce.schema import Field
 from migration_sandbox.salesforce.web import Site, answer, refusal
 
@@ -79,6 +81,9 @@ class ControlRoutes:
             self.route("/tokens", "DELETE", self.expire_tokens),
             self.route("/jobs/{id}/results", "DELETE", self.expire_results),
             self.route("/usage", "POST", self.usage),
+            self.route("/rules", "POST", self.add_rule),
+            self.route("/rules", "DELETE", self.forget_rules),
+            self.route("/certificate", "POST", self.register_certificate),
             self.route("/fill", "POST", self.fill),
             self.route("/counts", "GET", self.counts),
             self.route("/reset", "POST", self.reset),
@@ -144,13 +149,14 @@ class ControlRoutes:
         org = self.site.org
         now = org.settings.model_dump()
         # What clients were told of the org once must stay true.
-        if fixed := [
-            name for name in ("edition", "sandbox_org") if ask.body.get(name, now[name]) != now[name]
-        ]:
-            raise ApiError(400, "INVALID_OPERATION", f"fixed when the org was made: {', '.join(fixed)}")
+        fixed = [name for name in ("edition", "sandbox_org") if ask.body.get(name, now[name]) != now[name]]
+        fixed += [name for name in features.ONE_WAY if now[name] and not ask.body.get(name, True)]
+        if fixed:
+            raise ApiError(400, "INVALID_OPERATION", f"this org can't change it any more: {', '.join(fixed)}")
         with org.lock:
             org.settings = type(org.settings)(**{**org.settings.model_dump(), **ask.body})
             org.save_settings()
+            features.apply(org)
         return org.settings.model_dump()
 
     async def expire_tokens(self, _ask: Ask) -> Any:
@@ -166,6 +172,17 @@ class ControlRoutes:
 
     async def usage(self, ask: Ask) -> Any:
         self.site.org.api_requests = int(ask.body["api_requests"])
+        return {}
+
+    async def add_rule(self, ask: Ask) -> Any:
+        return asdict(add_rule(self.site.org, **ask.body))
+
+    async def forget_rules(self, _ask: Ask) -> Any:
+        forget_rules(self.site.org)
+        return {}
+
+    async def register_certificate(self, ask: Ask) -> Any:
+        self.site.sessions.register_certificate(ask.body["certificate"])
         return {}
 
     async def fill(self, ask: Ask) -> Any:
@@ -191,7 +208,7 @@ class ControlRoutes:
     async def counts(self, _ask: Ask) -> Any:
         org = self.site.org
         with org.lock:
-            return {name: table.count for name, table in org.tables.items() if table.sobject.createable}
+            return {name: table.count for name, table in org.tables.items() if table.sobject.holds_data}
 
     async def reset(self, ask: Ask) -> Any:
         if ask.body.get("records", True):

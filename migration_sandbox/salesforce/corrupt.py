@@ -10,12 +10,13 @@ import numpy as np
 import polars as pl
 
 from migration_sandbox.salesforce import ids
+from migration_sandbox.salesforce.content import VERSION
 from migration_sandbox.salesforce.errors import ApiError
 from migration_sandbox.salesforce.org import Org
 from migration_sandbox.salesforce.schema import SObject
 from migration_sandbox.salesforce.table import GONE, ROW, STATE, index_key
 
-KINDS = ("change_character", "lose_line_break", "swap_fields", "delete", "double")
+KINDS = ("change_character", "lose_line_break", "swap_fields", "delete", "double", "change_byte")
 
 
 def _refuse(message: str) -> ApiError:
@@ -90,7 +91,10 @@ def corrupt(org: Org, how: dict[str, Any]) -> dict[str, Any]:
         row = _pick_row(org, sobject, how, dice)
         frame = table.gather(np.array([row], dtype=np.int64), list(sobject.fields))
         done: dict[str, Any] = {"kind": kind, "object": sobject.name, "id": frame["Id"][0]}
-        if kind == "delete":
+        if kind == "change_byte":
+            frame = _damage_file(org, sobject, frame, dice, bool(how.get("keep_checksum", False)))
+            done["fields"] = ["VersionData"]
+        elif kind == "delete":
             frame = frame.with_columns(pl.lit(GONE, dtype=pl.Int8).alias(STATE))
         elif kind == "double":
             new = table.next_row
@@ -103,6 +107,23 @@ def corrupt(org: Org, how: dict[str, Any]) -> dict[str, Any]:
             done["fields"] = [how[name] for name in ("field", "other_field") if how.get(name)]
         org.commit([(sobject.name, frame)])
     return done
+
+
+def _damage_file(
+    org: Org, sobject: SObject, frame: pl.DataFrame, dice: random.Random, keep_checksum: bool
+) -> pl.DataFrame:
+    """One byte of a file changed. Its checksum is that of the damaged content, as if it had come so, or (with
+    `keep_checksum`) the old one, which only reading the file back finds out."""
+    if sobject.name != VERSION:
+        raise _refuse("only a ContentVersion has content to damage")
+    path = org.blobs.path(frame["ContentBodyId"][0])
+    content = bytearray(path.read_bytes())
+    if not content:
+        raise _refuse("the file is empty")
+    content[dice.randrange(len(content))] ^= 0x01
+    blob = org.blobs.put(bytes(content))
+    md5 = frame["Checksum"][0] if keep_checksum else blob.md5
+    return frame.with_columns(pl.lit(blob.id).alias("ContentBodyId"), pl.lit(md5).alias("Checksum"))
 
 
 def _edit(

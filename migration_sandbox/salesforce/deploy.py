@@ -1,37 +1,34 @@
 """What a package may do to this org, component by component, on a copy of its schema.
 
-What one field must be by itself is field_rules.py's; here is what it must be in this org: limits, references,
-clashes, permission sets. Running and keeping deployments is deployer.py's.
+What one field must be by itself is field_rules.py's, and layouts, list views and permission sets have modules
+of their own; here is what must hold in this org: order, limits, references, clashes. Running and keeping
+deployments is deployer.py's.
 """
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from migration_sandbox.salesforce import ids
+from migration_sandbox.salesforce.components import (
+    default_layout,
+    default_name,
+    keep,
+    stored,
+    with_required,
+)
+from migration_sandbox.salesforce.features import CURRENCY
 from migration_sandbox.salesforce.field_rules import Problem, check_change, check_name, limited, read_field
-from migration_sandbox.salesforce.metadata_files import Node, ObjectFile, Package
-from migration_sandbox.salesforce.org import Grants, Org
+from migration_sandbox.salesforce.layout_rules import check_layout, check_tab
+from migration_sandbox.salesforce.list_rules import check_list_view
+from migration_sandbox.salesforce.manifest_rules import Component, check_manifest, whole_object
+from migration_sandbox.salesforce.metadata_files import ComponentFile, Node, Package
+from migration_sandbox.salesforce.org import Grants, Org, Statement
+from migration_sandbox.salesforce.permission_rules import ACTIVITY, read_grants
 from migration_sandbox.salesforce.schema import Field, SObject, custom_object
 from migration_sandbox.salesforce.settings import HARD_FIELD_CAP
 
 MAX_EXTERNAL_IDS = 25
 MAX_MASTERS = 2
-ACTIVITY = "Activity"
-KNOWN_TYPES = frozenset({"CustomObject", "CustomField", "PermissionSet"})
-OBJECT_FLAGS = ("allowCreate", "allowDelete", "allowEdit", "allowRead", "modifyAllRecords", "viewAllRecords")
-
-
-@dataclass
-class Component:
-    """The outcome of one component."""
-
-    kind: str
-    path: str
-    name: str
-    created: bool = False
-    changed: bool = True
-    problem: str | None = None
 
 
 def prefix_of(number: int) -> str:
@@ -49,8 +46,8 @@ class Applying:
         self.created: set[str] = set()
         self.grants: dict[str, Grants] = {}
         self.labels: dict[str, tuple[str, str | None]] = {}
+        self.kept: dict[str, dict[str, Node]] = {"Layout": {}, "CustomTab": {}, "ListView": {}}
         self.components: list[Component] = []
-        self._children: dict[str, dict[str, tuple[str, str]]] = {}
 
     def find(self, name: str) -> SObject | None:
         return self.objects.get(name) or self.org.objects.get(name)
@@ -61,81 +58,87 @@ class Applying:
             self.objects[name] = self.org.objects[name].copy()
         return self.objects[name]
 
-    def attempt(self, component: Component, step: Any) -> None:
+    def run(self) -> list[Component]:
+        """Components by what others need of them: objects, fields, list views, tabs, layouts, permissions."""
+        self.components += check_manifest(self.package)
+        objects = self.package.of("CustomObject")
+        for file in objects:
+            if whole_object(self.package, file):
+                self._attempt(Component("CustomObject", file.path, file.name), self._object, file)
+        self._children(objects, "CustomField", "fields", self._field)
+        self._required_on_layouts()
+        self._children(objects, "ListView", "listViews", self._list_view)
+        for file in self.package.of("CustomTab"):
+            self._attempt(Component("CustomTab", file.path, file.name), self._tab, file)
+        for file in self.package.of("Layout"):
+            self._attempt(Component("Layout", file.path, file.name), self._layout, file)
+        for file in self.package.of("PermissionSet"):
+            component = Component("PermissionSet", file.path, file.name)
+            self._attempt(component, self._permission_set, file.name, file.root)
+        return self.components
+
+    def _required_on_layouts(self) -> None:
+        """A required field that comes is on all layouts of its object at once."""
+        known = stored(self.org, "Layout") if self.objects else {}
+        for name, sobject in self.objects.items():
+            layouts = {
+                key: item.root for key, item in known.items() if key.partition("-")[0] == name
+            } | self.kept["Layout"]
+            for key, root in layouts.items():
+                if key.partition("-")[0] == name and with_required(root, sobject):
+                    self.kept["Layout"][key] = root
+
+    def statements(self) -> list[Statement]:
+        """What makes the components beside objects and permission sets true."""
+        return [
+            one for kind, nodes in self.kept.items() if nodes for one in keep(self.org, kind, nodes.items())
+        ]
+
+    def _attempt(self, component: Component, step: Any, *given: Any) -> None:
         try:
-            component.created, component.changed = step()
+            component.created, component.changed = step(*given)
         except Problem as problem:
             component.problem = problem.text
         self.components.append(component)
 
-    def run(self) -> list[Component]:
-        self._manifest()
-        for file in self.package.objects:
-            if self._whole_object(file):
-                self.attempt(
-                    Component("CustomObject", file.path, file.name), lambda file=file: self._object(file)
-                )
-        waiting = [(file, node) for file in self.package.objects for node in file.root.all("fields")]
+    def _children(self, files: list[ComponentFile], kind: str, element: str, step: Any) -> None:
         seen: set[str] = set()
-        for file, node in waiting:
-            name = f"{file.name}.{node.get('fullName') or ''}"
-            double = name.lower() in seen
-            seen.add(name.lower())
-            component = Component("CustomField", file.path, name)
-            self.attempt(
-                component, lambda file=file, node=node, double=double: self._field(file.name, node, double)
-            )
-        for file in self.package.permission_sets:
-            component = Component("PermissionSet", file.path, file.name)
-            self.attempt(component, lambda file=file: self._permission_set(file.name, file.root))
-        return self.components
+        for file in files:
+            for node in file.root.all(element):
+                name = f"{file.name}.{node.get('fullName') or ''}"
+                double = name.lower() in seen
+                seen.add(name.lower())
+                self._attempt(Component(kind, file.path, name), step, file.name, node, double)
 
-    def _whole_object(self, file: ObjectFile) -> bool:
-        members = self.package.manifest.get("CustomObject", [])
-        return file.name in members or ("*" in members and file.name.endswith("__c"))
+    def _keep(self, kind: str, name: str, node: Node) -> tuple[bool, bool]:
+        known = stored(self.org, kind).get(name)
+        self.kept[kind][name] = node
+        return known is None, known is None or known.root != node
 
-    def _fail(self, kind: str, path: str, name: str, problem: str) -> None:
-        self.components.append(Component(kind, path, name, problem=problem))
+    def _list_view(self, owner: str, node: Node, double: bool) -> tuple[bool, bool]:
+        if double:
+            raise Problem(f"Duplicate name in the package: {node.get('fullName')}")
+        sobject = self.find(owner)
+        if sobject is None or sobject.virtual:
+            raise Problem(f"no CustomObject named {owner} found")
+        check_list_view(sobject, node)
+        return self._keep("ListView", f"{owner}.{node.get('fullName')}", Node("ListView", "", node.children))
 
-    def _manifest(self) -> None:
-        """Everything named must be there, everything there must be named."""
-        for path in self.package.unknown:
-            self._fail("", path, path, "this kind of component is not part of this sandbox")
-        present: dict[str, set[str]] = {
-            "CustomObject": {file.name for file in self.package.objects},
-            "PermissionSet": {file.name for file in self.package.permission_sets},
-            "CustomField": {
-                f"{file.name}.{node.get('fullName')}"
-                for file in self.package.objects
-                for node in file.root.all("fields")
-            },
-        }
-        for kind, members in self.package.manifest.items():
-            if kind not in KNOWN_TYPES:
-                self._fail(kind, "package.xml", kind, f"Entity type: '{kind}' is not part of this sandbox")
-                continue
-            for member in members:
-                if member != "*" and member not in present[kind]:
-                    problem = (
-                        f"An object '{member}' of type {kind} was named in package.xml, but was "
-                        f"not found in zipped directory"
-                    )
-                    self._fail(kind, "package.xml", member, problem)
-        fields = set(self.package.manifest.get("CustomField", []))
-        for file in self.package.objects:
-            named = {name.partition(".")[0] for name in fields}
-            if not self._whole_object(file) and file.name not in named:
-                self._fail(
-                    "CustomObject", file.path, file.name, f"The file {file.path} is not in package.xml"
-                )
-        sets = self.package.manifest.get("PermissionSet", [])
-        for file in self.package.permission_sets:
-            if file.name not in sets and "*" not in sets:
-                self._fail(
-                    "PermissionSet", file.path, file.name, f"The file {file.path} is not in package.xml"
-                )
+    def _tab(self, file: ComponentFile) -> tuple[bool, bool]:
+        check_tab(file.name, file.root, self.find)
+        return self._keep("CustomTab", file.name, file.root)
 
-    def _object(self, file: ObjectFile) -> tuple[bool, bool]:
+    def _layout(self, file: ComponentFile) -> tuple[bool, bool]:
+        check_layout(file.name, file.root, self.find)
+        return self._keep("Layout", file.name, file.root)
+
+    def _is_tab(self, name: str) -> bool:
+        if name.startswith("standard-"):
+            found = self.find(name.removeprefix("standard-"))
+            return found is not None and not found.custom
+        return name in self.kept["CustomTab"] or name in stored(self.org, "CustomTab")
+
+    def _object(self, file: ComponentFile) -> tuple[bool, bool]:
         node, name = file.root, file.name
         if name == ACTIVITY:
             return False, False
@@ -194,8 +197,11 @@ class Applying:
         made = custom_object(
             name, label, plural, prefix_of(custom), name_field, sharing != "ControlledByParent"
         )
+        if self.org.settings.multi_currency:
+            made.put(CURRENCY)
         self.objects[name] = made
         self.created.add(name)
+        self.kept["Layout"][default_name(made)] = default_layout(made)
         return made
 
     def _as_related_to(self, name: str) -> None:
@@ -212,7 +218,7 @@ class Applying:
             raise Problem(f"Custom fields of {owner} are defined on Activity")
         for name in owners:
             found = self.find(name)
-            if found is None or found.virtual or not found.createable:
+            if found is None or found.virtual or not found.customizable:
                 raise Problem(f"Entity Enumeration Or ID: bad value for restricted picklist field: {owner}")
         made = read_field(owner, node)
         outcome = (False, False)
@@ -289,38 +295,9 @@ class Applying:
                 raise Problem("Cannot make the field unique: it has duplicate values")
 
     def _permission_set(self, name: str, node: Node) -> tuple[bool, bool]:
-        label = limited(node, "label", "MasterLabel", 80, required=True) or ""
         known = self.org.permission_sets.get(name)
-        grants: Grants = json.loads(json.dumps(known or {}))
-        fields, objects = grants.setdefault("fields", {}), grants.setdefault("objects", {})
-        for item in node.all("objectPermissions"):
-            target = item.get("object") or ""
-            if self.find(target) is None:
-                raise Problem(f"In field: field - no CustomObject named {target} found")
-            flags = {flag: item.flag(flag) for flag in OBJECT_FLAGS}
-            if not flags["allowRead"] and any(flags.values()):
-                raise Problem(f"Permission on {target} depends on permission(s): Read {target}")
-            objects[target] = flags
-        for item in node.all("fieldPermissions"):
-            path = item.get("field") or ""
-            flags = {"readable": item.flag("readable"), "editable": item.flag("editable")}
-            if flags["editable"] and not flags["readable"]:
-                raise Problem(f"Field {path}: editable depends on readable")
-            for target_path in self._granted_paths(path):
-                fields[target_path] = flags
+        audit_fields = self.org.settings.set_audit_fields
+        grants = read_grants(node, known, self.find, self._is_tab, audit_fields)
         self.grants[name] = grants
-        self.labels[name] = (label, node.get("description"))
+        self.labels[name] = (node.get("label") or "", node.get("description"))
         return known is None, grants != known
-
-    def _granted_paths(self, path: str) -> list[str]:
-        owner, _, name = path.partition(".")
-        found = []
-        for target_name in ("Event", "Task") if owner in (ACTIVITY, "Event", "Task") else (owner,):
-            target = self.find(target_name)
-            item = None if target is None else target.find(name)
-            if target is None or item is None:
-                raise Problem(f"In field: field - no CustomField named {path} found")
-            if item.always_visible:
-                raise Problem(f"You cannot deploy to a required field: {path}")
-            found.append(f"{target_name}.{item.name}")
-        return found

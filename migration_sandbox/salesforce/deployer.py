@@ -11,10 +11,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from migration_sandbox.salesforce import ids
-from migration_sandbox.salesforce.deploy import Applying, Component
+from migration_sandbox.salesforce.deploy import Applying
 from migration_sandbox.salesforce.errors import blame
+from migration_sandbox.salesforce.manifest_rules import Component
 from migration_sandbox.salesforce.metadata_files import BadPackage, read_package
 from migration_sandbox.salesforce.org import Org
+from migration_sandbox.salesforce.user_permissions import bring_in_line
 
 logger = logging.getLogger("migration_sandbox.salesforce")
 
@@ -125,7 +127,8 @@ class Deployer:
         for name, (label, description) in applying.labels.items():
             if name not in self.org.permission_sets:
                 self.org.create_permission_set(name, label, description)
-        self.org.save_schema(applying.objects.values(), applying.grants)
+        self.org.save_schema(applying.objects.values(), applying.grants, applying.statements())
+        bring_in_line(self.org)
 
 
 def _deployment(value: dict[str, Any]) -> Deployment:

@@ -2,13 +2,46 @@
 
 from typing import Any
 
+from migration_sandbox.salesforce.access import CREATE, DELETE, EDIT, may
 from migration_sandbox.salesforce.org import Org
 from migration_sandbox.salesforce.schema import Field, SObject
 
 SOAP_TYPES = {
     "id": "tns:ID", "reference": "tns:ID", "boolean": "xsd:boolean", "int": "xsd:int", "double": "xsd:double",
     "currency": "xsd:double", "percent": "xsd:double", "date": "xsd:date", "datetime": "xsd:dateTime",
+    "base64": "xsd:base64Binary",
 }  # fmt: skip
+
+
+STANDARD_CHILDREN = {
+    ("Account", "ParentId"): "ChildAccounts", ("Contact", "AccountId"): "Contacts",
+    ("Event", "WhoId"): "Events", ("Event", "WhatId"): "Events",
+    ("Task", "WhoId"): "Tasks", ("Task", "WhatId"): "Tasks",
+    ("EventRelation", "EventId"): "EventRelations", ("EventRelation", "RelationId"): "EventRelations",
+    ("AccountContactRelation", "AccountId"): "AccountContactRelations",
+    ("AccountContactRelation", "ContactId"): "AccountContactRelations",
+    ("ContentDocumentLink", "LinkedEntityId"): "ContentDocumentLinks",
+    ("ContentDocumentLink", "ContentDocumentId"): "ContentDocumentLinks",
+    ("ContentVersion", "ContentDocumentId"): "ContentVersions",
+    ("PermissionSetAssignment", "PermissionSetId"): "Assignments",
+    ("PermissionSetAssignment", "AssigneeId"): "PermissionSetAssignments",
+}  # fmt: skip
+"""Names of the standard relationships from parent to child; those not listed have none."""
+
+
+def child_name(child: SObject, item: Field) -> str | None:
+    return item.child_relationship_name or STANDARD_CHILDREN.get((child.name, item.name))
+
+
+def child_relationships(org: Org, parent: SObject) -> dict[str, tuple[str, str, str]]:
+    """Relationships from a parent that the user sees: lower-case name -> (name, child object, its field)."""
+    found: dict[str, tuple[str, str, str]] = {}
+    for other in org.objects.values():
+        for item in () if other.virtual else other.fields.values():
+            name = child_name(other, item) if parent.name in item.references else None
+            if name is not None and org.can_see(other, item.name):
+                found[name.lower()] = (name, other.name, item.name)
+    return found
 
 
 def _byte_length(item: Field) -> int:
@@ -17,7 +50,8 @@ def _byte_length(item: Field) -> int:
 
 def describe_field(org: Org, sobject: SObject, item: Field) -> dict[str, Any]:
     editable = org.can_edit(sobject, item.name)
-    audited = item.audit and org.settings.set_audit_fields
+    insertable, changeable = (editable and may(org, sobject, flag) for flag in (CREATE, EDIT))
+    audited = item.audit and org.settings.set_audit_fields and insertable
     has_default = item.type == "boolean" or item.default is not None or item.name == "OwnerId"
     filterable = not item.long_text
     return {
@@ -27,13 +61,13 @@ def describe_field(org: Org, sobject: SObject, item: Field) -> dict[str, Any]:
         "byteLength": _byte_length(item),
         "calculated": item.calculated,
         "calculatedFormula": None,
-        "cascadeDelete": item.master_detail,
+        "cascadeDelete": item.cascades,
         "caseSensitive": item.case_sensitive,
         "compoundFieldName": "Name"
         if item.name in ("FirstName", "LastName") and "Name" in sobject.fields
         else None,
         "controllerName": None,
-        "createable": (item.createable and editable) or audited,
+        "createable": (item.createable and insertable) or audited,
         "custom": item.custom,
         "defaultValue": (item.default or "false") == "true" if item.type == "boolean" else None,
         "defaultValueFormula": item.default if item.custom and item.type != "boolean" else None,
@@ -63,7 +97,7 @@ def describe_field(org: Org, sobject: SObject, item: Field) -> dict[str, Any]:
         "maskType": None,
         "name": item.name,
         "nameField": item.name_field,
-        "namePointing": item.name in ("WhoId", "WhatId"),
+        "namePointing": item.polymorphic and item.name != "OwnerId",
         "nillable": not item.required and item.type not in ("boolean", "id") and not item.audit,
         "permissionable": not item.always_visible,
         "picklistValues": [
@@ -76,7 +110,7 @@ def describe_field(org: Org, sobject: SObject, item: Field) -> dict[str, Any]:
             }
             for value in item.picklist
         ],
-        "polymorphicForeignKey": item.name in ("WhoId", "WhatId"),
+        "polymorphicForeignKey": item.polymorphic and item.name != "OwnerId",
         "precision": item.precision if item.numeric and item.type != "int" else 0,
         "queryByDistance": False,
         "referenceTargetField": None,
@@ -91,15 +125,15 @@ def describe_field(org: Org, sobject: SObject, item: Field) -> dict[str, Any]:
         "sortable": filterable and item.type != "multipicklist",
         "type": item.type,
         "unique": item.unique,
-        "updateable": item.updateable and editable,
+        "updateable": item.updateable and changeable,
         "writeRequiresMasterRead": False,
     }
 
 
-def summary(sobject: SObject, version: str) -> dict[str, Any]:
+def summary(org: Org, sobject: SObject, version: str) -> dict[str, Any]:
     """An object as /sobjects lists it."""
     root = f"/services/data/v{version}/sobjects/{sobject.name}"
-    writable = sobject.createable
+    writable = sobject.createable and may(org, sobject, CREATE)
     urls = {"sobject": root, "describe": f"{root}/describe", "rowTemplate": f"{root}/{{ID}}"}
     return {
         "activateable": False,
@@ -109,7 +143,7 @@ def summary(sobject: SObject, version: str) -> dict[str, Any]:
         "custom": sobject.custom,
         "customSetting": False,
         "deepCloneable": False,
-        "deletable": sobject.deletable,
+        "deletable": sobject.deletable and may(org, sobject, DELETE),
         "deprecatedAndHidden": False,
         "feedEnabled": False,
         "hasSubtypes": False,
@@ -128,7 +162,7 @@ def summary(sobject: SObject, version: str) -> dict[str, Any]:
         "searchable": writable,
         "triggerable": writable,
         "undeletable": writable,
-        "updateable": writable and sobject.name != "PermissionSetAssignment",
+        "updateable": sobject.updateable and may(org, sobject, EDIT),
         "urls": urls,
     }
 
@@ -142,16 +176,16 @@ def describe(org: Org, sobject: SObject, version: str) -> dict[str, Any]:
         ]
         children: list[dict[str, Any]] = [
             {
-                "cascadeDelete": item.master_detail, "childSObject": other.name, "deprecatedAndHidden": False,
+                "cascadeDelete": item.cascades, "childSObject": other.name, "deprecatedAndHidden": False,
                 "field": item.name, "junctionIdListNames": [], "junctionReferenceTo": [],
-                "relationshipName": item.child_relationship_name, "restrictedDelete": False,
+                "relationshipName": child_name(other, item), "restrictedDelete": False,
             }
             for other in org.objects.values()
             if not other.virtual
             for item in other.fields.values()
             if sobject.name in item.references and org.can_see(other, item.name)
         ]  # fmt: skip
-    return summary(sobject, version) | {
+    return summary(org, sobject, version) | {
         "actionOverrides": [],
         "childRelationships": children,
         "compactLayoutable": sobject.createable,

@@ -31,6 +31,16 @@ _KEYED = re.compile(r"^(/services/data/v[^/]+/(?:composite/)?sobjects/[^/]+/[^/]
 _ID = re.compile(r"/(?=[^/]*\d)[0-9a-zA-Z]{15}(?:[0-9a-zA-Z]{3})?(?=/|$)")
 _LOCATOR = re.compile(r"(/query(?:All)?)/0r8[^/]*$")
 
+_WORDS = {
+    word.lower(): word
+    for word in (
+        "services", "data", "async", "oauth2", "Soap", "sobjects", "query", "queryAll", "search", "limits",
+        "recordCount", "recent", "composite", "tree", "graph", "batch", "jobs", "ingest", "tooling",
+        "metadata", "deployRequest",
+    )
+}  # fmt: skip
+_NESTED = frozenset({"composite", "jobs", "tooling", "limits", "metadata"})
+
 FAULTS: dict[str, tuple[int, object]] = {
     "unavailable": (503, [{"message": "Service temporarily unavailable", "errorCode": "SERVER_UNAVAILABLE"}]),
     "limit": (403, [{"message": "TotalRequests Limit exceeded.", "errorCode": "REQUEST_LIMIT_EXCEEDED"}]),
@@ -49,6 +59,20 @@ class Dropped(BaseException):
 def logged_path(path: str) -> str:
     """A path without the value of an external id."""
     return _KEYED.sub(r"\1/{value}", path)
+
+
+def canonical(path: str) -> str:
+    """A path as the routes spell it: the platform takes doubled slashes, and its own words in any case."""
+    root, *rest = path.lstrip("/").split("/")
+    parts = [_WORDS.get(root.lower(), root), *rest]
+    if parts[0] != "services":
+        return "/" + "/".join(parts)
+    for place in (1, 3):
+        if len(parts) > place:
+            parts[place] = _WORDS.get(parts[place].lower(), parts[place])
+    if len(parts) > 4 and parts[3] in _NESTED:
+        parts[4] = _WORDS.get(parts[4].lower(), parts[4])
+    return "/" + "/".join(parts)
 
 
 def path_template(path: str) -> str:
@@ -158,7 +182,8 @@ class Gate:
         if scope["type"] != "http" or scope["path"].startswith(CONTROL):
             await self.app(scope, receive, send)
             return
-        method, path = scope["method"], scope["path"]
+        method, path = scope["method"], canonical(scope["path"])
+        scope = {**scope, "path": path}
         self._sequence += 1
         entry = Entry(self._sequence, time.time(), method, logged_path(path))
         self.entries.append(entry)

@@ -1,12 +1,23 @@
-"""A deployment's zip as plain data: manifest, object files, permission sets. No rule of the org is here.
+"""A deployment's zip as plain data: manifest and component files, and XML in both directions.
 
-XML is read with the standard library; a document type declaration is refused, so entities can't expand.
+No rule of the org is here. XML is read with the standard library; a document type declaration is refused, so
+entities can't expand.
 """
 
 import io
 import zipfile
 from dataclasses import dataclass, field
 from xml.etree import ElementTree
+from xml.sax.saxutils import escape
+
+NAMESPACE = "http://soap.sforce.com/2006/04/metadata"
+FOLDERS = {
+    "objects": ("CustomObject", "object"),
+    "permissionsets": ("PermissionSet", "permissionset"),
+    "layouts": ("Layout", "layout"),
+    "tabs": ("CustomTab", "tab"),
+}
+"""Folder of a package -> kind of its components and suffix of their files."""
 
 MAX_FILES = 10_000
 MAX_BYTES = 400 * 1_048_576
@@ -44,7 +55,8 @@ class Node:
 
 
 @dataclass
-class ObjectFile:
+class ComponentFile:
+    kind: str
     name: str
     path: str
     root: Node
@@ -53,9 +65,40 @@ class ObjectFile:
 @dataclass
 class Package:
     manifest: dict[str, list[str]]
-    objects: list[ObjectFile]
-    permission_sets: list[ObjectFile]
+    files: list[ComponentFile]
     unknown: list[str]
+
+    def of(self, kind: str) -> list[ComponentFile]:
+        return [file for file in self.files if file.kind == kind]
+
+
+def leaf(name: str, value: object) -> Node:
+    return Node(name, str(value).lower() if isinstance(value, bool) else str(value))
+
+
+def ordered(node: Node) -> Node:
+    """As the Metadata API's schema wants it: fullName, then all other elements by name, at every depth."""
+    children = sorted(node.children, key=lambda child: (child.name != "fullName", child.name))
+    return Node(node.name, node.text, [ordered(child) for child in children])
+
+
+def to_xml(node: Node, attributes: str = "") -> str:
+    inner = "".join(to_xml(child) for child in node.children) or escape(node.text)
+    return f"<{node.name}{attributes}>{inner}</{node.name}>"
+
+
+def to_file(node: Node) -> bytes:
+    """A component's file, as a retrieval packs it: a line an element, so that people can compare two."""
+    shown = _indented(ordered(node), 0, f' xmlns="{NAMESPACE}"')
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{shown}'.encode()
+
+
+def _indented(node: Node, depth: int, attributes: str = "") -> str:
+    margin = "    " * depth
+    if not node.children:
+        return f"{margin}{to_xml(node, attributes)}\n"
+    inner = "".join(_indented(child, depth + 1) for child in node.children)
+    return f"{margin}<{node.name}{attributes}>\n{inner}{margin}</{node.name}>\n"
 
 
 def read_xml(content: bytes) -> Node:
@@ -98,19 +141,16 @@ def read_package(archive: bytes) -> Package:
     for types in read_xml(opened.read(root + "package.xml")).all("types"):
         members = [member.text.strip() for member in types.all("members")]
         manifest.setdefault((types.get("name") or "").strip(), []).extend(members)
-    package = Package(manifest, [], [], [])
+    package = Package(manifest, [], [])
     for name in names:
         path = name.removeprefix(root)
-        folder, _, file = path.partition("/")
         if path == "package.xml":
             continue
-        if folder == "objects" and file.endswith(".object"):
-            package.objects.append(
-                ObjectFile(file.removesuffix(".object"), path, read_xml(opened.read(name)))
-            )
-        elif folder == "permissionsets" and file.endswith(".permissionset"):
-            made = ObjectFile(file.removesuffix(".permissionset"), path, read_xml(opened.read(name)))
-            package.permission_sets.append(made)
+        folder, _, file = path.partition("/")
+        kind, suffix = FOLDERS.get(folder, ("", ""))
+        if kind and file.endswith(f".{suffix}"):
+            content = read_xml(opened.read(name))
+            package.files.append(ComponentFile(kind, file.removesuffix(f".{suffix}"), path, content))
         else:
             package.unknown.append(path)
     return package

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from migration_sandbox.salesforce import ids
+from migration_sandbox.salesforce import features, ids
+from migration_sandbox.salesforce.blobs import Blobs
 from migration_sandbox.salesforce.schema import SObject, from_json, to_json
 from migration_sandbox.salesforce.settings import Settings
 from migration_sandbox.salesforce.standard import standard_objects
@@ -27,6 +28,8 @@ Statement = tuple[str, Sequence[Any]]
 Grants = dict[str, dict[str, dict[str, bool]]]
 
 RECORD_BYTES = 2048
+CONTENT_OBJECTS = frozenset({"ContentVersion", "ContentDocument", "ContentDocumentLink"})
+"""What counts against file storage, at the size of its content."""
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS objects (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -71,12 +74,15 @@ class Org:
         self.tables: dict[str, Table] = {}
         self.permission_sets: dict[str, Grants] = {}
         self._visible: dict[str, frozenset[str]] = {}
+        self.blobs = Blobs(directory / "files")
         stored = self.meta("settings")
         self.settings = settings if stored is None else Settings(**stored)
         if stored is None:
             self._create()
         else:
             self._open()
+        features.apply(self)
+        self.sweep_blobs()
 
     def meta(self, key: str) -> Any:
         found = self.db.execute("SELECT value FROM meta WHERE key = ?", [key]).fetchone()
@@ -98,14 +104,15 @@ class Org:
 
     def transaction(self, statements: Iterable[Statement]) -> None:
         with self.lock:
-            self.db.execute("BEGIN IMMEDIATE")
+            inside = self.db.in_transaction
+            self.db.execute("SAVEPOINT step" if inside else "BEGIN IMMEDIATE")
             try:
                 for sql, values in statements:
                     self.db.execute(sql, values)
             except BaseException:
-                self.db.execute("ROLLBACK")
+                self.db.execute("ROLLBACK TO step" if inside else "ROLLBACK")
                 raise
-            self.db.execute("COMMIT")
+            self.db.execute("RELEASE step" if inside else "COMMIT")
 
     def _create(self) -> None:
         for item in standard_objects().values():
@@ -168,6 +175,7 @@ class Org:
                         self.tables[item.name].forget_index(name)
             self.permission_sets.update(grants)
             self._visible.clear()
+            features.refer(self)
 
     def create_permission_set(self, name: str, label: str, description: str | None) -> None:
         with self.lock:
@@ -178,12 +186,15 @@ class Org:
             self.commit([("PermissionSet", self.new_rows("PermissionSet", [record]))], [statement])
             self.permission_sets[name] = {}
 
-    def new_rows(self, name: str, records: list[dict[str, Any]]) -> pl.DataFrame:
-        """Records made by the system itself, as full rows."""
+    def new_rows(
+        self, name: str, records: list[dict[str, Any]], rows: ids.Rows | None = None
+    ) -> pl.DataFrame:
+        """Records made by the system itself, as full rows (with row numbers of the caller's, if given)."""
         table = self.tables[name]
         now = utc_now()
         user = self.user_id
-        rows = np.arange(table.next_row, table.next_row + len(records), dtype=np.int64)
+        if rows is None:
+            rows = np.arange(table.next_row, table.next_row + len(records), dtype=np.int64)
         stamps = {
             "IsDeleted": False, "CreatedDate": now, "LastModifiedDate": now, "SystemModstamp": now,
             "CreatedById": user, "LastModifiedById": user,
@@ -277,7 +288,7 @@ class Org:
 
     def _merge(self, table: Table) -> None:
         small = table.small_segments()
-        if not small:
+        if not small or self.db.in_transaction:
             return
         number = int(self.meta("counter:segment") or 0) + 1
         frame = table.merged(small)
@@ -333,18 +344,36 @@ class Org:
         return name.lower() in self.granted(sobject.name, "editable")
 
     def used_data_bytes(self) -> int:
-        stored = [table.count for name, table in self.tables.items() if table.sobject.createable]
+        stored = [
+            table.count
+            for name, table in self.tables.items()
+            if table.sobject.holds_data and name not in CONTENT_OBJECTS
+        ]
         return sum(stored) * RECORD_BYTES
+
+    def bulk_batches(self) -> int:
+        """Batches that Bulk jobs have taken since the org was made."""
+        with self.lock:
+            return int(self.db.execute("SELECT COUNT(*) FROM batches").fetchone()[0])
+
+    def used_file_bytes(self) -> int:
+        return int(self.tables["ContentVersion"].scan(["ContentSize"])["ContentSize"].sum())
 
     def drop_records(self) -> None:
         """Forget every record of a business object (control endpoint); schema and users stay."""
         with self.lock:
             for name, table in self.tables.items():
-                if not table.sobject.createable or name == "PermissionSetAssignment":
+                if not table.sobject.holds_data or name == "PermissionSetAssignment":
                     continue
                 frame = table.scan(list(table.sobject.fields), binned=True)
                 if frame.height:
                     self.commit([(name, frame.with_columns(pl.lit(GONE, dtype=pl.Int8).alias(STATE)))])
+            self.sweep_blobs()
+
+    def sweep_blobs(self) -> None:
+        """Forget contents that no record points at: of files that are gone, of uploads that became none."""
+        bodies = self.tables["ContentVersion"].scan(["ContentBodyId"], binned=True)["ContentBodyId"]
+        self.blobs.sweep(set(bodies.drop_nulls().to_list()))
 
     def close(self) -> None:
         with self.lock:

@@ -1,16 +1,21 @@
 """Deleting records: into the recycle bin or for good, with what goes along.
 
 Details go with their master and an account's contacts with it; other lookups are cleared (delete constraint
-SetNull, the default of a lookup field).
+SetNull, the default of a lookup field) unless their field says otherwise.
 """
+
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 
 from migration_sandbox.salesforce import ids
+from migration_sandbox.salesforce.access import DELETE, may
 from migration_sandbox.salesforce.errors import RowError
 from migration_sandbox.salesforce.org import Org, utc_now
-from migration_sandbox.salesforce.schema import SObject
+from migration_sandbox.salesforce.records import after_delete, before_delete
+from migration_sandbox.salesforce.saving import Writes
+from migration_sandbox.salesforce.schema import Field, SObject
 from migration_sandbox.salesforce.table import BINNED, GONE, LIVE, ROW, STATE
 from migration_sandbox.salesforce.values import Errors
 from migration_sandbox.salesforce.write import Also, Outcome, nothing_more
@@ -32,40 +37,91 @@ def delete(org: Org, sobject: SObject, given: pl.Series, hard: bool, also: Also 
                 errors[row] = RowError("ENTITY_IS_DELETED", "entity is deleted")
             else:
                 errors[row] = RowError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
-        good = np.unique(rows[states == LIVE])
+        places = np.flatnonzero(states == LIVE)
+        if not may(org, sobject, DELETE):
+            refused = RowError("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id")
+            errors |= dict.fromkeys(places.tolist(), refused)
+        frame = table.gather(rows[places], list(sobject.fields))
+        for place, error in before_delete(sobject, frame).items():
+            errors[int(places[place])] = error
+        kept = np.ones(len(rows), dtype=np.bool_)
+        kept[list(errors)] = False
+        good = np.unique(rows[kept])
         outcome = Outcome(
-            ids.encode(sobject.key_prefix, np.where(states == LIVE, rows, -1)),
+            ids.encode(sobject.key_prefix, np.where(kept, rows, -1)),
             pl.Series([False]).new_from_index(0, len(rows)),
             errors,
         )
-        org.commit(_removals(org, sobject, good, GONE if hard else BINNED), also(outcome))
+        removal = _Removal(org)
+        removal.add(sobject, good)
+        gone = table.gather(good, list(sobject.fields))
+        writes = removal.writes(GONE if hard else BINNED) + after_delete(org, sobject, gone)
+        org.commit(writes, also(outcome))
         return outcome
 
 
-def _removals(org: Org, sobject: SObject, rows: ids.Rows, state: int) -> list[tuple[str, pl.DataFrame]]:
-    table = org.tables[sobject.name]
-    frame = table.gather(rows, list(sobject.fields)).with_columns(
-        pl.lit(True).alias("IsDeleted"),
-        pl.lit(state, dtype=pl.Int8).alias(STATE),
-        pl.lit(utc_now(), dtype=pl.Datetime("ms")).alias("SystemModstamp"),
-    )
-    writes = [(sobject.name, frame)]
-    gone = frame["Id"]
-    for other in org.objects.values():
-        if other.virtual or not other.createable:
-            continue
-        for item in other.fields.values():
-            if item.type != "reference" or sobject.name not in item.references:
+@dataclass
+class _Removal:
+    """What one deletion does, by object and row: gone with it, or a lookup cleared. Each row is written once,
+    so that what is cleared in a record that goes as well doesn't bring it back."""
+
+    org: Org
+    gone: dict[str, set[int]] = field(default_factory=dict)
+    cleared: dict[str, dict[str, set[int]]] = field(default_factory=dict)
+
+    def add(self, sobject: SObject, rows: ids.Rows) -> None:
+        known = self.gone.setdefault(sobject.name, set())
+        new = np.array([row for row in rows.tolist() if row not in known], dtype=np.int64)
+        if not len(new):
+            return
+        known.update(new.tolist())
+        keys = ids.encode(sobject.key_prefix, new)
+        for other in list(self.org.objects.values()):
+            if other.virtual or not other.holds_data:
                 continue
-            children = org.tables[other.name].scan([item.name])
-            hit = children.filter(pl.col(item.name).is_in(gone.implode()))[ROW].to_numpy()
-            if not len(hit):
-                continue
-            if item.master_detail or (sobject.name, item.name) == ("Account", "AccountId"):
-                writes += _removals(org, other, hit, state)
-            else:
-                cleared = org.tables[other.name].gather(hit, list(other.fields))
-                writes.append(
-                    (other.name, cleared.with_columns(pl.lit(None, dtype=pl.String).alias(item.name)))
+            for item in other.fields.values():
+                if item.type == "reference" and sobject.name in item.references:
+                    self._refer(sobject, other, item, keys)
+
+    def _refer(self, sobject: SObject, other: SObject, item: Field, keys: pl.Series) -> None:
+        if item.on_delete == "keep":
+            return
+        children = self.org.tables[other.name].scan([item.name])
+        hit = children.filter(pl.col(item.name).is_in(keys.implode()))[ROW].to_numpy()
+        if not len(hit):
+            return
+        if item.cascades or (sobject.name, other.name, item.name) == ("Account", "Contact", "AccountId"):
+            self.add(other, hit)
+        else:
+            self.cleared.setdefault(other.name, {}).setdefault(item.name, set()).update(hit.tolist())
+
+    def writes(self, state: int) -> Writes:
+        made: Writes = []
+        for name, rows in self.gone.items():
+            frame = self._frame(name, rows).with_columns(
+                pl.lit(True).alias("IsDeleted"),
+                pl.lit(state, dtype=pl.Int8).alias(STATE),
+                pl.lit(utc_now(), dtype=pl.Datetime("ms")).alias("SystemModstamp"),
+            )
+            made.append((name, frame))
+        for name, fields in self.cleared.items():
+            left = set().union(*fields.values()) - self.gone.get(name, set())
+            frame = self._frame(name, left)
+            nothing = pl.lit(None, dtype=pl.String)
+            made.append(
+                (
+                    name,
+                    frame.with_columns(
+                        pl.when(pl.col(ROW).is_in(list(hit)))
+                        .then(nothing)
+                        .otherwise(pl.col(item))
+                        .alias(item)
+                        for item, hit in fields.items()
+                    ),
                 )
-    return writes
+            )
+        return made
+
+    def _frame(self, name: str, rows: set[int]) -> pl.DataFrame:
+        table = self.org.tables[name]
+        return table.gather(np.array(sorted(rows), dtype=np.int64), list(table.sobject.fields))

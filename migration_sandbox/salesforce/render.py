@@ -56,9 +56,15 @@ def _place(record: dict[str, Any], column: Column, row: dict[str, Any], version:
             return
         if target.get(part) is None:
             owner = column.owners[depth]
-            target[part] = {"attributes": {"type": owner, "url": record_url(version, owner, parent_id)}}
+            real = row.get(f"{path}.Type") if owner == "Name" else owner
+            url = record_url(version, str(real), parent_id)
+            target[part] = {"attributes": {"type": owner, "url": url}}
         target = target[part]
     target[column.parts[-1]] = row[column.key]
+    if column.field is not None and column.field.binary:
+        above = ".".join(column.parts[:-1])
+        owner, key = (column.owners[-1], f"{above}.Id") if above else (record["attributes"]["type"], "Id")
+        target[column.parts[-1]] = record_url(version, owner, row[key]) + "/" + column.field.name
 
 
 def _csv_expr(key: str, item: Field | None, scientific: bool) -> pl.Expr:

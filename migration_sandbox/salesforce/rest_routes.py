@@ -2,15 +2,19 @@
 
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from migration_sandbox.salesforce import ids
+from migration_sandbox.salesforce import content_routes, ids
+from migration_sandbox.salesforce.access import READ, may
+from migration_sandbox.salesforce.auth import identity_url
 from migration_sandbox.salesforce.describe import describe, summary
 from migration_sandbox.salesforce.errors import ApiError, not_found
+from migration_sandbox.salesforce.query_columns import column_metadata
 from migration_sandbox.salesforce.render import json_records, record_url
 from migration_sandbox.salesforce.rest_rows import (
     delete_one,
@@ -23,7 +27,8 @@ from migration_sandbox.salesforce.rest_rows import (
     save_one,
     writable,
 )
-from migration_sandbox.salesforce.soql import malformed, parse
+from migration_sandbox.salesforce.soql import Query, malformed, parse
+from migration_sandbox.salesforce.soql_children import attach
 from migration_sandbox.salesforce.soql_run import Result, run
 from migration_sandbox.salesforce.web import (
     NEWEST_VERSION,
@@ -60,7 +65,7 @@ def resources(call: Call) -> Response:
     root = f"/services/data/v{call.version}"
     names = ["sobjects", "query", "queryAll", "limits", "composite", "tooling", "jobs"]
     return answer(
-        {name: f"{root}/{name}" for name in names} | {"identity": f"{call.base}/id/{call.site.org.org_id}"}
+        {name: f"{root}/{name}" for name in names} | {"identity": identity_url(call.base, call.site.org)}
     )
 
 
@@ -77,26 +82,35 @@ def limits(call: Call) -> Response:
             "DailyApiRequests": pair(
                 settings.daily_api_requests, settings.daily_api_requests - org.api_requests
             ),
-            "DailyBulkApiBatches": pair(15_000, 15_000),
+            "DailyBulkApiBatches": pair(
+                settings.daily_bulk_batches, settings.daily_bulk_batches - org.bulk_batches()
+            ),
             "DailyBulkV2QueryFileStorageMB": pair(976_562, 976_562),
             "DailyBulkV2QueryJobs": pair(
                 settings.daily_bulk_query_jobs, settings.daily_bulk_query_jobs - org.bulk_queries
             ),
             "DataStorageMB": pair(settings.data_storage_mb, settings.data_storage_mb - used),
-            "FileStorageMB": pair(settings.file_storage_mb, settings.file_storage_mb),
+            "FileStorageMB": pair(
+                settings.file_storage_mb, settings.file_storage_mb - org.used_file_bytes() // 1_048_576
+            ),
             "HourlyAsyncReportRuns": pair(1200, 1200),
         }
     )
 
 
 def sobjects(call: Call) -> Response:
-    found = [summary(item, call.version) for item in call.site.org.objects.values() if not item.tooling]
+    org = call.site.org
+    found = [
+        summary(org, item, call.version)
+        for item in org.objects.values()
+        if not item.tooling and may(org, item, READ)
+    ]
     return answer({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": found})
 
 
 def sobject_info(call: Call) -> Response:
     sobject = find_object(call.site.org, call.path["sobject"])
-    return answer({"objectDescribe": summary(sobject, call.version), "recentItems": []})
+    return answer({"objectDescribe": summary(call.site.org, sobject, call.version), "recentItems": []})
 
 
 def sobject_describe(call: Call) -> Response:
@@ -127,7 +141,7 @@ def read(call: Call) -> Response:
 
 def update(call: Call) -> Response:
     org = call.site.org
-    sobject = writable(org, call.path["sobject"])
+    sobject = writable(org, call.path["sobject"], "update")
     with org.lock:
         row_of(org, sobject, call.path["id"])
         cells = flatten(call.json_object())
@@ -139,7 +153,7 @@ def update(call: Call) -> Response:
 
 def remove(call: Call) -> Response:
     org = call.site.org
-    delete_one(org, writable(org, call.path["sobject"]), call.path["id"])
+    delete_one(org, writable(org, call.path["sobject"], "delete"), call.path["id"])
     return Response(status_code=204)
 
 
@@ -181,7 +195,7 @@ def upsert(call: Call) -> Response:
 
 def remove_by_key(call: Call) -> Response:
     org = call.site.org
-    sobject = writable(org, call.path["sobject"])
+    sobject = writable(org, call.path["sobject"], "delete")
     with org.lock:
         rows = rows_by_key(org, sobject, key_field(org, sobject, call.path["field"]), call.path["value"])
         if not rows:
@@ -201,9 +215,14 @@ def _page_rows(call: Call) -> int:
     return most
 
 
-def _page(call: Call, result: Result, key: str | None, start: int, rows: int, kind: str) -> dict[str, Any]:
+def _page(
+    call: Call, asked: tuple[Query, Result], key: str | None, start: int, rows: int, kind: str
+) -> dict[str, Any]:
+    query, result = asked
     total = result.frame.height
     records = json_records(result, call.version, start, rows)
+    if query.children:
+        attach(call.site.org, query, result, records, call.version, start)
     done = start + rows >= total
     value: dict[str, Any] = {"totalSize": total, "done": done}
     if not done:
@@ -211,7 +230,7 @@ def _page(call: Call, result: Result, key: str | None, start: int, rows: int, ki
             key = "0r8" + secrets.token_hex(8)
             while len(call.site.cursors) >= CURSORS_KEPT:
                 call.site.cursors.pop(next(iter(call.site.cursors)))
-            call.site.cursors[key] = (result, rows)
+            call.site.cursors[key] = (asked, rows)
         value["nextRecordsUrl"] = f"/services/data/v{call.version}/{kind}/{key}-{start + rows}"
     value["records"] = records
     return value
@@ -228,10 +247,13 @@ def _query(all_rows: bool, tooling: bool) -> Callable[[Call], Response]:
             raise ApiError(
                 400, "QUERY_TOO_COMPLICATED", "SOQL statements cannot be longer than 100,000 characters."
             )
-        result = run(call.site.org, parse(text), all_rows, tooling)
+        query = replace(parse(text), all_rows=all_rows)
+        result = run(call.site.org, query, all_rows, tooling)
+        if call.flag("columns"):
+            return answer(column_metadata(call.site.org, query, result))
         if result.plain_count is not None:
             return answer({"totalSize": result.plain_count, "done": True, "records": []})
-        return answer(_page(call, result, None, 0, _page_rows(call), kind))
+        return answer(_page(call, (query, result), None, 0, _page_rows(call), kind))
 
     return handler
 
@@ -242,8 +264,8 @@ def _more(kind: str) -> Callable[[Call], Response]:
         found = call.site.cursors.get(key)
         if found is None or not start.isdigit():
             raise ApiError(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
-        result, rows = found
-        return answer(_page(call, result, key, int(start), rows, kind))
+        asked, rows = found
+        return answer(_page(call, asked, key, int(start), rows, kind))
 
     return handler
 
@@ -279,12 +301,17 @@ def routes(site: Site) -> list[Route]:
             route("/tooling/query" + slash, "GET", _query(False, True)),
             route("/sobjects/{sobject}/describe" + slash, "GET", sobject_describe),
             route("/sobjects/{sobject}" + slash, "GET", sobject_info),
-            route("/sobjects/{sobject}" + slash, "POST", create),
+            Route(
+                f"{root}/sobjects/{{sobject}}{slash}",
+                content_routes.creating(site, endpoint(site, create)),
+                methods=["POST"],
+            ),
         ]
     made += [
         route(f"/{kind}/{{locator}}", "GET", _more(kind)) for kind in ("query", "queryAll", "tooling/query")
     ]
     made += [route(record, "GET", read), route(record, "PATCH", update), route(record, "DELETE", remove)]
+    made += content_routes.routes(site)
     made += [
         route(by_key, "GET", read_by_key),
         route(by_key, "PATCH", upsert),

@@ -17,7 +17,9 @@ TEXTUAL = frozenset({"string", "textarea", "email", "phone", "url", "picklist", 
 @dataclass(frozen=True)
 class Field:
     """One field. `type` is describe's name of the type (string, double, reference, ...); `metadata_type` the
-    Metadata API's (Text, Number, Lookup, ...), empty for standard fields."""
+    Metadata API's (Text, Number, Lookup, ...), empty for standard fields. `on_delete` says what becomes of a
+    record whose reference goes: clear, keep, or cascade. `any_owner`: on a real org groups or calendars own
+    such records too."""
 
     name: str
     label: str
@@ -46,6 +48,8 @@ class Field:
     master_detail: bool = False
     visible_lines: int = 0
     audit: bool = False
+    on_delete: str = "clear"
+    any_owner: bool = False
 
     @property
     def numeric(self) -> bool:
@@ -56,9 +60,24 @@ class Field:
         return self.type in TEXTUAL
 
     @property
+    def binary(self) -> bool:
+        """Content that a record only points at; queries show its address."""
+        return self.type == "base64"
+
+    @property
     def long_text(self) -> bool:
-        """Long text takes part in no filter, sort or group."""
-        return self.type == "textarea" and self.length > 255
+        """Long text and binary content take part in no filter, sort or group."""
+        return self.binary or (self.type == "textarea" and self.length > 255)
+
+    @property
+    def polymorphic(self) -> bool:
+        """A reference that may point at several objects: a query sees only what all of them share."""
+        return len(self.references) > 1 or self.name in ("WhoId", "WhatId") or self.any_owner
+
+    @property
+    def cascades(self) -> bool:
+        """Whether the record goes with the one it refers to."""
+        return self.master_detail or self.on_delete == "cascade"
 
     @property
     def lookup_key(self) -> bool:
@@ -94,7 +113,8 @@ class Field:
 
 @dataclass
 class SObject:
-    """One object and its fields, in the order in which they were made."""
+    """One object and its fields, in the order in which they were made; `customizable` ones take custom
+    fields."""
 
     name: str
     label: str
@@ -103,7 +123,9 @@ class SObject:
     fields: dict[str, Field] = field(default_factory=dict)
     custom: bool = False
     createable: bool = True
+    updateable: bool = True
     deletable: bool = True
+    customizable: bool = True
     virtual: bool = False
     tooling: bool = False
     name_format: str | None = None
@@ -128,6 +150,17 @@ class SObject:
             if item.relationship_name and item.relationship_name.lower() == wanted:
                 return item
         return None
+
+    @property
+    def holds_data(self) -> bool:
+        """Whether it holds business records, and not the org's own set-up."""
+        return self.createable or self.deletable
+
+    def permits(self, operation: str) -> bool:
+        """Whether clients may insert, upsert, update, delete or hardDelete its records."""
+        if operation in ("delete", "hardDelete"):
+            return self.deletable
+        return self.updateable if operation == "update" else self.createable
 
     @property
     def custom_fields(self) -> int:
@@ -191,9 +224,15 @@ def system_fields() -> Iterable[Field]:
     yield Field("IsDeleted", "Deleted", "boolean", createable=False, updateable=False)
 
 
-def owner_field() -> Field:
+def owner_field(any_owner: bool = False) -> Field:
     return Field(
-        "OwnerId", "Owner ID", "reference", length=18, references=("User",), relationship_name="Owner"
+        "OwnerId",
+        "Owner ID",
+        "reference",
+        length=18,
+        references=("User",),
+        relationship_name="Owner",
+        any_owner=any_owner,
     )
 
 
@@ -205,7 +244,7 @@ def custom_object(
     for item in system_fields():
         made.put(item)
     if owned:
-        made.put(owner_field())
+        made.put(owner_field(any_owner=True))
     made.put(name_field)
     for item in audit_fields():
         made.put(item)

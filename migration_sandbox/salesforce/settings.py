@@ -33,6 +33,7 @@ class Settings(BaseModel):
 
     token_lifetime_seconds: float = 7200
     daily_api_requests: int = 100_000
+    daily_bulk_batches: int = 15_000
     daily_bulk_query_jobs: int = 10_000
     data_storage_mb: int = 10_240
     file_storage_mb: int = 10_240
@@ -54,7 +55,46 @@ class Settings(BaseModel):
     activity_upsert: bool = True
     """(U) Whether Event and Task can be upserted by a custom external id of Activity."""
     archive_after_days: int = 365
-    """Events that ended earlier are left out of `query` and found by `queryAll`."""
+    """Events and closed tasks of that age are left out of `query` and found by `queryAll`. They can still be
+    changed and deleted (Object Reference, "Archived Activities")."""
+    archive_events_by: Literal["start", "end"] = "start"
+    """(U) Whether an event's age counts from its start, as the Object Reference has it, or from its end, as
+    Salesforce Help has it."""
+    archive_delay_seconds: float = 0
+    """(U) How long after its last change an old activity waits for the archival run, which is a background
+    process of no published schedule."""
+    shared_activities: bool = False
+    """Setup's "Allow Users to Relate Multiple Contacts to Tasks and Events"; can't be switched off again.
+    EventRelation then shows who and what an event is about (IsParent, IsWhat) besides who is invited."""
+    contacts_to_multiple_accounts: bool = False
+    """Setup's "Allow users to relate a contact to multiple accounts": AccountContactRelation exists only
+    with it."""
+    keep_replaced_account: bool = True
+    """What becomes of the relation to a contact's former account: it stays as an indirect one, which is the
+    default of "When users replace the primary account on a contact record", or it goes."""
+    content_version_upsert: bool = True
+    """(U) Whether ContentVersion can be upserted by a custom external id (the call upsert() is listed)."""
+    content_version_audit_fields: bool = True
+    """(U) Whether set_audit_fields covers ContentVersion."""
+    file_bytes: int = 2_147_483_648
+    """The largest file of a multipart request."""
+    json_file_bytes: int = 39_321_600
+    """The largest file of a JSON request, before base64 (37.5 MB)."""
+    link_share_type_required: bool = True
+    """(U) Whether a ContentDocumentLink needs its ShareType, as the Object Reference has it, or takes V."""
+    file_link_visibility: Literal["AllUsers", "InternalUsers", "SharedUsers"] = "AllUsers"
+    """(U) Visibility of a link for which none is given, those that the platform makes included."""
+    query_all_files: bool = False
+    """The permission "Query All Files": ContentDocumentLink may be queried without a filter."""
+    bulk_hard_delete: bool = True
+    """The permission "Bulk API Hard Delete" of the user's profile; a real administrator doesn't have it until
+    somebody grants it."""
+    multi_currency: bool = False
+    """Multiple currencies: the object CurrencyType exists, and data objects have a CurrencyIsoCode."""
+    territories: bool = False
+    """Sales Territories: the object Territory2 and its companions exist."""
+    api_user_is_administrator: bool = True
+    """Whether the API user sees and edits every object; else only what assigned permission sets grant."""
     fls_from_profile: bool = False
     """(U) Whether new custom fields are visible to the user's profile at once; deploying fields alone grants
     nothing on a real org."""

@@ -1,11 +1,10 @@
-"""The Metadata API's SOAP door: deploy, checkDeployStatus, describeMetadata; every other call is a fault.
+"""The Metadata API's SOAP door: deploying here, reading by metadata_calls.py; every other call is a fault.
 
 Envelopes are read without regard to prefixes (zeep, jsforce and hand-written ones differ in nothing else).
 """
 
 import base64
 import binascii
-from datetime import UTC, datetime
 from xml.sax.saxutils import escape
 
 from starlette.concurrency import run_in_threadpool
@@ -13,13 +12,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from migration_sandbox.salesforce.deploy import Component
 from migration_sandbox.salesforce.deployer import Deployer, Deployment
 from migration_sandbox.salesforce.errors import ApiError
-from migration_sandbox.salesforce.metadata_files import BadPackage, Node, read_xml
+from migration_sandbox.salesforce.manifest_rules import Component
+from migration_sandbox.salesforce.metadata_calls import (
+    Retrievals,
+    describe,
+    element,
+    listing,
+    moment,
+    read,
+)
+from migration_sandbox.salesforce.metadata_files import NAMESPACE, BadPackage, Node, read_xml
 from migration_sandbox.salesforce.web import Site, check_version, count_call, usage
 
-NAMESPACE = "http://soap.sforce.com/2006/04/metadata"
 MAX_ZIP = 39 * 1_048_576
 
 
@@ -28,22 +34,6 @@ class Fault(Exception):
         super().__init__(code)
         self.code = code
         self.message = message
-
-
-def _element(name: str, value: object) -> str:
-    if value is None:
-        return ""
-    text = str(value).lower() if isinstance(value, bool) else escape(str(value))
-    return f"<{name}>{text}</{name}>"
-
-
-def _time(moment: float | None) -> str | None:
-    if moment is None:
-        return None
-    return (
-        datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
-        + f"{int(moment * 1000) % 1000:03d}Z"
-    )
 
 
 def _envelope(body: str) -> str:
@@ -69,23 +59,23 @@ def _fault(fault: Fault) -> str:
 def _component(item: Component, stamp: str | None) -> str:
     fine = item.problem is None
     parts = [
-        _element("changed", item.changed and fine),
-        _element("componentType", item.kind),
-        _element("created", item.created and fine),
-        _element("createdDate", stamp),
-        _element("deleted", False),
-        _element("fileName", item.path),
-        _element("fullName", item.name),
-        _element("problem", item.problem),
-        _element("problemType", None if fine else "Error"),
-        _element("success", fine),
+        element("changed", item.changed and fine),
+        element("componentType", item.kind),
+        element("created", item.created and fine),
+        element("createdDate", stamp),
+        element("deleted", False),
+        element("fileName", item.path),
+        element("fullName", item.name),
+        element("problem", item.problem),
+        element("problemType", None if fine else "Error"),
+        element("success", fine),
     ]
     name = "componentSuccesses" if fine else "componentFailures"
     return f"<{name}>{''.join(parts)}</{name}>"
 
 
 def _details(item: Deployment) -> str:
-    stamp = _time(item.completed)
+    stamp = moment(item.completed)
     shown = "".join(
         _component(one, stamp) for one in [*item.failures, *(c for c in item.components if c.problem is None)]
     )
@@ -98,28 +88,28 @@ def _status(site: Site, item: Deployment, details: bool) -> str:
     failed = len(item.failures)
     done = len(item.components) - failed
     values = [
-        _element("checkOnly", item.check_only),
-        _element("completedDate", _time(item.completed)),
-        _element("createdBy", site.org.user_id),
-        _element("createdByName", "Sandbox Migration"),
-        _element("createdDate", _time(item.created)),
+        element("checkOnly", item.check_only),
+        element("completedDate", moment(item.completed)),
+        element("createdBy", site.org.user_id),
+        element("createdByName", "Sandbox Migration"),
+        element("createdDate", moment(item.created)),
         _details(item) if details else "",
-        _element("done", item.done),
-        _element("errorMessage", item.message),
-        _element("id", item.id),
-        _element("ignoreWarnings", False),
-        _element("lastModifiedDate", _time(item.completed or item.started or item.created)),
-        _element("numberComponentErrors", failed),
-        _element("numberComponentsDeployed", 0 if item.status == "Failed" and item.rollback else done),
-        _element("numberComponentsTotal", len(item.components)),
-        _element("numberTestErrors", 0),
-        _element("numberTestsCompleted", 0),
-        _element("numberTestsTotal", 0),
-        _element("rollbackOnError", item.rollback),
-        _element("runTestsEnabled", False),
-        _element("startDate", _time(item.started)),
-        _element("status", item.status),
-        _element("success", item.status in ("Succeeded", "SucceededPartial")),
+        element("done", item.done),
+        element("errorMessage", item.message),
+        element("id", item.id),
+        element("ignoreWarnings", False),
+        element("lastModifiedDate", moment(item.completed or item.started or item.created)),
+        element("numberComponentErrors", failed),
+        element("numberComponentsDeployed", 0 if item.status == "Failed" and item.rollback else done),
+        element("numberComponentsTotal", len(item.components)),
+        element("numberTestErrors", 0),
+        element("numberTestsCompleted", 0),
+        element("numberTestsTotal", 0),
+        element("rollbackOnError", item.rollback),
+        element("runTestsEnabled", False),
+        element("startDate", moment(item.started)),
+        element("status", item.status),
+        element("success", item.status in ("Succeeded", "SucceededPartial")),
     ]
     return f"<checkDeployStatusResponse><result>{''.join(values)}</result></checkDeployStatusResponse>"
 
@@ -133,7 +123,7 @@ def _deploy(deployer: Deployer, call: Node) -> str:
         raise Fault("LIMIT_EXCEEDED", f"a zip of 1 to {MAX_ZIP} bytes is required")
     options = call.first("DeployOptions") or Node("DeployOptions", "")
     made = deployer.submit(archive, options.flag("checkOnly"), options.flag("rollbackOnError"))
-    result = _element("done", False) + _element("id", made.id) + _element("state", "Queued")
+    result = element("done", False) + element("id", made.id) + element("state", "Queued")
     return f"<deployResponse><result>{result}</result></deployResponse>"
 
 
@@ -144,31 +134,7 @@ def _check(site: Site, deployer: Deployer, call: Node) -> str:
     return _status(site, found, call.flag("includeDetails"))
 
 
-def _describe() -> str:
-    known = [
-        ("CustomObject", "objects", "object", ["CustomField"]),
-        ("PermissionSet", "permissionsets", "permissionset", []),
-    ]
-    shown = "".join(
-        "<metadataObjects>"
-        + "".join(_element("childXmlNames", child) for child in children)
-        + _element("directoryName", folder)
-        + _element("inFolder", False)
-        + _element("metaFile", False)
-        + _element("suffix", suffix)
-        + _element("xmlName", name)
-        + "</metadataObjects>"
-        for name, folder, suffix, children in known
-    )
-    rest = (
-        _element("organizationNamespace", "")
-        + _element("partialSaveAllowed", True)
-        + _element("testRequired", False)
-    )
-    return f"<describeMetadataResponse><result>{shown}{rest}</result></describeMetadataResponse>"
-
-
-def _dispatch(site: Site, deployer: Deployer, content: bytes) -> str:
+def _dispatch(site: Site, deployer: Deployer, retrievals: Retrievals, content: bytes) -> str:
     try:
         envelope = read_xml(content)
     except BadPackage as bad:
@@ -187,16 +153,24 @@ def _dispatch(site: Site, deployer: Deployer, content: bytes) -> str:
     if call.name == "checkDeployStatus":
         return _check(site, deployer, call)
     if call.name == "describeMetadata":
-        return _describe()
+        return describe()
+    if call.name in ("listMetadata", "readMetadata"):
+        return (listing if call.name == "listMetadata" else read)(site.org, call)
+    if call.name == "retrieve":
+        return retrievals.start(call)
+    if call.name == "checkRetrieveStatus":
+        return retrievals.check(call)
     raise Fault("INVALID_OPERATION", f"{call.name} is not part of this sandbox; deploy a zip instead")
 
 
 def routes(site: Site, deployer: Deployer) -> list[Route]:
+    retrievals = Retrievals(site.org)
+
     async def serve(request: Request) -> Response:
         try:
             check_version(request.path_params["version"])
             content = await request.body()
-            text = await run_in_threadpool(_dispatch, site, deployer, content)
+            text = await run_in_threadpool(_dispatch, site, deployer, retrievals, content)
             return Response(_envelope(text), 200, usage(site), media_type="text/xml")
         except Fault as fault:
             return Response(_fault(fault), 500, usage(site), media_type="text/xml")

@@ -1,9 +1,9 @@
 """Reading SOQL: text in, a Query out, MALFORMED_QUERY for anything outside the subset.
 
-The subset: SELECT of fields, parent paths, COUNT(), COUNT/COUNT_DISTINCT/MIN/MAX/SUM/AVG; one object; WHERE
-with comparisons, LIKE, IN, INCLUDES, AND/OR/NOT; GROUP BY fields; ORDER BY; LIMIT; OFFSET. Names are
-checked by soql_run.py, which knows the schema. Grammar after "SOQL and SOSL Reference", string escapes
-included.
+The subset: SELECT of fields, parent paths, child subqueries, COUNT(), COUNT/COUNT_DISTINCT/MIN/MAX/SUM/AVG;
+one object; WHERE with comparisons, LIKE, IN, INCLUDES, AND/OR/NOT; GROUP BY fields; ORDER BY; LIMIT; OFFSET.
+Names are checked by soql_run.py, which knows the schema. Grammar after "SOQL and SOSL Reference", string
+escapes included.
 """
 
 import re
@@ -87,6 +87,8 @@ class Query:
     order_by: list[Order] = field(default_factory=list)
     limit: int | None = None
     offset: int = 0
+    children: list["Query"] = field(default_factory=list)
+    all_rows: bool = False
 
     @property
     def plain_count(self) -> bool:
@@ -202,15 +204,29 @@ class _Parser:
         return int(token.text)
 
     def query(self) -> Query:
+        made = self.statement()
+        if self.at < len(self.tokens):
+            token = self.tokens[self.at]
+            raise malformed(f"unexpected token: '{token.text}' at position {token.at}")
+        return made
+
+    def statement(self) -> Query:
         self.expect("select")
-        select = [self.selected()]
-        while self.accept(","):
+        select: list[Path | Aggregate] = []
+        children: list[Query] = []
+        while not select or self.accept(","):
+            if self.accept("("):
+                children.append(self.statement())
+                self.expect(")")
+                if not select and not self.accept(","):
+                    raise malformed("A query with subqueries needs a field of its own")
+                continue
             select.append(self.selected())
         self.expect("from")
         source = self.name()
         if len(source.parts) > 1:
             raise malformed(f"unexpected token: '{source}'")
-        made = Query(select, source.parts[0])
+        made = Query(select, source.parts[0], children=children)
         if self.peek() and self.peek() not in (
             "where",
             "group",
@@ -221,6 +237,7 @@ class _Parser:
             "for",
             "with",
             "using",
+            ")",
         ):
             self.name()
         if self.accept("where"):
@@ -235,9 +252,6 @@ class _Parser:
             made.limit = self.integer()
         if self.accept("offset"):
             made.offset = self.integer()
-        if self.at < len(self.tokens):
-            token = self.tokens[self.at]
-            raise malformed(f"unexpected token: '{token.text}' at position {token.at}")
         return made
 
     def names(self) -> list[Path]:
@@ -247,9 +261,9 @@ class _Parser:
         return found
 
     def selected(self) -> Path | Aggregate:
-        if self.peek() == "(":
-            raise malformed("subqueries are not part of this sandbox's SOQL")
         path = self.name()
+        if str(path).lower() == "typeof":
+            raise malformed("TYPEOF is not part of this sandbox's SOQL")
         if not self.accept("("):
             return path
         function = str(path).lower()

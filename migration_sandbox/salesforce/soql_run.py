@@ -5,15 +5,18 @@ column is; rendering to JSON or CSV is render.py's. Comparisons follow SOQL: tex
 to case, null is not less than anything, `!=` and NOT IN find nulls, and a hidden field doesn't exist.
 """
 
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 
 from migration_sandbox.salesforce import ids
+from migration_sandbox.salesforce.access import READ, may
+from migration_sandbox.salesforce.content import LINK, check_link_filter
 from migration_sandbox.salesforce.errors import ApiError
-from migration_sandbox.salesforce.org import Org, utc_now
+from migration_sandbox.salesforce.name_object import NAME
+from migration_sandbox.salesforce.org import Org
+from migration_sandbox.salesforce.reading import gather, scan
 from migration_sandbox.salesforce.schema import Field, SObject
 from migration_sandbox.salesforce.soql import (
     Aggregate,
@@ -25,27 +28,11 @@ from migration_sandbox.salesforce.soql import (
     malformed,
 )
 from migration_sandbox.salesforce.soql_values import id_values, typed_value
-from migration_sandbox.salesforce.targets import POLYMORPHIC
+from migration_sandbox.salesforce.table import GONE
 from migration_sandbox.salesforce.virtual import virtual_frame
 
 MAX_OFFSET = 2000
 MAX_DEPTH = 5
-NAME_FIELDS = frozenset(
-    {
-        "Id",
-        "Name",
-        "FirstName",
-        "LastName",
-        "Email",
-        "Username",
-        "Alias",
-        "IsActive",
-        "Phone",
-        "Title",
-        "ProfileId",
-    }
-)
-"""What a polymorphic relationship shows of its target (Object Reference, Name); no custom field."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +58,7 @@ class Result:
 
 @dataclass
 class _Join:
-    """What is needed of a parent: its reference field and object, by path."""
+    """What is needed of a parent: its reference field and object (NAME: any of several), by path."""
 
     reference: Field
     parent: SObject
@@ -97,7 +84,6 @@ class _Resolver:
         self.source = source
         self.own: dict[str, Field] = {}
         self.joins: dict[str, _Join] = {}
-        self.polymorphic: set[str] = set()
 
     def field_of(self, sobject: SObject, name: str) -> Field:
         found = sobject.find(name)
@@ -125,17 +111,13 @@ class _Resolver:
                     "your WSDL or the describe call for the appropriate names.",
                 )
             self._need(tuple(spelled), reference)
-            sobject = self.org.objects[reference.references[0]]
+            sobject = NAME if reference.polymorphic else self.org.objects[reference.references[0]]
             spelled.append(reference.relationship_name or part)
             owners.append(sobject.name)
             self.joins.setdefault(".".join(spelled), _Join(reference, sobject))
-            if reference.name in POLYMORPHIC:
-                self.polymorphic.add(".".join(spelled))
         if len(spelled) > MAX_DEPTH:
             raise malformed(f"Only {MAX_DEPTH} levels of relationships are allowed in a query")
         found = self.field_of(sobject, parts[-1])
-        if self.polymorphic & {".".join(spelled)} and found.name not in NAME_FIELDS:
-            raise _no_column(found.name, replace(sobject, name="Name", fields={}))
         self._need(tuple(spelled), found)
         full = (*spelled, found.name)
         return Column(".".join(full), full, tuple(owners), found)
@@ -148,31 +130,47 @@ class _Resolver:
 
     def frame(self, all_rows: bool) -> pl.DataFrame:
         if self.source.virtual:
-            return virtual_frame(self.org, self.source.name)
-        names = {"Id", *self.own}
-        if self.source.name == "Event" and not all_rows:
-            names.add("EndDateTime")
-        frame = self.org.tables[self.source.name].scan(sorted(names), binned=all_rows)
-        if self.source.name == "Event" and not all_rows:
-            limit = utc_now() - timedelta(days=self.org.settings.archive_after_days)
-            frame = frame.filter((pl.col("EndDateTime") >= limit).fill_null(True))
+            frame = virtual_frame(self.org, self.source.name)
+        else:
+            frame = scan(self.org, self.source, sorted({"Id", *self.own}), all_rows)
         for key in sorted(self.joins, key=lambda text: text.count(".")):
             frame = self._join(frame, key, self.joins[key])
         return frame
 
     def _join(self, frame: pl.DataFrame, key: str, join: _Join) -> pl.DataFrame:
         above = key.rpartition(".")[0]
-        reference = f"{above}.{join.reference.name}" if above else join.reference.name
-        table = self.org.tables[join.parent.name]
-        rows, _ = ids.decode(frame[reference], join.parent.key_prefix)
-        known = table.states(rows) != 2
+        given = frame[f"{above}.{join.reference.name}" if above else join.reference.name]
+        any_of = join.parent is NAME
+        wanted = {"Id": NAME.fields["Id"], **join.columns}
+        if any_of:
+            wanted["Type"] = NAME.fields["Type"]
+        made = {
+            name: pl.repeat(None, len(given), dtype=item.dtype, eager=True) for name, item in wanted.items()
+        }
+        for name in join.reference.references if any_of else (join.parent.name,):
+            for column, values in self._parents(self.org.objects[name], given, list(wanted)).items():
+                made[column] = values.zip_with(values.is_not_null(), made[column])
+        return frame.with_columns(values.alias(f"{key}.{name}") for name, values in made.items())
+
+    def _parents(self, parent: SObject, given: pl.Series, names: list[str]) -> dict[str, pl.Series]:
+        """Columns of one parent object, aligned with the references; null where they lead elsewhere."""
+        if parent.virtual:
+            made = virtual_frame(self.org, parent.name)
+            there = given.alias("Id").to_frame().join(made, on="Id", how="left", maintain_order="left")
+            return {name: there[name] for name in names if name in there.columns}
+        table = self.org.tables[parent.name]
+        rows, _ = ids.decode(given, parent.key_prefix)
+        known = table.states(rows) != GONE
+        if not known.any():
+            return {}
         position = np.full(len(rows), -1, dtype=np.int64)
         position[known] = np.arange(int(known.sum()))
-        names = sorted({"Id", *join.columns})
-        parents = table.gather(rows[known], names)
         at = pl.Series(position)
         at = at.zip_with(at >= 0, pl.Series([None], dtype=pl.Int64))
-        return frame.with_columns(parents[name].gather(at).alias(f"{key}.{name}") for name in names)
+        found = gather(self.org, parent, rows[known], [name for name in names if name in parent.fields])
+        if "Type" in names and "Type" not in parent.fields:
+            found = found.with_columns(pl.lit(parent.name).alias("Type"))
+        return {name: found[name].gather(at) for name in names if name in found.columns}
 
 
 def _comparison(resolver: _Resolver, part: Comparison) -> pl.Expr:
@@ -274,8 +272,9 @@ def _group(resolver: _Resolver, query: Query, rows: pl.DataFrame) -> tuple[list[
 
 
 def source_of(org: Org, query: Query, tooling: bool = False) -> SObject:
+    """The object a query reads; raises INVALID_TYPE, or MALFORMED_QUERY where it needs another filter."""
     found = org.sobject(query.source)
-    if found is None or (found.tooling and not tooling):
+    if found is None or (found.tooling and not tooling) or not may(org, found, READ):
         raise ApiError(
             400,
             "INVALID_TYPE",
@@ -285,6 +284,8 @@ def source_of(org: Org, query: Query, tooling: bool = False) -> SObject:
             "for the "
             "appropriate names.",
         )
+    if found.name == LINK:
+        check_link_filter(query.where, org.settings.query_all_files)
     return found
 
 
@@ -340,7 +341,9 @@ def run(org: Org, query: Query, all_rows: bool = False, tooling: bool = False) -
         )
     frame = _cut(frame, query)
     shown = list(dict.fromkeys(column.key for column in plain))
-    parents = [f"{key}.Id" for key in resolver.joins if f"{key}.Id" not in shown]
+    needed = [f"{key}.Id" for key in resolver.joins]
+    needed += [f"{key}.Type" for key, join in resolver.joins.items() if join.parent is NAME]
+    parents = [name for name in needed if name not in shown]
     hidden = [] if source.virtual or "Id" in shown else ["Id"]
     return Result(source, plain, frame.select(*shown, *parents, *hidden))
 

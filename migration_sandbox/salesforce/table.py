@@ -11,6 +11,7 @@ Here are no rules about values: validation is write.py's, transactions are org.p
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,17 @@ class Index:
                 del self._more[key]
 
 
+@dataclass(frozen=True)
+class TableState:
+    """What a table is at one moment; segments never change, so this is all there is to come back to."""
+
+    next_row: int
+    segments: dict[int, pl.DataFrame]
+    segment_of: Positions
+    offset_of: Positions
+    state_of: npt.NDArray[np.int8]
+
+
 class Table:
     """All rows of one object. Not thread-safe by itself: org.lock is held by whoever calls."""
 
@@ -123,6 +135,20 @@ class Table:
         self._segment_of[rows] = segment
         self._offset_of[rows] = np.arange(len(rows), dtype=np.int32)
         self._state_of[rows] = frame[STATE].to_numpy()
+
+    def remember(self) -> TableState:
+        arrays = self._segment_of.copy(), self._offset_of.copy(), self._state_of.copy()
+        return TableState(self.next_row, dict(self.segments), *arrays)
+
+    def return_to(self, state: TableState) -> None:
+        """Forget every write since `state` was remembered; their files stay, unread."""
+        if self.segments.keys() == state.segments.keys():
+            return
+        self.next_row, self.segments = state.next_row, state.segments
+        self._segment_of, self._offset_of, self._state_of = (
+            state.segment_of, state.offset_of, state.state_of,
+        )  # fmt: skip
+        self._indexes.clear()
 
     def _grow(self, size: int) -> None:
         have = len(self._segment_of)

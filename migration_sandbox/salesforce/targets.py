@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from migration_sandbox.salesforce.org import Org
 from migration_sandbox.salesforce.schema import Field, SObject
 
-POLYMORPHIC = frozenset({"WhoId", "WhatId", "OwnerId"})
-
 
 class UnknownColumn(Exception):
     """A column that the org (or this user) doesn't know; carries the name as it was given."""
@@ -37,8 +35,11 @@ def field_target(org: Org, sobject: SObject, name: str) -> Target:
     return Target(name, found)
 
 
-def resolve(org: Org, sobject: SObject, header: str) -> Target:
-    """Raises UnknownColumn."""
+def resolve(org: Org, sobject: SObject, header: str, typed: bool = False) -> Target:
+    """What a header means. `typed`: a plain relationship may name its object too, as JSON's attributes do.
+
+    Raises UnknownColumn.
+    """
     path, dot, key_name = header.partition(".")
     if not dot:
         return field_target(org, sobject, header)
@@ -46,10 +47,9 @@ def resolve(org: Org, sobject: SObject, header: str) -> Target:
     reference = sobject.by_relationship(relationship)
     if reference is None or not org.can_see(sobject, reference.name):
         raise UnknownColumn(header)
-    polymorphic = reference.name in POLYMORPHIC
-    if polymorphic != bool(colon):
+    if reference.polymorphic != bool(colon) and not (typed and colon):
         raise UnknownColumn(header)
-    wanted = named.lower() if polymorphic else reference.references[0].lower()
+    wanted = named.lower() if colon else reference.references[0].lower()
     parent_name = next((name for name in reference.references if name.lower() == wanted), None)
     if parent_name is None:
         raise UnknownColumn(header)

@@ -4,6 +4,7 @@ import polars as pl
 
 from migration_sandbox.salesforce import ids
 from migration_sandbox.salesforce.org import Org
+from migration_sandbox.salesforce.rule_objects import ROWS
 from migration_sandbox.salesforce.schema import SObject
 
 OBJECT_FLAGS = {
@@ -73,7 +74,7 @@ def _entities(org: Org) -> list[dict[str, object]]:
             "Label": item.label,
             "PluralLabel": item.label_plural,
             "KeyPrefix": item.key_prefix,
-            "IsCustomizable": item.custom or item.createable,
+            "IsCustomizable": item.custom or item.customizable,
             "IsQueryable": True,
         }
         for item in org.objects.values()
@@ -133,6 +134,7 @@ def virtual_frame(org: Org, name: str) -> pl.DataFrame:
         "FieldDefinition": _fields,
         "CustomField": _custom_fields,
         "CustomObject": _custom_objects,
+        **ROWS,
     }[name]
     columns = org.objects[name].fields.values()
     return pl.DataFrame(make(org), schema={field.name: field.dtype for field in columns})

@@ -18,6 +18,7 @@ from migration_sandbox.salesforce.auth import Sessions
 from migration_sandbox.salesforce.errors import ApiError, not_found
 from migration_sandbox.salesforce.jobs import Jobs
 from migration_sandbox.salesforce.org import Org
+from migration_sandbox.salesforce.org_rules import ALLOW_SAVE
 from migration_sandbox.salesforce.worker import Worker
 
 OLDEST_VERSION, NEWEST_VERSION = 31, 68
@@ -121,13 +122,20 @@ def endpoint(site: Site, handler: Handler, oldest: int = OLDEST_VERSION) -> Endp
             site.sessions.check(request.headers.get("authorization"))
             count_call(site)
             call = await read_call(site, request, oldest)
+            ALLOW_SAVE.set(_allows_duplicates(call.headers))
             response = await run_in_threadpool(handler, call)
         except ApiError as error:
             response = refusal(error)
         response.headers.update(usage(site))
         return response
 
+    serve.handler = handler  # type: ignore[attr-defined]
     return serve
+
+
+def _allows_duplicates(headers: dict[str, str]) -> bool:
+    options = headers.get("sforce-duplicate-rule-header", "").lower().replace(",", ";").split(";")
+    return any(option.replace(" ", "") == "allowsave=true" for option in options)
 
 
 def form(body: bytes) -> dict[str, str]:

@@ -160,9 +160,10 @@ class Worker:
         if not cut.slices:
             raise CsvFault("InvalidBatch : Records not found for this job")
         sobject = self.org.objects[job.object]
-        targets = [
-            target.field.name for target in self._resolve(cut.header, sobject) if target.parent is None
-        ]
+        resolved = self._resolve(cut.header, sobject)
+        if any(target.field.binary for target in resolved):
+            raise CsvFault("FeatureNotEnabled : Binary field not supported")
+        targets = [target.field.name for target in resolved if target.parent is None]
         if job.operation in ("delete", "hardDelete") and cut.header != ["Id"]:
             raise CsvFault("InvalidBatch : A delete job takes the column Id and no other")
         if job.operation == "insert" and "Id" in targets:

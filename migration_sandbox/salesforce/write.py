@@ -6,7 +6,7 @@ together with the statements that the caller makes from the outcome, so a batch 
 even if the process dies.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,9 +14,14 @@ import numpy.typing as npt
 import polars as pl
 
 from migration_sandbox.salesforce import ids
+from migration_sandbox.salesforce.access import denied
+from migration_sandbox.salesforce.blobs import Blob
 from migration_sandbox.salesforce.errors import RowError
-from migration_sandbox.salesforce.org import RECORD_BYTES, Org, Statement, utc_now
-from migration_sandbox.salesforce.records import before_update, complete, created_defaults
+from migration_sandbox.salesforce.org import CONTENT_OBJECTS, RECORD_BYTES, Org, Statement, utc_now
+from migration_sandbox.salesforce.org_rules import refuse
+from migration_sandbox.salesforce.parents import parent_by_id, parent_by_key
+from migration_sandbox.salesforce.records import before_update, complete, created_defaults, follow
+from migration_sandbox.salesforce.saving import Saving
 from migration_sandbox.salesforce.schema import Field, SObject
 from migration_sandbox.salesforce.table import BINNED, LIVE, ROW, STATE, index_key
 from migration_sandbox.salesforce.targets import Target
@@ -43,7 +48,7 @@ Also = Callable[[Outcome], Iterable[Statement]]
 @dataclass
 class Batch:
     """What to save: `operation` is insert, update or upsert; `key` is upsert's external id (None: Id);
-    `given` has a column for each target, in their order."""
+    `given` has a column for each target, in their order; `blobs` are contents that came with rows."""
 
     sobject: SObject
     operation: str
@@ -53,6 +58,7 @@ class Batch:
     null_token: str = CSV_NULL
     locked: frozenset[int] = frozenset()
     refused: Errors = field(default_factory=dict)
+    blobs: Mapping[int, Blob] = field(default_factory=dict)
 
 
 class _Save:
@@ -81,6 +87,7 @@ class _Save:
         self._identify()
         self._convert()
         new = self.rows < 0
+        self.refuse(denied(self.org, self.sobject, new))
         self._permissions(new)
         self._required(new)
         self._unique()
@@ -88,14 +95,16 @@ class _Save:
         good = np.ones(self.size, dtype=np.bool_)
         good[list(self.errors)] = False
         frame, order = self._frame(good, new)
-        late = complete(self.sobject, frame)
+        blobs = {place: self.batch.blobs[row] for place, row in enumerate(order) if row in self.batch.blobs}
+        saving = Saving(self.org, self.sobject, frame, blobs)
+        late = complete(saving) if frame.height else {}
+        late = refuse(saving) | late if frame.height else late
         if late:
             self.refuse({int(order[row]): error for row, error in late.items()})
-            keep = np.ones(len(order), dtype=np.bool_)
-            keep[list(late)] = False
-            frame, order = frame.filter(pl.Series(keep)), order[keep]
-        outcome = self._outcome(frame, order, new)
-        self.org.commit([(self.sobject.name, frame)], also(outcome))
+            saving, order = saving.without(list(late)), np.delete(order, list(late))
+        outcome = self._outcome(saving.frame, order, new)
+        writes = follow(saving)
+        self.org.commit([(self.sobject.name, saving.frame), *writes], also(outcome))
         return outcome
 
     def _identify(self) -> None:
@@ -188,73 +197,18 @@ class _Save:
                 continue
             given = batch.given.to_series(place)
             if target.parent is not None:
-                column = self._parent_by_key(target, given)
+                column = parent_by_key(self.org, target, given, batch.null_token)
             elif item.type == "reference":
-                column = self._parent_by_id(item, given)
+                column = parent_by_id(self.org, item, given, batch.null_token)
             else:
                 column = convert(item, given, batch.null_token, self.org.settings)
             self.refuse(column.errors)
             self.columns[item.name] = column
 
-    def _blank(self, given: pl.Series) -> tuple[pl.Series, pl.Series | None]:
-        nulls = (given == self.batch.null_token).fill_null(False)
-        blank = (given == "").fill_null(True) | nulls
-        return given.zip_with(~blank, pl.Series([None], dtype=pl.String)), nulls if nulls.any() else None
-
-    def _parent_by_key(self, target: Target, given: pl.Series) -> Column:
-        parent, key = target.parent, target.key
-        assert parent is not None
-        assert key is not None
-        if given.dtype != pl.String:
-            given = given.cast(pl.String)
-        body, nulls = self._blank(given)
-        table = self.org.tables[parent.name]
-        if key.type == "id":
-            return self._parent_by_id(target.field, given)
-        index = table.index(key.name)
-        rows = index.lookup(index_key(key, body).to_list())
-        column = Column(ids.encode(parent.key_prefix, rows), nulls)
-        for row in np.flatnonzero((rows < 0) & body.is_not_null().to_numpy()).tolist():
-            message = (
-                f"Foreign key external ID: {body[row].lower()} not found for field {key.name} in "
-                f"entity {parent.name}"
-            )
-            column.errors[row] = RowError("INVALID_FIELD", message)
-        return column
-
-    def _parent_by_id(self, item: Field, given: pl.Series) -> Column:
-        body, nulls = self._blank(given if given.dtype == pl.String else given.cast(pl.String))
-        column = Column(body, nulls)
-        resolved = pl.Series([None] * self.size, dtype=pl.String)
-        open_rows = body.is_not_null().to_numpy().copy()
-        malformed = np.zeros(self.size, dtype=np.bool_)
-        foreign = np.zeros(self.size, dtype=np.bool_)
-        for name in item.references:
-            parent = self.org.objects[name]
-            rows, fine = ids.decode(body, parent.key_prefix)
-            malformed |= ~fine
-            hit = (rows >= 0) & open_rows
-            alive = self.org.tables[name].states(rows) == LIVE
-            foreign |= hit & ~alive
-            found = hit & alive
-            if found.any():
-                made = ids.encode(parent.key_prefix, np.where(found, rows, -1))
-                resolved = made.zip_with(pl.Series(found), resolved)
-            open_rows &= ~hit
-        for row in np.flatnonzero(malformed | open_rows).tolist():
-            message = f"{item.label}: id value of incorrect type: {body[row]}"
-            column.errors[row] = RowError("MALFORMED_ID", message, (item.name,))
-        for row in np.flatnonzero(foreign).tolist():
-            column.errors.setdefault(
-                row, RowError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", ())
-            )
-        column.values = resolved
-        return column
-
     def _permissions(self, new: Mask) -> None:
         for name, column in self.columns.items():
             item = self.sobject.fields[name]
-            insertable = item.createable or (name in AUDIT_FIELDS and self.org.settings.set_audit_fields)
+            insertable = item.createable or (name in AUDIT_FIELDS and self._audited())
             editable = self.org.can_edit(self.sobject, name)
             error = RowError(
                 "INVALID_FIELD_FOR_INSERT_UPDATE",
@@ -275,6 +229,12 @@ class _Save:
             elif not (item.updateable and editable):
                 given = ~new & self._given(column)
                 self.refuse_rows(np.flatnonzero(given).tolist(), error)
+
+    def _audited(self) -> bool:
+        """Whether the system's own stamps may be given: on insert only, and where the org permits it."""
+        settings = self.org.settings
+        excepted = self.sobject.name == "ContentVersion" and not settings.content_version_audit_fields
+        return self.batch.operation == "insert" and settings.set_audit_fields and not excepted
 
     @staticmethod
     def _given(column: Column) -> Mask:
@@ -333,7 +293,7 @@ class _Save:
 
     def _storage(self, new: Mask) -> None:
         settings = self.org.settings
-        if not settings.enforce_data_storage:
+        if not settings.enforce_data_storage or self.sobject.name in CONTENT_OBJECTS:
             return
         room = settings.data_storage_mb * 1_048_576 - self.org.used_data_bytes()
         fits = max(room // RECORD_BYTES, 0)
@@ -381,7 +341,9 @@ class _Save:
             changed.append(value.alias(name))
         old = old.with_columns(changed)
         stamps = [
-            pl.lit(value, dtype=self.sobject.fields[name].dtype).alias(name) for name, value in stamp.items()
+            pl.lit(value, dtype=self.sobject.fields[name].dtype).alias(name)
+            for name, value in stamp.items()
+            if name in self.sobject.fields
         ]
         return old.with_columns(stamps)
 
@@ -419,6 +381,14 @@ def nothing_more(_outcome: Outcome) -> Iterable[Statement]:
 
 
 def save(org: Org, batch: Batch, also: Also = nothing_more) -> Outcome:
-    """Insert, update or upsert a batch; commits what passes together with `also(outcome)`."""
-    with org.lock:
-        return _Save(org, batch).run(also)
+    """Insert, update or upsert a batch; commits what passes together with `also(outcome)`. Contents of what
+    doesn't pass are forgotten."""
+    saved: set[int] = set()
+    try:
+        with org.lock:
+            outcome = _Save(org, batch).run(also)
+        saved = set(batch.blobs) - set(outcome.errors)
+        return outcome
+    finally:
+        for row in set(batch.blobs) - saved:
+            org.blobs.discard(batch.blobs[row])

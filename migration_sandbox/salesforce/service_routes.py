@@ -1,0 +1,184 @@
+"""Smaller resources that real clients ask for, and clear refusals of those that this sandbox hasn't.
+
+Record counts, the Tooling API's descriptions, deployments through REST; SOSL, Apex and Bulk API 1.0 are
+refused with the platform's own code for a feature that is off.
+"""
+
+import json
+from collections.abc import Callable
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from migration_sandbox.salesforce.deployer import Deployer, Deployment
+from migration_sandbox.salesforce.describe import describe, summary
+from migration_sandbox.salesforce.errors import ApiError, not_found
+from migration_sandbox.salesforce.metadata_calls import moment
+from migration_sandbox.salesforce.web import (
+    Call,
+    Handler,
+    Site,
+    answer,
+    check_version,
+    count_call,
+    endpoint,
+    refusal,
+    usage,
+)
+
+MAX_ZIP = 39 * 1_048_576
+ASYNC_NAMESPACE = "http://www.force.com/2009/06/asyncapi/dataload"
+
+
+def record_count(call: Call) -> Response:
+    """Live records of each object asked for (the platform's own counts are some time old)."""
+    org = call.site.org
+    asked = [name.strip() for name in call.query.get("sObjects", "").split(",") if name.strip()]
+    with org.lock:
+        shown = []
+        for sobject in org.objects.values():
+            wanted = not asked or sobject.name.lower() in {name.lower() for name in asked}
+            if wanted and sobject.name in org.tables and sobject.createable:
+                shown.append({"count": org.tables[sobject.name].count, "name": sobject.name})
+    return answer({"sObjects": shown})
+
+
+def recent(_call: Call) -> Response:
+    """Nothing was ever looked at through the user interface."""
+    return answer([])
+
+
+def tooling_sobjects(call: Call) -> Response:
+    org = call.site.org
+    found = [summary(org, item, call.version) for item in org.objects.values() if item.tooling]
+    return answer({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": found})
+
+
+def tooling_describe(call: Call) -> Response:
+    found = call.site.org.sobject(call.path["sobject"])
+    if found is None or not (found.tooling or found.virtual):
+        raise not_found()
+    return answer(describe(call.site.org, found, call.version))
+
+
+def _off(what: str) -> Handler:
+    def handler(_call: Call) -> Response:
+        raise ApiError(403, "FUNCTIONALITY_NOT_ENABLED", f"{what} is not part of this sandbox")
+
+    return handler
+
+
+def deploy_result(site: Site, item: Deployment, details: bool) -> dict[str, object]:
+    """A deployment as the REST resource shows it."""
+    failed = item.failures
+    fine = [component for component in item.components if component.problem is None]
+    shown: dict[str, object] = {
+        "id": item.id, "status": item.status, "done": item.done, "checkOnly": item.check_only,
+        "rollbackOnError": item.rollback, "ignoreWarnings": False, "runTestsEnabled": False,
+        "success": item.status in ("Succeeded", "SucceededPartial"), "createdBy": site.org.user_id,
+        "createdByName": "Sandbox Migration", "createdDate": moment(item.created),
+        "startDate": moment(item.started), "completedDate": moment(item.completed),
+        "lastModifiedDate": moment(item.completed or item.started or item.created),
+        "numberComponentErrors": len(failed), "numberComponentsTotal": len(item.components),
+        "numberComponentsDeployed": 0 if item.status == "Failed" and item.rollback else len(fine),
+        "numberTestErrors": 0, "numberTestsCompleted": 0, "numberTestsTotal": 0,
+    }  # fmt: skip
+    if item.message is not None:
+        shown["errorMessage"] = item.message
+    if details:
+        told = [
+            {
+                "componentType": one.kind, "fileName": one.path, "fullName": one.name, "deleted": False,
+                "changed": one.changed and one.problem is None, "success": one.problem is None,
+                "created": one.created and one.problem is None, "problem": one.problem,
+                "problemType": None if one.problem is None else "Error",
+                "createdDate": moment(item.completed),
+            }
+            for one in [*failed, *fine]
+        ]  # fmt: skip
+        shown["details"] = {
+            "componentFailures": told[: len(failed)],
+            "componentSuccesses": told[len(failed) :],
+            "runTestResult": {"numFailures": 0, "numTestsRun": 0, "totalTime": 0},
+        }
+    return shown
+
+
+def _deploying(site: Site, deployer: Deployer) -> list[Route]:
+    root = "/services/data/v{version}/metadata/deployRequest"
+
+    async def submit(request: Request) -> Response:
+        try:
+            site.sessions.check(request.headers.get("authorization"))
+            count_call(site)
+            check_version(request.path_params["version"])
+            async with request.form() as form:
+                file, text = form.get("file"), form.get("entity_content") or form.get("json")
+                archive = await file.read() if file is not None and not isinstance(file, str) else b""
+                raw = text if isinstance(text, str) else (await text.read()).decode() if text else "{}"
+            options = json.loads(raw).get("deployOptions", {})
+            if not archive or len(archive) > MAX_ZIP:
+                raise ApiError(400, "INVALID_MULTIPART_REQUEST", f"a zip of 1 to {MAX_ZIP} bytes is required")
+            check, rollback = bool(options.get("checkOnly")), bool(options.get("rollbackOnError"))
+            made = await run_in_threadpool(deployer.submit, archive, check, rollback)
+            told = {"id": made.id, "deployOptions": options, "deployResult": deploy_result(site, made, False)}
+            return answer(told, 201, usage(site))
+        except (ValueError, AttributeError):
+            return refusal(ApiError(400, "JSON_PARSER_ERROR", "The part entity_content is not valid JSON"))
+        except ApiError as error:
+            return refusal(error)
+
+    def status(call: Call) -> Response:
+        found = deployer.get(call.path["id"])
+        if found is None:
+            raise not_found()
+        told = deploy_result(site, found, call.flag("includeDetails"))
+        return answer({"id": found.id, "deployResult": told})
+
+    return [
+        Route(root, submit, methods=["POST"]),
+        Route(root + "/{id}", endpoint(site, status), methods=["GET"]),
+    ]
+
+
+def _bulk_one(site: Site) -> Callable[[Request], Response]:
+    """Bulk API 1.0: its own errors, as XML or JSON."""
+    code, text = "FeatureNotEnabled", "Bulk API 1.0 is not part of this sandbox; use Bulk API 2.0"
+
+    def serve(request: Request) -> Response:
+        if "json" in request.headers.get("content-type", ""):
+            return answer({"exceptionCode": code, "exceptionMessage": text}, 400, usage(site))
+        body = (
+            f'<?xml version="1.0" encoding="UTF-8"?><error xmlns="{ASYNC_NAMESPACE}">'
+            f"<exceptionCode>{code}</exceptionCode><exceptionMessage>{text}</exceptionMessage></error>"
+        )
+        return Response(body, 400, usage(site), media_type="application/xml")
+
+    return serve
+
+
+def routes(site: Site, deployer: Deployer) -> list[Route]:
+    root = "/services/data/v{version}"
+    plan: list[tuple[str, str, Handler]] = [
+        ("/limits/recordCount", "GET", record_count),
+        ("/recent", "GET", recent),
+        ("/search", "GET", _off("SOSL")),
+        ("/parameterizedSearch", "GET", _off("SOSL")),
+        ("/parameterizedSearch", "POST", _off("SOSL")),
+        ("/tooling/sobjects", "GET", tooling_sobjects),
+        ("/tooling/sobjects/{sobject}/describe", "GET", tooling_describe),
+        ("/tooling/executeAnonymous", "GET", _off("Apex")),
+        ("/sobjects/{sobject}/updated", "GET", _off("Replication")),
+        ("/sobjects/{sobject}/deleted", "GET", _off("Replication")),
+    ]
+    made = [
+        Route(root + path + slash, endpoint(site, handler), methods=[method])
+        for path, method, handler in plan
+        for slash in ("", "/")
+    ]
+    bulk = Route(
+        "/services/async/{rest:path}", _bulk_one(site), methods=["GET", "POST", "PUT", "PATCH", "DELETE"]
+    )
+    return [*made, *_deploying(site, deployer), bulk]
