@@ -27,9 +27,11 @@ import pyodbc
 
 from migration_assets_tests.blackbox.compare import compare
 from migration_assets_tests.blackbox.reading import read_org, read_source, sign_in
+from migration_assets_tests.blackbox.records import GROUPS
 from migration_assets_tests.blackbox.report import Announced, Difference, Report
 
 SHOWN_KEYS = 8
+LACKING = ("no such object", "no such field")
 
 
 def print_report(report: Report, show_values: bool) -> None:
@@ -40,6 +42,9 @@ def print_report(report: Report, show_values: bool) -> None:
         groups[(difference.object, difference.field, difference.kind)].append(difference)
     print(f"differences: {len(report.differences)}")
     for (obj, name, kind), found in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):
+        if kind in LACKING:
+            print(f"  {kind} in the org: {obj}{'.' if name else ''}{name}")
+            continue
         keys = ", ".join(difference.key for difference in found[:SHOWN_KEYS])
         print(f"  {obj}.{name} {kind}: {len(found)} ({keys}{', ...' if len(found) > SHOWN_KEYS else ''})")
         if show_values:
@@ -80,12 +85,23 @@ def options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--other-kinds", nargs="*", default=[], help="kinds of keys that are not compared, such as provider"
     )
+    parser.add_argument(
+        "--objects",
+        nargs="*",
+        choices=GROUPS,
+        help=f"compared beyond people, exams, charts and plans (default: {' '.join(GROUPS)})",
+    )
     parser.add_argument("--show-values", action="store_true")
     chosen = parser.parse_args(arguments)
     configured = json.loads(chosen.config.read_text(encoding="utf-8")) if chosen.config else {}
     for name in (option.replace("-", "_") for option in names):
         if getattr(chosen, name) is None:
             setattr(chosen, name, configured.get(name) or os.environ.get(f"BLACKBOX_{name.upper()}"))
+    if chosen.objects is None:
+        said = configured.get("objects", os.environ.get("BLACKBOX_OBJECTS", " ".join(GROUPS)).split())
+        if unknown := set(said) - set(GROUPS):
+            parser.error(f"no such objects: {', '.join(sorted(unknown))}; there are {', '.join(GROUPS)}")
+        chosen.objects = said
     chosen.odbc = chosen.odbc or odbc_from_pieces(dict(os.environ))
     missing = [name for name in ("odbc", "instance_url", "practice") if not getattr(chosen, name)]
     if missing or not (chosen.token or (chosen.client_id and chosen.client_secret)):
@@ -102,11 +118,10 @@ def main(arguments: list[str] | None = None) -> int:
             else ()
         )
         with closing(pyodbc.connect(chosen.odbc, autocommit=True, readonly=True, timeout=30)) as connection:
-            source = read_source(connection)
+            source = read_source(connection, chosen.objects)
         client = (chosen.client_id, chosen.client_secret)
-        org = read_org(
-            sign_in(chosen.instance_url.rstrip("/"), chosen.token, client, chosen.ca), chosen.practice
-        )
+        session = sign_in(chosen.instance_url.rstrip("/"), chosen.token, client, chosen.ca)
+        org = read_org(session, chosen.practice, chosen.objects)
     except Exception as error:
         # Driver and API messages quote connection strings and values; their type says enough without.
         print(f"could not check: {type(error).__module__}.{type(error).__name__}", file=sys.stderr)
@@ -122,6 +137,7 @@ def main(arguments: list[str] | None = None) -> int:
         Announced(defects),
         tuple(chosen.other_kinds),
         chosen.practice_name,
+        chosen.objects,
     )
     print_report(report, chosen.show_values)
     return 1 if report.differences else 0

@@ -1,7 +1,8 @@
 """The comparison: every record and every cell of a practice's database against the org, as pure functions."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from operator import eq
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,21 +18,19 @@ from migration_assets_tests.blackbox.chart import (
     compare_charts,
     wide_fields,
 )
-from migration_assets_tests.blackbox.fields import Field, Kind, Reading, Reference, kinds
+from migration_assets_tests.blackbox.derived import derive, needed
+from migration_assets_tests.blackbox.fields import kinds
+from migration_assets_tests.blackbox.kind import Field, Kind, Reading, Reference
+from migration_assets_tests.blackbox.records import GROUPS
 from migration_assets_tests.blackbox.report import Announced, Report, Row, by_key
 
-_KINDS = kinds(ZoneInfo("UTC"))
+_UTC = ZoneInfo("UTC")
 _ALWAYS = ("Id", "PANDA_Key__c")
 
-SOURCE_COLUMNS: Mapping[str, tuple[str, ...]] = {
-    **{kind.table: kind.columns for kind in _KINDS},
-    "PeriodontalCharting": CHART_COLUMNS,
-}
-"""Tables of the practice's database and the columns that are compared."""
-
-OBJECTS = ("Account", *dict.fromkeys(kind.object for kind in _KINDS), *COMPANIONS, TOOTH)
-BIG_OBJECTS = (EXAM, *COMPANIONS, TOOTH)
-"""Objects with more fields than a query in a URI can name, or with many records."""
+BIG_OBJECTS = (EXAM, *COMPANIONS, TOOTH, "ClinicalExamFinding__c", "ClinicalNote__c")
+"""Objects with more fields than a query in a URI can name, or with many records or long texts."""
+ARCHIVED_OBJECTS = ("Event",)
+"""Objects of which a plain query shows only the last year's records."""
 
 Source = Mapping[str, list[Row]]
 """Rows by table."""
@@ -45,15 +44,33 @@ class Org:
     described: dict[str, frozenset[str]]
 
 
-def query_fields(obj: str, described: Mapping[str, frozenset[str]]) -> tuple[str, ...]:
+def source_columns(groups: Collection[str] = GROUPS) -> dict[str, tuple[str, ...]]:
+    """Tables of the practice's database and the columns that are compared with these groups."""
+    columns = {kind.table: kind.columns for kind in kinds(_UTC, groups) if not kind.table.endswith(".")}
+    columns["PeriodontalCharting"] = CHART_COLUMNS
+    for table, names in needed(groups).items():
+        columns[table] = tuple(dict.fromkeys([*columns.get(table, ()), *names]))
+    return columns
+
+
+def org_objects(groups: Collection[str] = GROUPS) -> tuple[str, ...]:
+    """The org's objects that are compared with these groups."""
+    mapped = dict.fromkeys(kind.object for kind in kinds(_UTC, groups))
+    return tuple(dict.fromkeys(["Account", *mapped, *COMPANIONS, TOOTH]))
+
+
+def query_fields(
+    obj: str, described: Mapping[str, frozenset[str]], groups: Collection[str] = GROUPS
+) -> tuple[str, ...]:
     """The fields of an object that are compared, as far as the org has them."""
     named = {
         "Account": ("Name",),
         **dict.fromkeys(COMPANIONS, (EXAM,)),
+        **dict.fromkeys(ARCHIVED_OBJECTS, ("IsDeleted",)),
         TOOTH: (EXAM, *TOOTH_FIELDS),
         EXAM: ("Chart_Incomplete__c", "Rejected_Teeth__c"),
     }.get(obj, ())
-    mapped = [name for kind in _KINDS if kind.object == obj for name in kind.names]
+    mapped = [name for kind in kinds(_UTC, groups) if kind.object == obj for name in kind.names]
     fields = dict.fromkeys([*_ALWAYS, *named, *mapped, *wide_fields(described).get(obj, ())])
     return tuple(name for name in fields if name in described[obj])
 
@@ -66,14 +83,19 @@ def compare(
     announced: Announced,
     other_kinds: tuple[str, ...] = (),
     name: str | None = None,
+    groups: Collection[str] = GROUPS,
 ) -> Report:
     """Every record and cell of the source against the org; ``other_kinds`` of keys are left out.
 
-    ``name`` is the practice's, which its database doesn't hold.
+    ``name`` is the practice's, which its database doesn't hold; ``groups`` of ``records`` are compared too.
+    An object or field that the org doesn't have is one difference, whatever it should hold.
     """
     report = Report()
-    other = tuple(f"{practice}:{kind}:" for kind in other_kinds)
-    all_kinds = kinds(zone)
+    compared = {kind.space for kind in kinds(_UTC, groups)}
+    left_out = [kind.space for kind in kinds(_UTC, GROUPS) if kind.space not in compared]
+    other = tuple(f"{practice}:{space}:" for space in (*other_kinds, *left_out))
+    source = derive(source, groups, announced, words.moment(zone))
+    all_kinds = _with_fields_there(report, kinds(zone, groups), org)
     expected = {kind.space: _expected(kind, source, practice, announced) for kind in all_kinds}
     expected["practice"] = {f"{practice}:practice:{practice}": {}}
     spaces = {"Account": ["practice"]}
@@ -106,6 +128,27 @@ def compare(
     return report
 
 
+def _with_fields_there(report: Report, all_kinds: tuple[Kind, ...], org: Org) -> tuple[Kind, ...]:
+    """The kinds with those of their fields that the org has; reports what it hasn't."""
+    for obj in dict.fromkeys(kind.object for kind in all_kinds):
+        if obj not in org.described:
+            report.add("no such object", obj, "", "")
+            continue
+        names = dict.fromkeys(name for kind in all_kinds if kind.object == obj for name in kind.names)
+        for name in names:
+            if name not in org.described[obj]:
+                report.add("no such field", obj, name, "")
+    return tuple(_kept(kind, org.described.get(kind.object, frozenset())) for kind in all_kinds)
+
+
+def _kept(kind: Kind, there: frozenset[str]) -> Kind:
+    return replace(
+        kind,
+        fields=tuple(each for each in kind.fields if each.name in there),
+        references=tuple(each for each in kind.references if each.name in there),
+    )
+
+
 @dataclass(frozen=True)
 class _Both:
     """What must be there by key space and key, and the org's records by key."""
@@ -116,9 +159,12 @@ class _Both:
 
     def parent(self, reference: Reference, row: Row) -> tuple[str, Any]:
         """The key that a row's reference names, and the id that the org gave that record."""
+        space = reference.space
         source_id = self.practice if reference.column is None else row[reference.column]
-        key = f"{self.practice}:{reference.space}:{source_id}"
-        left_empty = reference.optional and key not in self.expected[reference.space]
+        if source_id is None and reference.or_else is not None:
+            space, source_id = reference.or_else[0], row[reference.or_else[1]]
+        key = f"{self.practice}:{space}:{source_id}"
+        left_empty = reference.optional and key not in self.expected[space]
         if source_id is None or left_empty:
             return key, None
         # Of a parent that is missing no id can be right.
@@ -156,9 +202,13 @@ def _compare_fields(
     for each in fields:
         raw, value = [row[column] for column in each.columns], record.get(each.name)
         wanted, held = each.reading.expected(*raw), each.reading.found(value)
-        if wanted != held:
+        if not each.reading.same(wanted, held):
             report.differs(obj, each.name, key, wanted, value)
-        elif each.reading.found is words.as_lines and _has_cr(*raw) != _has_cr(value):
+        elif (
+            each.reading.same is eq
+            and each.reading.found is words.as_lines
+            and _has_cr(*raw) != _has_cr(value)
+        ):
             report.counts["line breaks written differently"] += 1
 
 

@@ -1,115 +1,71 @@
-"""What each field of each kind of record must hold, out of which columns of the practice's database.
+"""What each field of people, exams and plans must hold, out of which columns of the practice's database.
 
-The fields of charts are named by formula, in ``chart``.
+The fields of charts are named by formula, in ``chart``; all other kinds of record stand in ``records``.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
-from migration_assets_tests.blackbox import words
+from migration_assets_tests.blackbox import records, words
+from migration_assets_tests.blackbox.kind import (
+    DAY,
+    FLAG,
+    LINES,
+    NUMBER,
+    OF_A_PATIENT,
+    PERCENT,
+    TEXT,
+    Kind,
+    Reading,
+    Reference,
+    always,
+    fields_of,
+    word,
+)
 
-
-@dataclass(frozen=True)
-class Reading:
-    """Raw cells -> what the org must hold, and an org's cell in the form to compare with that."""
-
-    expected: Callable[..., Any]
-    found: Callable[[Any], Any]
-
-
-@dataclass(frozen=True)
-class Field:
-    """A field of the org, the columns whose cells it is made of, and how."""
-
-    name: str
-    columns: tuple[str, ...]
-    reading: Reading
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A field that names another record: by the key space and the column that holds the parent's id.
-
-    Without a column it names the practice's own. An optional one is empty where the parent isn't migrated.
-    """
-
-    name: str
-    space: str
-    column: str | None = None
-    optional: bool = False
-
-
-@dataclass(frozen=True)
-class Kind:
-    """One kind of record: a row of ``table`` each, by ``key``; ``plural`` is its name in the report."""
-
-    plural: str
-    object: str
-    space: str
-    table: str
-    key: str
-    fields: tuple[Field, ...]
-    references: tuple[Reference, ...]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return (*(each.name for each in self.fields), *(each.name for each in self.references))
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        used = [column for each in self.fields for column in each.columns]
-        used += [each.column for each in self.references if each.column is not None]
-        return tuple(dict.fromkeys([self.key, *used]))
-
-
-TEXT = Reading(words.text, words.as_text)
-LINES = Reading(words.lines, words.as_lines)
-NUMBER = Reading(words.number, words.number)
-NOT_NEGATIVE = Reading(words.within(0, 10**12, "0.01"), words.number)
-PERCENT = Reading(words.within(0, 100, "0.01"), words.number)
+_NOT_NEGATIVE = Reading(words.within(0, 10**12, "0.01"), words.number)
 # Five years is longer than anything heals.
-WEEKS = Reading(words.within(0, 260), words.number)
-FLAG = Reading(words.flag, words.flag)
-DAY = Reading(words.day, words.as_text)
+_WEEKS = Reading(words.within(0, 260), words.number)
 
 
-def _word(read: Callable[[Any], Any]) -> Reading:
-    return Reading(read, words.as_text)
-
-
-def _always(value: bool) -> Reading:
-    return Reading(lambda: value, words.flag)
-
-
-def _fields(*rows: tuple[str, str, Reading]) -> tuple[Field, ...]:
-    """Field, its columns (blank for a constant), reading."""
-    return tuple(Field(name, tuple(columns.split()), reading) for name, columns, reading in rows)
-
-
-def kinds(zone: ZoneInfo) -> tuple[Kind, ...]:
-    """All kinds of a practice in that zone, parents before their children."""
-    moment = Reading(words.moment(zone), words.as_moment)
-    return (_provider(moment), _patient(moment), _exam(moment), _plan(moment), _PLAN_LINE)
+def kinds(zone: ZoneInfo, groups: Collection[str] = records.GROUPS) -> tuple[Kind, ...]:
+    """All kinds of a practice in that zone that are compared with these groups, parents before children."""
+    local = words.moment(zone)
+    moment = Reading(local, words.as_moment)
+    patient, exam = _patient(moment), _exam(moment)
+    if "classifications" in groups:
+        of_patient = records.classified("patient") + records.earlier_classifications()
+        patient = replace(patient, fields=patient.fields + of_patient)
+        exam = replace(exam, fields=exam.fields + records.classified("exam"))
+    if "insurances" in groups:
+        patient = replace(patient, fields=patient.fields + records.insured())
+    others = {
+        "findings": (records.finding(),),
+        "notes": (records.note(moment),),
+        "events": (records.event(local, moment),),
+        "referrals": (records.referrer(), records.referral()),
+    }
+    found = (kind for group, of_group in others.items() if group in groups for kind in of_group)
+    return (_provider(moment), patient, exam, _plan(moment), _PLAN_LINE, *found)
 
 
 def _provider(moment: Reading) -> Kind:
-    fields = _fields(
+    fields = fields_of(
         ("LastName", "LastName", TEXT),
         ("FirstName", "FirstName", TEXT),
         ("Email", "Email", TEXT),
         ("Phone", "Phone", TEXT),
         ("Inactive__c", "Active", Reading(words.opposite, words.flag)),
         ("Original_Create_Date__c", "CreatedAt", moment),
-        ("Provider__c", "", _always(True)),
+        ("Provider__c", "", always(True)),
         ("Source_Provider_ID__c", "ProviderID", TEXT),
         ("Credentials__c", "Credentials", Reading(words.credentials, words.as_credentials)),
         ("Credentials_Text__c", "Credentials", TEXT),
-        ("Specialty__c", "Specialty", _word(words.specialty)),
+        ("Specialty__c", "Specialty", word(words.specialty)),
         ("Specialty_Text__c", "Specialty", TEXT),
         ("Provider_Role__c", "Role", TEXT),
-        ("NPI__c", "NPI", _word(words.npi)),
+        ("NPI__c", "NPI", word(words.npi)),
         ("Referring_Dentist__c", "IsReferring", FLAG),
         ("Practice_Name__c", "PracticeName", TEXT),
     )
@@ -118,7 +74,7 @@ def _provider(moment: Reading) -> Kind:
 
 
 def _patient(moment: Reading) -> Kind:
-    fields = _fields(
+    fields = fields_of(
         ("LastName", "LastName", TEXT),
         ("FirstName", "FirstName", TEXT),
         ("MiddleName", "MiddleName", TEXT),
@@ -133,12 +89,12 @@ def _patient(moment: Reading) -> Kind:
         ("MailingPostalCode", "Zip", TEXT),
         ("PANDA_Chart_Number__c", "ChartNumber", TEXT),
         ("Preferred_Name__c", "PreferredName", TEXT),
-        ("Sex__c", "Sex", _word(words.sex)),
+        ("Sex__c", "Sex", word(words.sex)),
         ("PANDA_Bridge_ID__c", "BridgeID", TEXT),
         ("Inactive__c", "Inactive", FLAG),
         ("Original_Create_Date__c", "CreatedAt", moment),
-        ("Provider__c", "", _always(False)),
-        ("Referring_Dentist__c", "", _always(False)),
+        ("Provider__c", "", always(False)),
+        ("Referring_Dentist__c", "", always(False)),
     )
     references = (
         Reference("AccountId", "practice"),
@@ -147,40 +103,34 @@ def _patient(moment: Reading) -> Kind:
     return Kind("patients", "Contact", "patient", "Patient", "PatientID", fields, references)
 
 
-_OF_A_PATIENT = (
-    Reference("Contact__c", "patient", "PatientID"),
-    Reference("Provider__c", "provider", "ProviderID", optional=True),
-)
-
-
 def _exam(moment: Reading) -> Kind:
-    fields = _fields(
+    fields = fields_of(
         ("Exam_Date__c", "ExamDate", DAY),
         ("Exam_Time__c", "ExamDate", moment),
         ("Charting_Type__c", "ChartingType", TEXT),
-        ("ToothNumberingSystem__c", "ToothNumberingSystem", _word(words.numbering_system)),
+        ("ToothNumberingSystem__c", "ToothNumberingSystem", word(words.numbering_system)),
         ("Plaque_Index__c", "PlaqueIndex", PERCENT),
         ("Bleeding_Index__c", "BleedingIndex", PERCENT),
         ("Exam_Notes__c", "Notes", LINES),
         ("Original_Create_Date__c", "CreatedAt", moment),
     )
-    return Kind("exams", "ClinicalExam__c", "exam", "ClinicalExam", "ExamID", fields, _OF_A_PATIENT)
+    return Kind("exams", "ClinicalExam__c", "exam", "ClinicalExam", "ExamID", fields, OF_A_PATIENT)
 
 
 def _plan(moment: Reading) -> Kind:
-    fields = _fields(
-        ("Name", "PlanName", _word(words.title)),
+    fields = fields_of(
+        ("Name", "PlanName", word(words.title)),
         ("Plan_Name__c", "PlanName", TEXT),
-        ("Status__c", "Status", _word(words.plan_status)),
+        ("Status__c", "Status", word(words.plan_status)),
         ("TreatmentType__c", "TreatmentType", TEXT),
-        ("EstimatedCost__c", "EstimatedCost", NOT_NEGATIVE),
+        ("EstimatedCost__c", "EstimatedCost", _NOT_NEGATIVE),
         ("Treatment_Notes__c", "TreatmentNotes", LINES),
         ("Proposed_Date__c", "ProposedAt", DAY),
         ("Accepted_Date__c", "AcceptedAt", DAY),
         ("Completed_Date__c", "CompletedAt", DAY),
         ("Original_Create_Date__c", "CreatedAt", moment),
     )
-    return Kind("plans", "TreatmentPlan__c", "plan", "TreatmentPlan", "PlanID", fields, _OF_A_PATIENT)
+    return Kind("plans", "TreatmentPlan__c", "plan", "TreatmentPlan", "PlanID", fields, OF_A_PATIENT)
 
 
 _PLAN_LINE = Kind(
@@ -189,14 +139,14 @@ _PLAN_LINE = Kind(
     "plan_line",
     "TreatmentPlanLine",
     "LineID",
-    _fields(
+    fields_of(
         ("Sequence__c", "Sequence", NUMBER),
         ("Phase__c", "Phase", TEXT),
-        ("ADA_Code__c", "ProcedureCode", _word(words.procedure_code)),
+        ("ADA_Code__c", "ProcedureCode", word(words.procedure_code)),
         ("Description__c", "Description", LINES),
         ("ToothSite__c", "ToothSite", TEXT),
-        ("EstimatedCost__c", "EstimatedCost", NOT_NEGATIVE),
-        ("HealingWeeks__c", "HealingWeeks", WEEKS),
+        ("EstimatedCost__c", "EstimatedCost", _NOT_NEGATIVE),
+        ("HealingWeeks__c", "HealingWeeks", _WEEKS),
         ("ScheduledDate__c", "ScheduledDate", DAY),
         ("Status__c", "Status", TEXT),
     ),

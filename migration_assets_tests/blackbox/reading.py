@@ -2,33 +2,37 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 import pyodbc
 import requests
 from simple_salesforce.api import Salesforce
 
 from migration_assets_tests.blackbox.compare import (
+    ARCHIVED_OBJECTS,
     BIG_OBJECTS,
-    OBJECTS,
-    SOURCE_COLUMNS,
     Org,
     Source,
+    org_objects,
     query_fields,
+    source_columns,
 )
+from migration_assets_tests.blackbox.records import GROUPS
 from migration_assets_tests.blackbox.report import Row
 
 
-def read_source(connection: pyodbc.Connection) -> Source:
+def read_source(connection: pyodbc.Connection, groups: Collection[str] = GROUPS) -> Source:
     def read(table: str, columns: tuple[str, ...]) -> list[Row]:
-        rows = connection.cursor().execute(f"SELECT {', '.join(columns)} FROM dbo.{table}").fetchall()
+        # One of the columns is called Plan, which is a word of T-SQL's.
+        named = ", ".join(f"[{column}]" for column in columns)
+        rows = connection.cursor().execute(f"SELECT {named} FROM dbo.{table}").fetchall()
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
-    return {table: read(table, columns) for table, columns in SOURCE_COLUMNS.items()}
+    return {table: read(table, columns) for table, columns in source_columns(groups).items()}
 
 
-def read_org(salesforce: Salesforce, practice: str) -> Org:
-    """All records with a key of the practice, and which fields the objects have.
+def read_org(salesforce: Salesforce, practice: str, groups: Collection[str] = GROUPS) -> Org:
+    """All records with a key of the practice, archived ones too, and which fields the objects have.
 
     Charts come by Bulk API 2.0, since a query of 400 fields fits no URI.
     """
@@ -36,19 +40,29 @@ def read_org(salesforce: Salesforce, practice: str) -> Org:
     present = {each["name"] for each in (salesforce.describe() or {})["sobjects"]}
     described = {
         obj: frozenset(each["name"] for each in getattr(salesforce, obj).describe()["fields"])
-        for obj in OBJECTS
+        for obj in org_objects(groups)
         if obj in present
     }
     records: dict[str, list[Row]] = {}
-    for obj in described:
-        fields = ", ".join(query_fields(obj, described))
+    for obj, there in described.items():
+        if "PANDA_Key__c" not in there:
+            records[obj] = []
+            continue
+        fields = ", ".join(query_fields(obj, described, groups))
         soql = f"SELECT {fields} FROM {obj} WHERE PANDA_Key__c LIKE '{practice}:%'"
-        found: Iterable[Row] = (
-            _bulk(salesforce, obj, soql) if obj in BIG_OBJECTS else salesforce.query_all_iter(soql)
-        )
         # "_" in a practice's name is a wildcard of LIKE, so it may have matched a neighbour.
-        records[obj] = [row for row in found if str(row["PANDA_Key__c"]).startswith(f"{practice}:")]
+        records[obj] = [
+            row
+            for row in _query(salesforce, obj, soql)
+            if str(row["PANDA_Key__c"]).startswith(f"{practice}:") and not row.get("IsDeleted")
+        ]
     return Org(records, described)
+
+
+def _query(salesforce: Salesforce, obj: str, soql: str) -> Iterator[Row]:
+    if obj in BIG_OBJECTS:
+        return _bulk(salesforce, obj, soql)
+    return salesforce.query_all_iter(soql, include_deleted=obj in ARCHIVED_OBJECTS)
 
 
 def _bulk(salesforce: Salesforce, obj: str, soql: str) -> Iterator[Row]:

@@ -23,6 +23,7 @@ class Unusable(Enum):
 UNUSABLE = Unusable.UNUSABLE
 
 _TITLE_LENGTH = 80
+_ADDRESS = re.compile(r"[^@\s,;]+@[^@\s,;.]+(\.[^@\s,;.]+)+")
 # "Board Certified" is what a board's diplomate is, and some write it short.
 _CREDENTIALS = {
     "Board Certified": "board certified|board cert|diplomate",
@@ -40,6 +41,26 @@ _PLAN_STATUSES = {
     **{word: word for word in ("proposed", "accepted", "completed", "declined")},
     **{"in progress": "in-progress", "inprogress": "in-progress", "complete": "completed"},
 }
+_STAGES = {
+    spelling: name
+    for number, name in enumerate(("i", "ii", "iii", "iv"), 1)
+    for spelling in (name, str(number))
+}
+_EXTENTS = {
+    **dict.fromkeys(("localized", "localised", "local"), "Localized"),
+    **dict.fromkeys(("generalized", "generalised", "general"), "Generalized"),
+    **dict.fromkeys(("molar incisor", "molar incisor pattern"), "Molar/incisor"),
+}
+_REFERRAL_STATUSES = {
+    **{word: word for word in ("received", "sent", "accepted", "declined", "completed")},
+    **{"receive": "received", "recieved": "received", "send": "sent", "accept": "accepted"},
+    **{"decline": "declined", "complete": "completed"},
+}
+_DIRECTIONS = {
+    **dict.fromkeys(("incoming", "inbound", "in"), "incoming"),
+    **dict.fromkeys(("outgoing", "outbound", "out"), "outgoing"),
+}
+_SITES = ("MB", "B", "DB", "ML", "L", "DL")
 _SEXES = {"M": "M", "MALE": "M", "F": "F", "FEMALE": "F", "X": "X", "U": "U", "UNKNOWN": "U"}
 _TOOTH_STATUSES = ("present", "missing", "implant", "pontic", "crown", "unerupted", "impacted", "primary")
 _NUMBERING = {
@@ -143,6 +164,28 @@ def title(name: Any) -> str:
     return whole if len(whole) <= _TITLE_LENGTH else whole[: _TITLE_LENGTH - 1] + "…"
 
 
+def note_title(kind: Any, written_at: datetime | None) -> str:
+    """``Progress note 2024-05-06``"""
+    named = " ".join((text(kind) or "Clinical note").split())
+    named += "" if re.search(r"\bnotes?$", named, re.IGNORECASE) else " note"
+    room = _TITLE_LENGTH - len(" 2024-05-06")
+    named = named if len(named) <= room else named[: room - 1] + "…"
+    return named if written_at is None else f"{named} {written_at:%Y-%m-%d}"
+
+
+def referral_title(way: Any, on: date | None) -> str:
+    """``Incoming referral 2024-03-10``"""
+    known, referred = direction(way), day(on)
+    named = f"{known} referral".capitalize() if isinstance(known, str) else "Referral"
+    return f"{named} {referred}" if isinstance(referred, str) else named
+
+
+def address(value: Any) -> str | Unusable | None:
+    """What looks like an e-mail address."""
+    written = text(value)
+    return written if written is None or _ADDRESS.fullmatch(written) else UNUSABLE
+
+
 def _spaced(name: str) -> str:
     """A pattern for a credential in any spacing and with any dots: ``D.D.S.``, ``d d s``, ``Ph.D.``"""
     return rf"{_WITHIN}".join(re.escape(letter) for letter in name if letter != " ")
@@ -164,6 +207,11 @@ def credentials(value: Any) -> tuple[str, ...]:
     names = tuple(_CREDENTIALS)
     found = {names[int(str(each.lastgroup)[1:])] for each in _CREDENTIAL.finditer(text(value) or "")}
     return tuple(sorted(found))
+
+
+def without_credentials(value: str) -> str:
+    """What else stands in a text beside the known credentials."""
+    return re.sub(rf"[{_EDGE}]+", " ", _CREDENTIAL.sub(" ", value)).strip(" .")
 
 
 def as_credentials(value: Any) -> tuple[str, ...]:
@@ -209,6 +257,21 @@ def one_of(words: dict[str, str], normal: Callable[[str], str]) -> Callable[[Any
     return read
 
 
+def _spaced_out(written: str) -> str:
+    return re.sub(r"[\s/_\-\u2010-\u2015]+", " ", written).lower().strip(" .")
+
+
+def _after(title: str) -> Callable[[str], str]:
+    """What follows the title where it stands first: ``Stage III``, ``Grade: b``."""
+    return lambda written: re.sub(f"^{title}[: ]*", "", _spaced_out(written))
+
+
+stage = one_of({spelling: name.upper() for spelling, name in _STAGES.items()}, _after("stage"))
+grade = one_of({name.lower(): name for name in "ABC"}, _after("grade"))
+extent = one_of(_EXTENTS, _spaced_out)
+direction = one_of(_DIRECTIONS, lambda written: re.sub(r"[\s_-]+", " ", written).lower())
+referral_status = one_of(_REFERRAL_STATUSES, lambda written: re.sub(r"[\s_-]+", " ", written).lower())
+site = one_of({each: each for each in _SITES}, str.upper)
 sex = one_of(_SEXES, str.upper)
 plan_status = one_of(_PLAN_STATUSES, lambda written: re.sub(r"[\s_-]+", " ", written).lower())
 tooth_status = one_of({word: word for word in _TOOTH_STATUSES}, str.lower)

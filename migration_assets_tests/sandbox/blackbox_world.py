@@ -11,8 +11,12 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from migration_assets_tests.blackbox import words
 from migration_assets_tests.blackbox.compare import Org
+from migration_assets_tests.blackbox.derived import derive
 from migration_assets_tests.blackbox.fields import kinds
+from migration_assets_tests.blackbox.kind import Field
+from migration_assets_tests.blackbox.records import GROUPS
 from migration_assets_tests.blackbox.report import Announced
 from migration_sandbox.practice.generator import Practice
 
@@ -57,11 +61,13 @@ def wide_names(measure: str) -> list[str]:
 
 
 def described(layout: Mapping[str, tuple[str, ...]]) -> dict[str, frozenset[str]]:
-    """Fields by object; of fields outside of charts only those matter that a query would name."""
-    fields = {
-        obj: frozenset(name for each in layout.get(obj, ()) for name in wide_names(each))
-        for obj in (EXAM, CHART2, CHART3)
-    }
+    """Fields by object, of an org that has every object and field that is compared."""
+    fields: dict[str, frozenset[str]] = {}
+    for kind in kinds(ZONE, GROUPS):
+        fields[kind.object] = fields.get(kind.object, frozenset()) | set(kind.names)
+    for obj in (EXAM, CHART2, CHART3):
+        wide = frozenset(name for each in layout.get(obj, ()) for name in wide_names(each))
+        fields[obj] = fields.get(obj, frozenset()) | wide
     teeth = [
         "_".join(filter(None, (measure, place))) for measure, places in _PLACES.items() for place in places
     ]
@@ -247,15 +253,18 @@ def tables_of(practice: Practice) -> Tables:
 
 
 def faithful_org(
-    practice: Practice, announced: Announced, layout: Mapping[str, tuple[str, ...]] = LARGE
+    practice: Practice,
+    announced: Announced,
+    layout: Mapping[str, tuple[str, ...]] = LARGE,
+    groups: tuple[str, ...] = (),
 ) -> Org:
     """What a migration that obeys the manifest would leave, of a practice that charts in Universal."""
-    source = tables_of(practice)
+    source = derive(tables_of(practice), groups, announced, words.moment(ZONE))
     records: dict[str, Rows] = {
         "Account": [{"Id": "maple:practice:maple", "PANDA_Key__c": "maple:practice:maple"}]
     }
     keys = {"maple:practice:maple"}
-    for kind in kinds(ZONE):
+    for kind in kinds(ZONE, groups):
         for raw in source[kind.table]:
             if announced.absent(kind.table, raw[kind.key]):
                 continue
@@ -265,10 +274,13 @@ def faithful_org(
             # A record's id is its key: nobody but the org knows more of an id than that it is one.
             record: dict[str, Any] = {"Id": key, "PANDA_Key__c": key}
             for each in kind.fields:
-                record[each.name] = _as_sent(each.reading.expected(*(row[column] for column in each.columns)))
+                record[each.name] = _as_sent(each, row)
             for reference in kind.references:
+                space = reference.space
                 named = "maple" if reference.column is None else row[reference.column]
-                parent = f"maple:{reference.space}:{named}"
+                if named is None and reference.or_else is not None:
+                    space, named = reference.or_else[0], row[reference.or_else[1]]
+                parent = f"maple:{space}:{named}"
                 record[reference.name] = parent if parent in keys else None
             records.setdefault(kind.object, []).append(record)
     fields = described(layout)
@@ -292,10 +304,15 @@ def faithful_org(
     return Org(records, fields)
 
 
-def _as_sent(value: Any) -> Any:
+def _as_sent(field: Field, row: Mapping[str, Any]) -> Any:
+    value = field.reading.expected(*(row[column] for column in field.columns))
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%dT%H:%M:%S.000+0000")
-    return ";".join(value) if isinstance(value, tuple) else value
+    if not isinstance(value, tuple):
+        return value
+    if field.name == "Other_Insurance__c":
+        return "\n".join(", ".join(pieces) for pieces in value)
+    return ("\n" if field.name == "Body__c" else ";").join(value)
 
 
 def _chart_tooth(

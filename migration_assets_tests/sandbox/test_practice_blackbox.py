@@ -40,7 +40,7 @@ Found = set[tuple[str, str, str]]
 
 def check(source: Tables, org: Org, announced: Announced | None = None, *other: str) -> Report:
     name = "Maple Periodontics" if org.records["Account"][0].get("Name") else None
-    return compare(source, org, "maple", ZONE, announced or Announced(), other, name)
+    return compare(source, org, "maple", ZONE, announced or Announced(), other, name, groups=())
 
 
 def found(report: Report) -> Found:

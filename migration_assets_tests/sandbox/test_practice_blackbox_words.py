@@ -10,6 +10,7 @@ import pytest
 
 from migration_assets_tests.blackbox import words
 from migration_assets_tests.blackbox.__main__ import options, print_report
+from migration_assets_tests.blackbox.records import GROUPS
 from migration_assets_tests.blackbox.report import Report
 from migration_assets_tests.blackbox.teeth import universal
 
@@ -122,6 +123,32 @@ def test_options_come_from_the_line_then_the_file_then_the_environment(
     assert (chosen.practice, chosen.instance_url, chosen.token) == ("oak", "https://line", "secret")
     assert chosen.practice_name == "Oak"
     assert chosen.odbc == "PWD={a}}b};SERVER={127.0.0.1,1433}"
+
+
+def test_what_is_compared_can_be_said_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    needed = ["--odbc", "x", "--instance-url", "https://line", "--token", "secret", "--practice", "oak"]
+    assert options(needed).objects == list(GROUPS)
+
+    monkeypatch.setenv("BLACKBOX_OBJECTS", "notes events")
+    assert options(needed).objects == ["notes", "events"]
+    assert options([*needed, "--objects", "findings"]).objects == ["findings"]
+
+    config = tmp_path / "blackbox.json"
+    config.write_text('{"objects": ["nets"]}')
+    with pytest.raises(SystemExit):
+        options([*needed, "--config", str(config)])
+
+
+def test_an_object_or_field_that_the_org_lacks_is_said_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    report = Report()
+    report.add("no such object", "ClinicalNote__c", "", "")
+    report.add("no such field", "Contact", "Sex__c", "")
+
+    print_report(report, show_values=False)
+
+    said = capsys.readouterr().out
+    assert "no such object in the org: ClinicalNote__c\n" in said
+    assert "no such field in the org: Contact.Sex__c\n" in said
 
 
 def test_it_imports_neither_the_platform_nor_its_stand_ins() -> None:

@@ -30,6 +30,11 @@ def practice() -> Practice:
     return generate(7, 200, tables="all")
 
 
+@pytest.fixture(scope="module")
+def clean() -> Practice:
+    return generate(7, 200, planted=0, tables="all")
+
+
 def planted(practice: Practice, table: str, code: str, outcome: str) -> pl.DataFrame:
     """The rows of a table with that expectation."""
     keys = [
@@ -127,9 +132,67 @@ def test_stages(practice: Practice) -> None:
     }
     assert set(planted(practice, "PeriodontalClassification", "unknown_stage", "corrected")["Stage"]) == {"V"}
     spelled = (
-        practice.tables["PeriodontalClassification"]["Stage"].str.to_lowercase().str.replace("stage ", "")
+        practice.tables["PeriodontalClassification"]["Stage"]
+        .drop_nulls()
+        .str.to_lowercase()
+        .str.replace("stage ", "")
     )
     assert set(spelled) == {"i", "ii", "iii", "iv", "3", "v"}
+
+
+RECORD_DEFECTS = {
+    "PeriodontalClassification": {
+        "unknown_grade",
+        "unknown_extent",
+        "staged_at_implausible",
+        "parent_missing",
+    },
+    "Insurance": {"coverage_out_of_range", "parent_missing"},
+    "ExamFinding": {"bad_tooth", "unknown_site", "missing_finding_name", "parent_missing"},
+    "ClinicalNote": {"rtf_unreadable", "parent_missing"},
+    "Appointment": {"start_implausible", "duration_out_of_range", "parent_missing"},
+    "Referral": {
+        *("unknown_direction", "unknown_referral_status", "invalid_email", "date_implausible"),
+        *("referrer_ambiguous", "parent_missing"),
+    },
+}
+
+
+@pytest.mark.parametrize("table", RECORD_DEFECTS)
+def test_defects_of_records_are_rows_more_than_the_clean_practice_has(
+    practice: Practice, clean: Practice, table: str
+) -> None:
+    key = key_column(table)
+    codes = {defect.code for defect in practice.manifest.defects if defect.table == table}
+    assert RECORD_DEFECTS[table] <= codes
+    added = practice.tables[table].join(clean.tables[table], on=key, how="anti")[key]
+    about = {
+        int(defect.source_key)
+        for defect in practice.manifest.defects
+        if defect.table == table and defect.code in RECORD_DEFECTS[table]
+    }
+    without_a_system = {
+        int(each.source_key)
+        for each in practice.manifest.defects
+        if (each.table, each.code) == ("ExamFinding", "bad_tooth") and int(each.source_key) not in added
+    }
+    assert about - (without_a_system if table == "ExamFinding" else set()) == set(added)
+
+
+def test_findings_lose_their_tooth_with_their_exam_s_numbering_system(practice: Practice) -> None:
+    exams = practice.tables["ClinicalExam"].filter(pl.col("ToothNumberingSystem").is_null())["ExamID"]
+    findings = practice.tables["ExamFinding"].filter(pl.col("ExamID").is_in(exams.implode()))
+    expected = set(planted(practice, "ExamFinding", "bad_tooth", "corrected")["FindingID"])
+    assert set(findings.drop_nulls("Tooth")["FindingID"]) <= expected
+
+
+def test_two_dentists_of_one_name_and_practice_can_t_be_told_apart(practice: Practice) -> None:
+    (referral,) = planted(practice, "Referral", "referrer_ambiguous", "kept").to_dicts()
+    named = practice.tables["Provider"].filter(
+        pl.format("{} {}", "FirstName", "LastName") == referral["ReferrerName"],
+        pl.col("PracticeName") == referral["ReferrerPractice"],
+    )
+    assert named.height == 2 and referral["ProviderID"] is None
 
 
 def test_unusual_teeth_are_kept(practice: Practice) -> None:

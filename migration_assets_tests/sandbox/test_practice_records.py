@@ -218,16 +218,11 @@ def test_people_outside_are_known_by_free_text_and_valid_identifiers(clean: Prac
 
 def test_referrals_go_both_ways(clean: Practice) -> None:
     referrals = clean.tables["Referral"]
-    assert set(referrals["Direction"]) == {"incoming", "outgoing"}
-    assert set(referrals["Status"].str.to_lowercase()) <= {
-        "received",
-        "sent",
-        "accepted",
-        "declined",
-        "completed",
-    }
+    assert set(referrals["Direction"].str.to_lowercase()) == {"incoming", "outgoing"}
+    words = ("received", "sent", "accepted", "declined", "completed", "complete")
+    assert set(referrals["Status"].str.to_lowercase()) <= set(words)
     unknown = referrals.filter(pl.col("ProviderID").is_null())
-    assert unknown.height > 10 and unknown["ReferrerName"].null_count() == 0
+    assert unknown.height > 10 and unknown["ReferrerName"].null_count() == 1
     assert (referrals["CompletedAt"] >= referrals["ReferredAt"]).all()
 
 
@@ -340,7 +335,10 @@ def test_radiographs_are_documents_or_files_of_the_share(
 
 def test_insurance_has_a_first_before_a_second(clean: Practice) -> None:
     rows = clean.tables["Insurance"].group_by("PatientID").agg(pl.col("Priority").sort())
-    assert {tuple(priorities) for priorities in rows["Priority"].to_list()} == {(1,), (1, 2)}
+    held = {tuple(priorities) for priorities in rows["Priority"].to_list()}
+    assert {(1,), (1, 2), (1, 1), (1, 2, 3)} <= held
+    ended = clean.tables["Insurance"].filter(~pl.col("Active"))
+    assert ended.join(clean.tables["Insurance"].filter("Active"), on="PatientID", how="semi").height > 3
 
 
 def test_staff_log_in_under_the_providers_addresses(clean: Practice) -> None:

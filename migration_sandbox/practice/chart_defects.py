@@ -12,7 +12,7 @@ from migration_sandbox.practice.teeth import ENTRANCES, PERMANENT, entrances
 
 _CHART = "PeriodontalCharting"
 # Written in each system by somebody, and a tooth in none of them; 33 alone would be a canine in FDI.
-_NO_TOOTH = {"Universal": ("33", "X9"), "FDI": ("19", "X9"), "Palmer": ("UR9", "X9")}
+NO_TOOTH = {"Universal": ("33", "X9"), "FDI": ("19", "X9"), "Palmer": ("UR9", "X9")}
 
 
 def _full_mouth(field: Field, canary: bool = False) -> tuple[int, list[dict[str, Any]]]:
@@ -58,7 +58,7 @@ def _reject_one(
 def invalid_tooth(field: Field) -> None:
     for example in range(2):
         exam, rows = _full_mouth(field)
-        code = _NO_TOOTH[field.numbering_of(exam)][example]
+        code = NO_TOOTH[field.numbering_of(exam)][example]
         _reject_one(field, exam, rows, "Tooth", code, "invalid_tooth")
 
 

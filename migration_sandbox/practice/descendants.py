@@ -18,29 +18,21 @@ def hold_back(field: Field) -> None:
     A classification outlives its exam, being the patient's, so its link to a rejected exam is taken away:
     whatever becomes of such a link would be a second question.
     """
-    patients = _keys(field, "Patient", "rejected")
+    patients = field.keys("Patient", "rejected")
     for table in field.draft.names():
         frame = field.draft.table(table)
         if table not in ("Patient", *_ELSEWHERE) and "PatientID" in frame.columns:
             _expect(field, table, frame.filter(pl.col("PatientID").is_in(patients)))
-    plans = _keys(field, "TreatmentPlan", "rejected", "held_back")
+    plans = field.keys("TreatmentPlan", "rejected", "held_back")
     lines = field.draft.table("TreatmentPlanLine")
     _expect(field, "TreatmentPlanLine", lines.filter(pl.col("PlanID").is_in(plans)))
-    exams = _keys(field, "ClinicalExam", "rejected", "held_back")
+    exams = field.keys("ClinicalExam", "rejected", "held_back")
     findings = field.draft.table("ExamFinding")
     _expect(field, "ExamFinding", findings.filter(pl.col("ExamID").is_in(exams)))
     staged = field.draft.table("PeriodontalClassification")
     kept = staged.filter(pl.col("ExamID").is_in(exams), ~pl.col("PatientID").is_in(patients))
     for classification in kept["ClassificationID"]:
         field.draft.set("PeriodontalClassification", classification, ExamID=None)
-
-
-def _keys(field: Field, table: str, *outcomes: str) -> list[int]:
-    return [
-        int(defect.source_key)
-        for defect in field.expectations
-        if defect.table == table and defect.outcome in outcomes
-    ]
 
 
 def _expect(field: Field, table: str, rows: pl.DataFrame) -> None:

@@ -33,6 +33,8 @@ class Field:
         self._plain: Iterator[int] = iter([patient for patient in order if patient not in reserved])
         self._canaries = iter(canaries)
         self._reserved = tuple(reserved)
+        self._marked = tuple(canaries)
+        self._spare = stream(seed, "spare row")
         exams = draft.table("ClinicalExam")
         self._exams: dict[int, pl.DataFrame] = {
             int(str(key[0])): frame
@@ -88,6 +90,35 @@ class Field:
             for row in frame.filter(pl.col("PatientID") == patient).iter_rows(named=True):
                 if suits(row):
                     return row
+
+    def spare(self, table: str, suits: Callable[[dict[str, Any]], bool] = lambda _: True) -> dict[str, Any]:
+        """A row that suits, to be copied, of a patient and an exam that are migrated and aren't canaries.
+
+        Of its patient's other rows some may have a defect.
+        """
+        frame = self.draft.table(table)
+        exams = self.draft.table("ClinicalExam")
+        lost = [*self._marked, *self.keys("Patient", "rejected")]
+        for column, keys in (
+            ("PatientID", lost),
+            ("ExamID", exams.filter(pl.col("PatientID").is_in(lost))["ExamID"].to_list()),
+            ("ExamID", self.keys("ClinicalExam", "rejected", "held_back", "flagged")),
+        ):
+            if column in frame.columns:
+                frame = frame.filter(~pl.col(column).is_in(keys).fill_null(False))
+        for place in self._spare.permutation(frame.height):
+            row = frame.row(int(place), named=True)
+            if suits(row):
+                return row
+        raise ValueError(f"no row of {table} suits a defect: raise patients or lower defects")
+
+    def keys(self, table: str, *outcomes: str) -> list[int]:
+        """The primary keys of the rows from which one of the outcomes is expected so far."""
+        return [
+            int(defect.source_key)
+            for defect in self.expectations
+            if defect.table == table and defect.outcome in outcomes
+        ]
 
     def rows_of(self, exam: int) -> list[dict[str, Any]]:
         """The charting rows of an exam, by tooth."""

@@ -19,6 +19,7 @@ from migration_sandbox.practice import (
     diagnosis_defects,
     plan_defects,
     provider_defects,
+    record_defects,
 )
 from migration_sandbox.practice.canaries import Canaries
 from migration_sandbox.practice.charting import chart, indices
@@ -29,6 +30,7 @@ from migration_sandbox.practice.exams import exams, numbering_of_each, schedule
 from migration_sandbox.practice.field import Field, order_of_patients
 from migration_sandbox.practice.manifest import Manifest
 from migration_sandbox.practice.mouth import mouths
+from migration_sandbox.practice.oddities import with_oddities
 from migration_sandbox.practice.people import dentists_outside, providers
 from migration_sandbox.practice.people import patients as patient_table
 from migration_sandbox.practice.radiographs import share_files
@@ -100,6 +102,7 @@ def generate(
     images: dict[int, bytes] = {}
     if tables == "all":
         others, images = records(register)
+        others = with_oddities(register, others, charted.canaries)
         frames = {table: (frames | others)[table] for table in table_names()}
     draft = Draft(frames)
     marked = Canaries(seed, draft)
@@ -172,6 +175,10 @@ def _plant(ground: Field, times: int, tables: Tables) -> None:
         for _ in range(times):
             for kind in (*provider_defects.KINDS, *plan_defects.KINDS, *diagnosis_defects.KINDS):
                 kind(ground)
+        for _ in range(times):
+            for kind in record_defects.KINDS:
+                kind(ground)
+        record_defects.findings_without_a_system(ground)
         descendants.hold_back(ground)
 
 
