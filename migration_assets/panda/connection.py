@@ -14,13 +14,15 @@ import queue
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from migration_assets.errors import ConfigurationError, SourceTimeout
+from migration_assets.panda import freetds
 from migration_assets.panda.odbc_errors import translating
 from migration_assets.panda.settings import SourceSettings
 from migration_assets.practice import resolve
@@ -50,7 +52,7 @@ class Source:
     def catalog(self) -> Iterator[CatalogConnection]:
         """Raises SourceUnreachable, SourceLoginFailed or ConfigurationError (no driver, a variable unset)."""
         pyodbc = _import_pyodbc()
-        with translating("connecting to the source", pyodbc.Error):
+        with translating("connecting to the source", pyodbc.Error), _configured(self.settings):
             connection = pyodbc.connect(
                 connection_string(self.settings),
                 timeout=self.settings.login_timeout_seconds,
@@ -67,11 +69,13 @@ class Source:
     def bulk(self) -> Iterator[BulkConnection]:
         """Raises as ``catalog`` does."""
         arrow_odbc = _import_arrow_odbc()
-        with translating("connecting to the source", arrow_odbc.Error):
+        with translating("connecting to the source", arrow_odbc.Error), _configured(self.settings):
             connection = arrow_odbc.connect(
                 connection_string(self.settings), login_timeout_sec=self.settings.login_timeout_seconds
             )
-        bulk = BulkConnection(connection, self.settings.query_timeout_seconds)
+        bulk = BulkConnection(
+            connection, self.settings.query_timeout_seconds, driver_cuts=self.settings.driver == "freetds"
+        )
         del connection
         try:
             yield bulk
@@ -93,11 +97,17 @@ class CatalogConnection:
 
 
 class BulkConnection:
-    """Results as Arrow batches; one result at a time, so a reader is used up before the next query."""
+    """Results as Arrow batches; one result at a time, so a reader is used up before the next query.
 
-    def __init__(self, connection: arrow_odbc.Connection, query_timeout_seconds: int) -> None:
+    ``driver_cuts``: the driver cuts what its buffers are too small for, so that we look at each value.
+    """
+
+    def __init__(
+        self, connection: arrow_odbc.Connection, query_timeout_seconds: int, *, driver_cuts: bool
+    ) -> None:
         self._connection: arrow_odbc.Connection | None = connection
         self._query_timeout_seconds = query_timeout_seconds
+        self._driver_cuts = driver_cuts
 
     def close(self) -> None:
         """arrow-odbc disconnects when the last reference goes; the server rolls back what was open."""
@@ -137,8 +147,8 @@ class BulkConnection:
                 query,
                 batch_size=BATCH_ROWS,
                 max_bytes_per_batch=max_bytes_per_batch,
-                max_text_size=max_text_size,
-                max_binary_size=max_binary_size,
+                max_text_size=self._room(max_text_size),
+                max_binary_size=self._room(max_binary_size),
                 map_schema=_in_microseconds,
                 query_timeout_sec=self._query_timeout_seconds,
                 # A failed allocation would end the process; checking costs time, so only for giant rows.
@@ -146,7 +156,19 @@ class BulkConnection:
                 # The narrow encoding depends on the process's locale, under which odd characters turn to '?'.
                 payload_text_encoding=arrow_odbc.TextEncoding.UTF16,
             )
-        return Batches(reader, doing, self._query_timeout_seconds)
+        check = None
+        if self._driver_cuts:
+            check = partial(
+                freetds.refuse_cut,
+                doing=doing,
+                max_text_size=max_text_size,
+                max_binary_size=max_binary_size,
+            )
+        return Batches(reader, doing, self._query_timeout_seconds, check)
+
+    def _room(self, size: int | None) -> int | None:
+        """A unit more than allowed shows a cut value, which would fill its buffer."""
+        return size + 1 if size is not None and self._driver_cuts else size
 
     def _open(self) -> arrow_odbc.Connection:
         if self._connection is None:
@@ -159,13 +181,21 @@ class Batches:
 
     ``longest_wait_seconds`` bounds the wait for each batch (0: no bound): the driver's own time-out ends with
     a result's first row, so a server that stops in the middle would be waited for without end.
+    ``check`` raises for a batch that may not be passed on.
     """
 
-    def __init__(self, reader: arrow_odbc.BatchReader, doing: str, longest_wait_seconds: int) -> None:
+    def __init__(
+        self,
+        reader: arrow_odbc.BatchReader,
+        doing: str,
+        longest_wait_seconds: int,
+        check: Callable[[pa.RecordBatch], None] | None,
+    ) -> None:
         self.schema: pa.Schema = reader.schema
         self._reader = reader
         self._doing = doing
         self._longest_wait_seconds = longest_wait_seconds
+        self._check = check
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         """Raises SourceTimeout, SourceConnectionLost and their kin."""
@@ -173,6 +203,8 @@ class Batches:
 
         with translating(self._doing, arrow_odbc.Error):
             while (batch := self._next()) is not None:
+                if self._check is not None:
+                    self._check(batch)
                 yield batch
 
     def _next(self) -> pa.RecordBatch | None:
@@ -199,9 +231,11 @@ class Batches:
 
 
 def connection_string(settings: SourceSettings) -> str:
-    """Holds the password: it goes into ``connect`` and nowhere else."""
+    """Holds the password: it goes into ``connect`` and nowhere else; FreeTDS needs more, see there."""
+    if settings.driver == "freetds":
+        return freetds.connection_string(settings, APPLICATION_NAME)
     parts = {
-        "DRIVER": settings.driver or find_driver(),
+        "DRIVER": settings.driver_path or find_driver(),
         "SERVER": _address(settings),
         "DATABASE": resolve(settings.database),
         "UID": resolve(settings.username),
@@ -219,8 +253,12 @@ def connection_string(settings: SourceSettings) -> str:
     return ";".join(f"{name}={_braced(value)}" for name, value in parts.items())
 
 
+def _configured(settings: SourceSettings) -> AbstractContextManager[None]:
+    return freetds.configuration(settings) if settings.driver == "freetds" else nullcontext()
+
+
 def find_driver() -> str:
-    """The installed driver's name, else the path of the library that mssql-python-odbc brings.
+    """The installed Microsoft driver's name, else the path of the library that mssql-python-odbc brings.
 
     Raises ConfigurationError where there is neither.
     """
@@ -230,7 +268,7 @@ def find_driver() -> str:
     if library is None:
         raise ConfigurationError(
             f"no '{INSTALLED_DRIVER}' on this machine; pip install mssql-python-odbc, or install Microsoft's "
-            "msodbcsql18 package, or name a driver in 'source.driver'"
+            "msodbcsql18 package, or name its library in 'source.driver_path'"
         )
     return str(library)
 

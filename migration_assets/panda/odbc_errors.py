@@ -1,7 +1,8 @@
 """What an ODBC error means for the migration: SQLSTATE and SQL Server's number turned into our errors.
 
 ODBC texts quote values ("Conversion failed when converting the varchar value '...'"), so they are read
-here to classify and never passed on. Numbers: Microsoft Learn, "Database engine events and errors".
+here to classify and never passed on. Numbers: Microsoft Learn, "Database engine events and errors";
+20000 and up that FreeTDS gives are its own (its ODBC driver takes them from tds.h).
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def translated(found: Diagnostic, doing: str) -> MigrationError:
 class _Rule:
     """Fits by the server's number, by SQLSTATE, or by a part of the text (lower case): any one is enough.
 
-    ``unless`` is a part of the text with which SQLSTATE and text don't count.
+    With a part of ``unless`` in the text SQLSTATE and text don't count.
     """
 
     kind: type[MigrationError]
@@ -87,16 +88,20 @@ class _Rule:
     natives: frozenset[int] = frozenset()
     states: frozenset[str] = frozenset()
     texts: tuple[str, ...] = ()
-    unless: str | None = None
+    unless: tuple[str, ...] = ()
 
     def fits(self, found: Diagnostic) -> bool:
         if found.native in self.natives:
             return True
         text = found.text.casefold()
-        if self.unless is not None and self.unless in text:
+        if any(part in text for part in self.unless):
             return False
         return found.state in self.states or any(part in text for part in self.texts)
 
+
+_CHECK_THE_WAY = (
+    "check 'source.server' and 'source.port', the VPN and the firewall, and that TCP/IP is enabled"
+)
 
 # In this order: the certificate's text comes with 08001, as a closed port does; some servers send other
 # codes than SQL Server's for an unknown table or column, so the text counts too.
@@ -104,7 +109,8 @@ _RULES = (
     _Rule(
         ConfigurationError,
         "the ODBC driver can't be loaded",
-        "install mssql-python-odbc or 'ODBC Driver 18 for SQL Server', or mend 'source.driver'",
+        "install mssql-python-odbc or 'ODBC Driver 18 for SQL Server' (FreeTDS: the package tdsodbc), or "
+        "mend 'source.driver_path'",
         states=frozenset({"IM002", "IM003", "IM004"}),
         texts=("can't open lib",),
     ),
@@ -133,6 +139,20 @@ _RULES = (
         "add its certificate to this machine's trusted ones, name its file in 'source.server_certificate' "
         "(SQL Server 2022 and later), or set 'source.trust_server_certificate' on a network you trust",
         texts=("certificate", "ssl provider"),
+    ),
+    _Rule(
+        SourceUnreachable,
+        "no encrypted connection to the server came about, and FreeTDS doesn't say why",
+        "check 'source.server' and the VPN; then the server's certificate: add it to this machine's trusted "
+        "ones or to the file that SSL_CERT_FILE names, under the name in 'source.server', or set "
+        "'source.trust_server_certificate' on a network you trust",
+        texts=("unable to connect to data source",),
+    ),
+    _Rule(
+        SourceUnreachable,
+        "no server answered",
+        _CHECK_THE_WAY,
+        natives=frozenset({20002, 20009, 20012, 20013}),
     ),
     _Rule(
         SourceDeadlock,
@@ -182,20 +202,23 @@ _RULES = (
         "raise 'source.query_timeout_seconds' or read at a quieter time",
         natives=frozenset({1222}),
         states=frozenset({"HYT00", "HYT01"}),
-        unless="login timeout",
+        # FreeTDS says "Timeout expired" of a login too; both libraries name the call.
+        unless=("login timeout", "sqldriverconnect"),
     ),
     _Rule(
         SourceConnectionLost,
         "the connection broke",
         "check the network to the practice and read it again",
-        natives=frozenset({596}),  # an administrator's KILL
+        # An administrator's KILL; FreeTDS: time-out, read, write, end of file, dead connection.
+        natives=frozenset({596, 20003, 20004, 20006, 20017, 20047}),
         states=frozenset({"08S01", "08003", "08007", "01002", "IMC06"}),
-        texts=("communication link failure",),
+        # FreeTDS on a connection that ended while it was idle.
+        texts=("communication link failure", "[freetds][sql server]unknown error"),
     ),
     _Rule(
         SourceUnreachable,
         "no server answered",
-        "check 'source.server' and 'source.port', the VPN and the firewall, and that TCP/IP is enabled",
+        _CHECK_THE_WAY,
         states=frozenset({"HYT00", "HYT01", "08001", "08004"}),
     ),
 )

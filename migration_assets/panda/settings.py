@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -19,7 +19,9 @@ class SourceSettings(Settings):
     ``server_certificate`` is the path of a PEM or DER file which the server's certificate must equal; it
     needs SQL Server 2022 or later (TDS 8.0). For an older one add its certificate to this machine's trusted
     ones (Linux: the file that SSL_CERT_FILE names).
-    ``driver`` overrides the discovery of the ODBC driver: its installed name, or a path to its library.
+    ``driver`` is Microsoft's ODBC Driver 18 or FreeTDS, which verifies by this machine's trusted certificates
+    and can't compare with ``server_certificate``. ``driver_path`` overrides the discovery of that driver: its
+    installed name, or the path of its library.
     ``query_timeout_seconds`` bounds the wait for a statement's first row, and for each further batch of an
     extraction's rows (0: no bound).
     """
@@ -34,12 +36,18 @@ class SourceSettings(Settings):
     profile: str = "default"
     login_timeout_seconds: Annotated[int, Field(ge=1, le=600)] = 15
     query_timeout_seconds: Annotated[int, Field(ge=0, le=86_400)] = 600
-    driver: str | None = None
+    driver: Literal["microsoft", "freetds"] = "microsoft"
+    driver_path: str | None = None
 
     @model_validator(mode="after")
     def _one_way_to_verify(self) -> SourceSettings:
         if self.trust_server_certificate and self.server_certificate is not None:
             raise ValueError("'trust_server_certificate' and 'server_certificate' exclude each other")
+        if self.driver == "freetds" and self.server_certificate is not None:
+            raise ValueError(
+                "FreeTDS can't compare with 'server_certificate': let SSL_CERT_FILE name the certificate, or "
+                "take 'driver: microsoft'"
+            )
         return self
 
     def resolved_port(self) -> int:

@@ -16,7 +16,8 @@ from migration_sandbox.practice.schema import ddl
 from migration_sandbox.sqlserver.database import Database
 from migration_sandbox.sqlserver.launch import SandboxServer, start
 
-OWNER_PASSWORD, READER_PASSWORD = "owner's own", "read};er"
+# Together they hold what connection strings must escape, each as much as FreeTDS can be given.
+OWNER_PASSWORD, READER_PASSWORD = "owner's;own", "read}er"
 
 MakeSource = Callable[..., Source]
 MakeDatabase = Callable[..., str]

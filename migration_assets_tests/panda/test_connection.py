@@ -34,7 +34,7 @@ def settings(monkeypatch: pytest.MonkeyPatch, **given: Any) -> SourceSettings:
         "database": "panda",
         "username": "reader",
         "password": {"env": "MAPLE_PASSWORD"},
-        "driver": "Some Driver",
+        "driver_path": "Some Driver",
     }
     return SourceSettings.model_validate({**usual, **given})
 
@@ -122,6 +122,10 @@ def test_without_unixodbc_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch, m
         ("HYT00", 0, "Query timeout expired", SourceTimeout),
         ("08001", -1, "SSL Provider: [certificate verify failed:self-signed certificate]", SourceUnreachable),
         ("01000", 0, "Can't open lib '/nowhere.so' : file not found", ConfigurationError),
+        ("08S01", 20009, "Unable to connect: Adaptive Server is unavailable", SourceUnreachable),
+        ("01000", 20017, "Unexpected EOF from the server", SourceConnectionLost),
+        ("42000", 1205, "Transaction (Process ID 52) was deadlocked", SourceDeadlock),
+        ("HYT00", 0, "Timeout expired", SourceTimeout),
         ("22018", 245, "Conversion failed when converting the varchar value 'Jane Doe'", SourceError),
     ],
 )
