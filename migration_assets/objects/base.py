@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -96,7 +96,10 @@ class StagedObject:
 
     ``reads`` are all logical source tables that the staging function looks at (``source_table`` among
     them), ``uses`` the staged objects that it needs first, ``source_columns`` the staged columns that come
-    from one logical column of ``source_table`` each.
+    from one logical column of ``source_table`` each. A ``derived`` object's rows are made out of several of
+    ``source_table``'s, which another object stages: they account for no source row. What staging calls them
+    follows the rows, so their model has ``aliases`` and the ledger mints the ids that destinations know;
+    ``named_by`` are the staged tables and columns that hold these ids.
     """
 
     name: str
@@ -106,3 +109,5 @@ class StagedObject:
     model: type[DataFrameModel]
     stage: Callable[[StagingInputs, StagingContext], Staged]
     source_columns: Mapping[str, str]
+    derived: bool = False
+    named_by: Mapping[str, str] = field(default_factory=dict)

@@ -11,16 +11,10 @@ import pandera.polars as pa
 import polars as pl
 from pandera.polars import PolarsData
 
-from migration_assets.objects import (
-    charted_teeth,
-    corrections,
-    local_time,
-    measure_rows,
-    source_rows,
-    validation,
-)
+from migration_assets.objects import charted_teeth, local_time, measure_rows, source_rows
 from migration_assets.objects.base import REJECT_COLUMNS, Staged, StagedObject, StagingContext, StagingInputs
 from migration_assets.objects.corrections import Correction
+from migration_assets.objects.outcome import Rules, settle
 from migration_assets.objects.source_rows import Kind, SourceRows, canonical_recession
 from migration_assets.objects.validation import Refusal
 from migration_assets.perio import charting as perio
@@ -210,6 +204,11 @@ def _read(inputs: StagingInputs, context: StagingContext) -> _Read:
     return _Read(merged.source, columns, merged.refusals, merged.parts, merged.rejects, merged.findings)
 
 
+def _rules(columns: Mapping[str, str]) -> Rules:
+    unique = ("duplicate_tooth", "universal")
+    return Rules("charting", Chart, columns, _SENTENCES, unique_code=unique, parent="exam_id")
+
+
 def stage(inputs: StagingInputs, context: StagingContext) -> Staged:
     """Rows of PeriodontalCharting as ``Chart`` says, each tooth read in its exam's numbering system.
 
@@ -234,33 +233,19 @@ def stage(inputs: StagingInputs, context: StagingContext) -> Staged:
         _mobility(),
         modified.times.alias("modified_at"),
     ).select(*Chart.to_schema().columns)
-    verdict = validation.judge(
-        validation.Candidates(
-            name="charting",
-            source_table=_TABLE,
-            key=_KEY,
-            rows=rows,
-            source_columns=chart.columns,
-            sentences=_SENTENCES,
-            refusals=(
-                *charted_teeth.refusals(rows, teeth),
-                *_above_scale(rows, context, chart.columns),
-                *validation.unreadable(source, chart.columns),
-                *chart.refusals,
-            ),
-            unique_code=("duplicate_tooth", "universal"),
-            parent="exam_id",
+    staged = settle(
+        _rules(chart.columns),
+        source,
+        rows,
+        refusals=(
+            *charted_teeth.refusals(rows, teeth),
+            *_above_scale(rows, context, chart.columns),
+            *chart.refusals,
         ),
-        Chart,
-    )
-    corrected = [Correction("unknown_tooth_status", chart.columns["status"], unknown)]
-    staged = Staged(
-        rows=verdict.rows,
-        rejects=verdict.rejects,
-        corrections=corrections.gather("charting", source, _KEY, corrected, _SENTENCES),
-        findings={
+        corrected=[Correction("unknown_tooth_status", chart.columns["status"], unknown)],
+        times={"modified_at": modified},
+        counted=lambda verdict: {
             **_findings(verdict.rows, teeth["entrances"].filter(verdict.kept)),
-            **local_time.findings(verdict.kept, {"modified_at": modified}),
             **chart.findings,
         },
     )

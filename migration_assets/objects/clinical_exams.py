@@ -12,12 +12,14 @@ import pandera.polars as pa
 import polars as pl
 from pandera.polars import PolarsData
 
-from migration_assets.objects import corrections, local_time, source_rows, validation
+from migration_assets.objects import local_time, source_rows
 from migration_assets.objects.base import Staged, StagedObject, StagingContext, StagingInputs
 from migration_assets.objects.corrections import Correction
+from migration_assets.objects.outcome import Rules, settle
 from migration_assets.objects.patients import birth_dates
 from migration_assets.objects.plausible import EARLIEST_DATE
 from migration_assets.objects.source_rows import Kind, SourceRows
+from migration_assets.objects.validation import Refusal
 from migration_assets.perio.teeth import NumberingSystem, normalised_numbering_system
 
 _TABLE = "ClinicalExam"
@@ -99,6 +101,14 @@ class ClinicalExam(pa.DataFrameModel):
         return data.lazyframe.select(pl.col(data.key).is_between(0, 100))
 
 
+_RULES = Rules(
+    "clinical_exams",
+    ClinicalExam,
+    {**SOURCE_COLUMNS, "rejected_teeth": _KEY, "chart_incomplete": _KEY},
+    _SENTENCES,
+)
+
+
 def stage(inputs: StagingInputs, context: StagingContext) -> Staged:
     """Rows of ClinicalExam as ``ClinicalExam`` says; an exam of an unknown patient is staged all the same."""
     source = source_rows.read(inputs, context, _TABLE, _KINDS)
@@ -131,28 +141,16 @@ def stage(inputs: StagingInputs, context: StagingContext) -> Staged:
         **{staged: utc.times for staged, utc in times.items()},
         **indices,
     ).with_columns(chart_incomplete=pl.col("rejected_teeth") > 0)
-    date_columns = ("examined_on", "examined_at")
-    verdict = validation.judge(
-        validation.Candidates(
-            name="clinical_exams",
-            source_table=_TABLE,
-            key=_KEY,
-            rows=rows.select(*ClinicalExam.to_schema().columns),
-            source_columns={**SOURCE_COLUMNS, "rejected_teeth": _KEY, "chart_incomplete": _KEY},
-            sentences=_SENTENCES,
-            refusals=(
-                validation.Refusal("exam_date_implausible", "ExamDate", implausible, date_columns),
-                validation.Refusal("exam_before_birth", "ExamDate", before_birth),
-                *validation.unreadable(source, SOURCE_COLUMNS),
-            ),
+    return settle(
+        _RULES,
+        source,
+        rows,
+        refusals=(
+            Refusal("exam_date_implausible", "ExamDate", implausible, ("examined_on", "examined_at")),
+            Refusal("exam_before_birth", "ExamDate", before_birth),
         ),
-        ClinicalExam,
-    )
-    return Staged(
-        rows=verdict.rows,
-        rejects=verdict.rejects,
-        corrections=corrections.gather("clinical_exams", source, _KEY, corrected, _SENTENCES),
-        findings=local_time.findings(verdict.kept, times),
+        corrected=corrected,
+        times=times,
     )
 
 

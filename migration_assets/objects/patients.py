@@ -11,9 +11,10 @@ import pandera.polars as pa
 import polars as pl
 from pandera.polars import PolarsData
 
-from migration_assets.objects import corrections, local_time, source_rows, validation
+from migration_assets.objects import local_time, source_rows
 from migration_assets.objects.base import Staged, StagedObject, StagingContext, StagingInputs
 from migration_assets.objects.corrections import Correction
+from migration_assets.objects.outcome import Rules, settle
 from migration_assets.objects.plausible import EARLIEST_DATE, is_address
 from migration_assets.objects.source_rows import Kind, SourceRows
 from migration_assets.perio.vocabulary import SEXES
@@ -109,6 +110,9 @@ class Patient(pa.DataFrameModel):
         return data.lazyframe.select(pl.col("date_of_birth") >= EARLIEST_DATE)
 
 
+_RULES = Rules("patients", Patient, SOURCE_COLUMNS, _SENTENCES, null_codes={"last_name": "missing_last_name"})
+
+
 @dataclass(frozen=True)
 class BirthDates:
     """``usable`` Date, null where the date was corrected away; the masks say why."""
@@ -150,27 +154,15 @@ def stage(inputs: StagingInputs, context: StagingContext) -> Staged:
     rows = frame.select(**{**plain, "street": _street()}).with_columns(
         utc.times.alias(staged) for staged, utc in times.items()
     )
-    verdict = validation.judge(
-        validation.Candidates(
-            name="patients",
-            source_table=_TABLE,
-            key=_KEY,
-            rows=rows.select(*Patient.to_schema().columns),
-            source_columns=SOURCE_COLUMNS,
-            sentences=_SENTENCES,
-            refusals=validation.unreadable(source, SOURCE_COLUMNS),
-            null_codes={"last_name": "missing_last_name"},
-        ),
-        Patient,
-    )
-    return Staged(
-        rows=verdict.rows,
-        rejects=verdict.rejects,
-        corrections=corrections.gather("patients", source, _KEY, corrected, _SENTENCES),
-        findings={
+    return settle(
+        _RULES,
+        source,
+        rows,
+        corrected=corrected,
+        times=times,
+        counted=lambda verdict: {
             "shared_email": _repeated(verdict.rows["email"].str.to_lowercase()),
             "duplicate_chart_number": _repeated(verdict.rows["chart_number"]),
-            **local_time.findings(verdict.kept, times),
         },
     )
 

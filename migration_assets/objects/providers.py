@@ -13,9 +13,10 @@ import pandera.polars as pa
 import polars as pl
 from pandera.polars import PolarsData
 
-from migration_assets.objects import corrections, local_time, source_rows, validation
+from migration_assets.objects import local_time, source_rows
 from migration_assets.objects.base import Staged, StagedObject, StagingContext, StagingInputs
 from migration_assets.objects.corrections import Correction
+from migration_assets.objects.outcome import Rules, settle
 from migration_assets.objects.plausible import is_address
 from migration_assets.objects.source_rows import Kind
 from migration_assets.perio.errors import InvalidNpi, UnknownSpecialty
@@ -100,6 +101,11 @@ class Provider(pa.DataFrameModel):
         return data.lazyframe.select(pl.col("npi").str.contains(r"^[12][0-9]{9}$"))
 
 
+_RULES = Rules(
+    "providers", Provider, SOURCE_COLUMNS, _SENTENCES, null_codes={"last_name": "missing_last_name"}
+)
+
+
 def stage(inputs: StagingInputs, context: StagingContext) -> Staged:
     """Rows of Provider as ``Provider`` says; what isn't known of a text is kept and counted."""
     source = source_rows.read(inputs, context, _TABLE, _KINDS)
@@ -127,30 +133,17 @@ def stage(inputs: StagingInputs, context: StagingContext) -> Staged:
         unparsed.alias("credentials_unparsed"),
         *(utc.times.alias(staged) for staged, utc in times.items()),
     )
-    verdict = validation.judge(
-        validation.Candidates(
-            name="providers",
-            source_table=_TABLE,
-            key=_KEY,
-            rows=rows.select(*Provider.to_schema().columns),
-            source_columns=SOURCE_COLUMNS,
-            sentences=_SENTENCES,
-            refusals=validation.unreadable(source, SOURCE_COLUMNS),
-            null_codes={"last_name": "missing_last_name"},
-        ),
-        Provider,
+    return settle(
+        _RULES, source, rows, corrected=corrected, times=times, counted=lambda verdict: _unknown(verdict.rows)
     )
-    unknown_specialty = verdict.rows["specialty"].is_null() & verdict.rows["specialty_text"].is_not_null()
-    return Staged(
-        rows=verdict.rows,
-        rejects=verdict.rejects,
-        corrections=corrections.gather("providers", source, _KEY, corrected, _SENTENCES),
-        findings={
-            "unknown_credential": int(verdict.rows["credentials_unparsed"].is_not_null().sum()),
-            "unknown_specialty": int(unknown_specialty.sum()),
-            **local_time.findings(verdict.kept, times),
-        },
-    )
+
+
+def _unknown(rows: pl.DataFrame) -> dict[str, int]:
+    specialty = rows["specialty"].is_null() & rows["specialty_text"].is_not_null()
+    return {
+        "unknown_credential": int(rows["credentials_unparsed"].is_not_null().sum()),
+        "unknown_specialty": int(specialty.sum()),
+    }
 
 
 def _by_text(texts: pl.Series, read: Callable[[str], str | None]) -> pl.Series:

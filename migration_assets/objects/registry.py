@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from migration_assets.objects.appointments import APPOINTMENTS
 from migration_assets.objects.base import StagedObject
 from migration_assets.objects.charting import CHARTING
+from migration_assets.objects.classifications import CLASSIFICATIONS
 from migration_assets.objects.clinical_exams import CLINICAL_EXAMS
+from migration_assets.objects.clinical_notes import CLINICAL_NOTES
+from migration_assets.objects.exam_findings import EXAM_FINDINGS
+from migration_assets.objects.insurances import INSURANCES
 from migration_assets.objects.patients import PATIENTS
 from migration_assets.objects.providers import PROVIDERS
+from migration_assets.objects.referrals import REFERRALS
+from migration_assets.objects.referrers import REFERRERS
+from migration_assets.objects.staff_users import STAFF_USERS
 from migration_assets.objects.treatment_plan_lines import TREATMENT_PLAN_LINES
 from migration_assets.objects.treatment_plans import TREATMENT_PLANS
 
@@ -17,5 +25,13 @@ STAGED_OBJECTS: tuple[StagedObject, ...] = (
     CLINICAL_EXAMS,
     TREATMENT_PLANS,
     TREATMENT_PLAN_LINES,
+    EXAM_FINDINGS,
+    CLASSIFICATIONS,
+    INSURANCES,
+    CLINICAL_NOTES,
+    APPOINTMENTS,
+    REFERRERS,
+    REFERRALS,
+    STAFF_USERS,
 )
 """In the order of dependency: whatever an object ``uses`` stands before it."""

@@ -14,9 +14,10 @@ import pandera.polars as pa
 import polars as pl
 from pandera.polars import PolarsData
 
-from migration_assets.objects import corrections, local_time, source_rows, validation
+from migration_assets.objects import local_time, source_rows
 from migration_assets.objects.base import Staged, StagedObject, StagingContext, StagingInputs
 from migration_assets.objects.corrections import Correction
+from migration_assets.objects.outcome import Rules, settle
 from migration_assets.objects.plausible import is_implausible
 from migration_assets.objects.source_rows import Kind
 from migration_assets.perio.errors import UnreadableToothSite
@@ -106,6 +107,9 @@ class TreatmentPlanLine(pa.DataFrameModel):
         return data.lazyframe.select(pl.col("healing_weeks").is_between(0, MOST_HEALING_WEEKS))
 
 
+_RULES = Rules("treatment_plan_lines", TreatmentPlanLine, SOURCE_COLUMNS, _SENTENCES)
+
+
 def stage(inputs: StagingInputs, context: StagingContext) -> Staged:
     """Rows of TreatmentPlanLine as ``TreatmentPlanLine`` says; a line of an unknown plan is staged too.
 
@@ -136,26 +140,15 @@ def stage(inputs: StagingInputs, context: StagingContext) -> Staged:
         frame["ScheduledDate"].set(implausible, None).alias("scheduled_on"),
         modified.times.alias("modified_at"),
     )
-    verdict = validation.judge(
-        validation.Candidates(
-            name="treatment_plan_lines",
-            source_table=_TABLE,
-            key=_KEY,
-            rows=rows.select(*TreatmentPlanLine.to_schema().columns),
-            source_columns=SOURCE_COLUMNS,
-            sentences=_SENTENCES,
-            refusals=validation.unreadable(source, SOURCE_COLUMNS),
-        ),
-        TreatmentPlanLine,
-    )
-    return Staged(
-        rows=verdict.rows,
-        rejects=verdict.rejects,
-        corrections=corrections.gather("treatment_plan_lines", source, _KEY, corrected, _SENTENCES),
-        findings={
+    return settle(
+        _RULES,
+        source,
+        rows,
+        corrected=corrected,
+        times={"modified_at": modified},
+        counted=lambda verdict: {
             "duplicate_sequence": _shared_sequences(verdict.rows),
             "unreadable_tooth_site": _unreadable_sites(verdict.rows["tooth_site"]),
-            **local_time.findings(verdict.kept, {"modified_at": modified}),
         },
     )
 

@@ -14,9 +14,10 @@ import pandera.polars as pa
 import polars as pl
 from pandera.polars import PolarsData
 
-from migration_assets.objects import corrections, local_time, source_rows, validation
+from migration_assets.objects import local_time, source_rows
 from migration_assets.objects.base import Staged, StagedObject, StagingContext, StagingInputs
 from migration_assets.objects.corrections import Correction
+from migration_assets.objects.outcome import Rules, settle
 from migration_assets.objects.plausible import is_implausible
 from migration_assets.objects.source_rows import Kind
 from migration_assets.perio.vocabulary import PLAN_STATUSES
@@ -100,6 +101,9 @@ class TreatmentPlan(pa.DataFrameModel):
         return data.lazyframe.select(pl.col("estimated_cost") >= 0)
 
 
+_RULES = Rules("treatment_plans", TreatmentPlan, SOURCE_COLUMNS, _SENTENCES)
+
+
 def stage(inputs: StagingInputs, context: StagingContext) -> Staged:
     """Rows of TreatmentPlan as ``TreatmentPlan`` says; a plan of an unknown patient is staged too."""
     source = source_rows.read(inputs, context, _TABLE, _KINDS)
@@ -121,26 +125,13 @@ def stage(inputs: StagingInputs, context: StagingContext) -> Staged:
         *(frame[column].set(implausible[column], None).alias(staged) for staged, column in _DATES.items()),
         *(utc.times.alias(staged) for staged, utc in times.items()),
     )
-    verdict = validation.judge(
-        validation.Candidates(
-            name="treatment_plans",
-            source_table=_TABLE,
-            key=_KEY,
-            rows=rows.select(*TreatmentPlan.to_schema().columns),
-            source_columns=SOURCE_COLUMNS,
-            sentences=_SENTENCES,
-            refusals=validation.unreadable(source, SOURCE_COLUMNS),
-        ),
-        TreatmentPlan,
-    )
-    return Staged(
-        rows=verdict.rows,
-        rejects=verdict.rejects,
-        corrections=corrections.gather("treatment_plans", source, _KEY, corrected, _SENTENCES),
-        findings={
-            "dates_out_of_order": _out_of_order(verdict.rows),
-            **local_time.findings(verdict.kept, times),
-        },
+    return settle(
+        _RULES,
+        source,
+        rows,
+        corrected=corrected,
+        times=times,
+        counted=lambda verdict: {"dates_out_of_order": _out_of_order(verdict.rows)},
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -96,6 +96,42 @@ LINE: dict[str, pl.DataType] = {
     "ModifiedAt": _TIME,
     "RowVer": pl.Binary(),
 }
+FINDING: dict[str, pl.DataType] = {
+    "FindingID": pl.Int64(),
+    "ExamID": pl.Int32(),
+    **dict.fromkeys(("Tooth", "Site", "FindingName", "FindingValue"), _TEXT),
+    "ModifiedAt": _TIME,
+    "RowVer": pl.Binary(),
+}
+CLASSIFICATION: dict[str, pl.DataType] = {
+    "ClassificationID": pl.Int32(),
+    "PatientID": pl.Int32(),
+    "ExamID": pl.Int32(),
+    **dict.fromkeys(("Stage", "Grade", "Extent"), _TEXT),
+    "StagedAt": _TIME,
+    "ModifiedAt": _TIME,
+    "RowVer": pl.Binary(),
+}
+INSURANCE: dict[str, pl.DataType] = {
+    "InsuranceID": pl.Int32(),
+    "PatientID": pl.Int32(),
+    "Priority": pl.Int32(),
+    **dict.fromkeys(("Carrier", "PolicyNumber", "GroupNumber"), _TEXT),
+    **dict.fromkeys(("CoveragePreventive", "CoverageBasic", "CoverageMajor"), pl.Decimal(5, 2)),
+    "Active": pl.Boolean(),
+    "ModifiedAt": _TIME,
+    "RowVer": pl.Binary(),
+}
+NOTE: dict[str, pl.DataType] = {
+    "NoteID": pl.Int32(),
+    "PatientID": pl.Int32(),
+    "AppointmentID": pl.Int32(),
+    "ProviderID": pl.Int32(),
+    **dict.fromkeys(("NoteType", "Subjective", "Objective", "Assessment", "Plan", "Body"), _TEXT),
+    "CreatedAt": _TIME,
+    "ModifiedAt": _TIME,
+    "RowVer": pl.Binary(),
+}
 
 
 def patient(key: int = 1, **changed: Any) -> Row:
@@ -134,6 +170,26 @@ def line(key: int = 200, **changed: Any) -> Row:
     return {"LineID": key, **sound, "ModifiedAt": _MOMENT, **changed}
 
 
+def finding(key: int = 300, **changed: Any) -> Row:
+    sound = {"ExamID": 10, "Tooth": "3", "Site": "MB", "FindingName": "Fremitus", "FindingValue": "+"}
+    return {"FindingID": key, **sound, "ModifiedAt": _MOMENT, **changed}
+
+
+def classification(key: int = 60, **changed: Any) -> Row:
+    sound = {"PatientID": 1, "ExamID": 10, "Stage": "III", "Grade": "B", "StagedAt": _MOMENT}
+    return {"ClassificationID": key, **sound, "ModifiedAt": _MOMENT, **changed}
+
+
+def insurance(key: int = 70, **changed: Any) -> Row:
+    sound = {"PatientID": 1, "Priority": 1, "Carrier": "Acme", "Active": True}
+    return {"InsuranceID": key, **sound, "ModifiedAt": _MOMENT, **changed}
+
+
+def note(key: int = 80, **changed: Any) -> Row:
+    sound = {"PatientID": 1, "ProviderID": 5, "NoteType": "Progress", "CreatedAt": _MOMENT}
+    return {"NoteID": key, **sound, "ModifiedAt": _MOMENT, **changed}
+
+
 def frame(schema: Mapping[str, pl.DataType], rows: list[Row]) -> pl.DataFrame:
     return pl.DataFrame([dict.fromkeys(schema) | row for row in rows], schema=dict(schema))
 
@@ -148,33 +204,69 @@ def charting_as(**conventions: Any) -> StagingContext:
     return context(changed)
 
 
-def stage_raw(raw: Mapping[str, pl.DataFrame], given: StagingContext | None = None) -> dict[str, Staged]:
-    """All objects, one after the other as the registry orders them."""
-    staged: dict[str, Staged] = {}
-    for each in STAGED_OBJECTS:
-        inputs = StagingInputs(
-            {name: raw[name] for name in each.reads}, {name: staged[name] for name in each.uses}
-        )
-        staged[each.name] = each.stage(inputs, given or context())
-    return staged
+class StagedPractice(Mapping[str, Staged]):
+    """Every object by its name, staged when it is first asked for, after those that it uses."""
+
+    def __init__(self, raw: Mapping[str, pl.DataFrame], given: StagingContext) -> None:
+        self._raw = raw
+        self._context = given
+        self._objects = {each.name: each for each in STAGED_OBJECTS}
+        self._done: dict[str, Staged] = {}
+
+    def __getitem__(self, name: str) -> Staged:
+        if name not in self._done:
+            each = self._objects[name]
+            inputs = StagingInputs(
+                {table: self._raw[table] for table in each.reads}, {used: self[used] for used in each.uses}
+            )
+            self._done[name] = each.stage(inputs, self._context)
+        return self._done[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._objects)
+
+    def __len__(self) -> int:
+        return len(self._objects)
 
 
-def raw_tables(
-    patients: list[Row] | None = None,
-    exams: list[Row] | None = None,
-    chart: list[Row] | None = None,
-    *,
-    providers: list[Row] | None = None,
-    plans: list[Row] | None = None,
-    lines: list[Row] | None = None,
-) -> dict[str, pl.DataFrame]:
+def stage_raw(raw: Mapping[str, pl.DataFrame], given: StagingContext | None = None) -> StagedPractice:
+    return StagedPractice(raw, given or context())
+
+
+def raw_tables(**given: list[Row] | None) -> dict[str, pl.DataFrame]:
+    """Every source table by its rows: ``patients``, ``exams``, ``chart`` and so on (``_TABLES``).
+
+    Of the patients and what hangs on their charts and plans there is one sound row where none are given; all
+    others are empty.
+    """
+    tables = _tables()
+    assert given.keys() <= tables.keys()
+    raw = {}
+    for name, (table, schema, sound) in tables.items():
+        rows = given.get(name)
+        raw[table] = frame(schema, sound if rows is None else rows)
+    return raw
+
+
+def _tables() -> dict[str, tuple[str, Mapping[str, pl.DataType], list[Row]]]:
+    """Argument of ``stage_rows`` -> source table, its columns, its rows where none are given."""
+    # It takes its types from here.
+    from migration_assets_tests.objects.rows_of_referrals import APPOINTMENT, REFERRAL, STAFF
+
     return {
-        "Provider": frame(PROVIDER, [provider()] if providers is None else providers),
-        "Patient": frame(PATIENT, [patient()] if patients is None else patients),
-        "ClinicalExam": frame(EXAM, [exam()] if exams is None else exams),
-        "PeriodontalCharting": frame(CHART, [charted()] if chart is None else chart),
-        "TreatmentPlan": frame(PLAN, [plan()] if plans is None else plans),
-        "TreatmentPlanLine": frame(LINE, [line()] if lines is None else lines),
+        "providers": ("Provider", PROVIDER, [provider()]),
+        "patients": ("Patient", PATIENT, [patient()]),
+        "exams": ("ClinicalExam", EXAM, [exam()]),
+        "chart": ("PeriodontalCharting", CHART, [charted()]),
+        "plans": ("TreatmentPlan", PLAN, [plan()]),
+        "lines": ("TreatmentPlanLine", LINE, [line()]),
+        "findings": ("ExamFinding", FINDING, [finding()]),
+        "classifications": ("PeriodontalClassification", CLASSIFICATION, [classification()]),
+        "insurances": ("Insurance", INSURANCE, [insurance()]),
+        "notes": ("ClinicalNote", NOTE, [note()]),
+        "referrals": ("Referral", REFERRAL, []),
+        "appointments": ("Appointment", APPOINTMENT, []),
+        "staff": ("StaffUser", STAFF, []),
     }
 
 
@@ -184,9 +276,9 @@ def stage_rows(
     chart: list[Row] | None = None,
     given: StagingContext | None = None,
     **others: list[Row],
-) -> dict[str, Staged]:
-    """One sound row of every table that isn't given; ``others``: providers, plans, lines."""
-    return stage_raw(raw_tables(patients, exams, chart, **others), given)
+) -> StagedPractice:
+    """All objects out of the tables of ``raw_tables``."""
+    return stage_raw(raw_tables(patients=patients, exams=exams, chart=chart, **others), given)
 
 
 def reasons(staged: Staged) -> list[tuple[str, str, str]]:

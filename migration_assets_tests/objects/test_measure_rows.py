@@ -37,7 +37,7 @@ def by_measures(raw: Mapping[str, pl.DataFrame], bits: bool) -> dict[str, pl.Dat
 
 def staged_both_ways(
     exams: list[Row], chart: list[Row], *, bits: bool
-) -> tuple[dict[str, Staged], dict[str, Staged]]:
+) -> tuple[Mapping[str, Staged], Mapping[str, Staged]]:
     raw = raw_tables(exams=exams, chart=chart)
     return stage_raw(raw), stage_raw(by_measures(raw, bits), context(PROFILES[bits]))
 

@@ -12,22 +12,37 @@ from hypothesis import strategies as st
 from migration_assets.objects.registry import STAGED_OBJECTS
 from migration_assets_tests.objects.rows import (
     CHART,
+    CLASSIFICATION,
     EXAM,
+    FINDING,
+    INSURANCE,
     LINE,
+    NOTE,
     PATIENT,
     PLAN,
     PROVIDER,
     Row,
     charted,
+    classification,
     exam,
-    frame,
+    finding,
+    insurance,
     line,
+    note,
     patient,
     plan,
     provider,
     raw_tables,
     stage_raw,
     stage_rows,
+)
+from migration_assets_tests.objects.rows_of_referrals import (
+    APPOINTMENT,
+    REFERRAL,
+    STAFF,
+    appointment,
+    referral,
+    staff_user,
 )
 
 CANARY = "Zqx7f"
@@ -61,6 +76,7 @@ def _rows(schema: dict[str, pl.DataType], **known: st.SearchStrategy[object]) ->
     return st.lists(st.fixed_dictionaries(columns), max_size=7)
 
 
+_teeth = st.sampled_from(["3", "16", "UR6", "6UR", "51", "A", "X9", "", None])
 _patients = _rows(PATIENT, PatientID=_keys)
 _exams = _rows(
     EXAM,
@@ -72,7 +88,7 @@ _charts = _rows(
     CHART,
     ChartingID=_keys,
     ExamID=_keys,
-    Tooth=st.sampled_from(["3", "16", "UR6", "6UR", "51", "A", "X9", "", None]),
+    Tooth=_teeth,
 )
 _providers = _rows(
     PROVIDER,
@@ -92,30 +108,75 @@ _lines = _rows(
 )
 
 
+_findings = _rows(
+    FINDING, FindingID=_keys, ExamID=_keys, Tooth=_teeth, Site=st.sampled_from([None, "mb", " DL ", CANARY])
+)
+_classifications = _rows(
+    CLASSIFICATION,
+    ClassificationID=_keys,
+    PatientID=_keys,
+    ExamID=_keys,
+    Stage=st.sampled_from([None, "", "III", "Stage 3", "V", CANARY]),
+    Grade=st.sampled_from([None, "b", CANARY]),
+    Extent=st.sampled_from([None, "generalised", CANARY]),
+)
+_insurances = _rows(INSURANCE, InsuranceID=_keys, PatientID=_keys)
+_notes = _rows(
+    NOTE,
+    NoteID=_keys,
+    PatientID=_keys,
+    Body=st.sampled_from(
+        [
+            None,
+            " ",
+            CANARY,
+            f"<p>{CANARY}</p>",
+            "<br>",
+            f"{{\\rtf1 {CANARY}}}",
+            f"{{\\rtf1 {CANARY}",
+            "{\\rtf1}",
+        ]
+    ),
+)
+_referrals = _rows(
+    REFERRAL,
+    ReferralID=_keys,
+    PatientID=_keys,
+    Direction=st.sampled_from([None, "incoming", "Outgoing", CANARY]),
+    ProviderID=st.one_of(st.none(), _keys),
+    ReferrerName=st.sampled_from([None, "Dr. Ada Vale, DDS", "Vale, Ada", "A. Vale", CANARY]),
+    Status=st.sampled_from([None, "Received", CANARY]),
+)
+_appointments = _rows(APPOINTMENT, AppointmentID=_keys, PatientID=_keys)
+_staff = _rows(STAFF, UserID=_keys)
+_GENERATED = {
+    "patients": _patients,
+    "exams": _exams,
+    "chart": _charts,
+    "providers": _providers,
+    "plans": _plans,
+    "lines": _lines,
+    "findings": _findings,
+    "classifications": _classifications,
+    "insurances": _insurances,
+    "notes": _notes,
+    "referrals": _referrals,
+    "appointments": _appointments,
+    "staff": _staff,
+}
+
+
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
-@given(_patients, _exams, _charts, _providers, _plans, _lines)
-def test_extracted_is_staged_and_rejected(
-    patients: list[Row],
-    exams: list[Row],
-    chart: list[Row],
-    providers: list[Row],
-    plans: list[Row],
-    lines: list[Row],
-) -> None:
-    raw = {
-        "Provider": frame(PROVIDER, providers),
-        "TreatmentPlan": frame(PLAN, plans),
-        "TreatmentPlanLine": frame(LINE, lines),
-        "Patient": frame(PATIENT, patients),
-        "ClinicalExam": frame(EXAM, exams),
-        "PeriodontalCharting": frame(CHART, chart),
-    }
+@given(st.fixed_dictionaries(_GENERATED))
+def test_extracted_is_staged_and_rejected(tables: dict[str, list[Row]]) -> None:
+    raw = raw_tables(**tables)
     told = stage_raw(raw)
     for each in STAGED_OBJECTS:
         staged = told[each.name]
-        assert raw[each.source_table].height == staged.rows.height + staged.rejects["source_key"].n_unique()
+        accounted = staged.rows.height + staged.rejects["source_key"].n_unique()
+        assert each.derived or raw[each.source_table].height == accounted
         assert set(staged.rows["source_id"]).isdisjoint(staged.rejects["source_key"])
         assert not staged.rejects.is_duplicated().any()
         assert each.model.validate(staged.rows, lazy=True).height == staged.rows.height
@@ -124,8 +185,15 @@ def test_extracted_is_staged_and_rejected(
             assert not messages["code"].str.contains(CANARY).any()
 
 
+def test_the_rows_of_a_table_are_accounted_for_by_one_object() -> None:
+    accounting = [each.source_table for each in STAGED_OBJECTS if not each.derived]
+    assert len(set(accounting)) == len(accounting)
+    assert {each.source_table for each in STAGED_OBJECTS} == set(accounting)
+
+
 def test_nothing_at_all_stages_as_nothing() -> None:
-    for staged in stage_rows([], [], [], providers=[], plans=[], lines=[]).values():
+    nothing: dict[str, list[Row]] = {name: [] for name in _GENERATED}
+    for staged in stage_raw(raw_tables(**nothing)).values():
         assert (staged.rows.height, staged.rejects.height, staged.corrections.height) == (0, 0, 0)
 
 
@@ -157,11 +225,29 @@ def test_no_message_tells_a_value_of_the_record() -> None:
             line(200, ProcedureCode=CANARY, HealingWeeks=777, ScheduledDate=date(1777, 1, 1)),
             line(201, EstimatedCost=Decimal(-777), Description=CANARY),
         ],
+        findings=[
+            finding(300, Tooth=CANARY, Site=CANARY),
+            finding(301, FindingName=None, FindingValue=CANARY),
+        ],
+        classifications=[
+            classification(60, Stage=CANARY, Grade=CANARY, Extent=CANARY, StagedAt=datetime(2087, 3, 14))
+        ],
+        insurances=[insurance(70, CoverageBasic=Decimal("777.77"), Carrier=CANARY)],
+        notes=[note(80, Body=CANARY), note(80, PatientID=None, NoteType=CANARY)],
+        referrals=[
+            referral(30, Direction=CANARY, ReferrerName=CANARY),
+            referral(31, Status=CANARY, ReferrerEmail=CANARY, ReferredAt=date(1777, 1, 1)),
+        ],
+        appointments=[
+            appointment(40, DurationMinutes=77777, Notes=CANARY),
+            appointment(41, StartsAt=datetime(1777, 1, 1)),
+        ],
+        staff=[staff_user(50, Email=CANARY, FullName=CANARY)],
     )
     said = pl.concat(
         [pl.concat([each.rejects["message"], each.corrections["message"]]) for each in told.values()]
     )
-    assert said.len() >= 20
+    assert said.len() >= 30
     assert not said.str.contains_any([CANARY, "777", "2087", "77"]).any()
 
 

@@ -34,7 +34,8 @@ def test_exactly_the_planted_defects_are_found(numbering: Numbering) -> None:
     assert set(incomplete) == {each.source_key for each in expected("flagged")}
     found = sum((Counter(each.findings) for each in told.values()), Counter[str]())
     kept = Counter(each.code for each in expected("kept"))
-    for code in ("half_grade_mobility", "furcation_without_entrance", "measures_on_missing_tooth"):
+    exactly = ("half_grade_mobility", "furcation_without_entrance", "measures_on_missing_tooth")
+    for code in (*exactly, "rtf_unreadable"):
         assert found[code] == kept[code]
     for code in ("time_gap", "time_fold", "duplicate_chart_number"):
         assert found[code] >= kept[code]

@@ -87,11 +87,11 @@ def test_a_declared_column_that_was_not_extracted_is_named() -> None:
     raw = raw_tables()
     raw["PeriodontalCharting"] = raw["PeriodontalCharting"].drop("Mobility")
     with pytest.raises(SourceColumnMissing, match="PeriodontalCharting has no column 'Mobility'"):
-        stage_raw(raw)
+        stage_raw(raw)["charting"]
 
 
 def test_a_time_with_an_offset_is_refused_since_the_zone_is_the_practices() -> None:
     raw = raw_tables()
     raw["ClinicalExam"] = raw["ClinicalExam"].with_columns(pl.col("ExamDate").dt.replace_time_zone("UTC"))
     with pytest.raises(ConfigurationError, match="ExamDate"):
-        stage_raw(raw)
+        stage_raw(raw)["clinical_exams"]
