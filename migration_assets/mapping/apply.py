@@ -16,7 +16,15 @@ from migration_assets.errors import WarehouseTableMissing
 from migration_assets.mapping.chart_gather import coded, gather, needs_tooth_record
 from migration_assets.mapping.chart_layout import SLOT_COLUMN, ChartLayout
 from migration_assets.mapping.problems import TEXT_KINDS, PayloadRefused, find_problems
-from migration_assets.mapping.spec import PRACTICE_TABLE, ChartPart, ChartSpec, ObjectSpec, Rule, SourceSpec
+from migration_assets.mapping.spec import (
+    PRACTICE_TABLE,
+    ChartPart,
+    ChartSpec,
+    MergedSpec,
+    ObjectSpec,
+    Rule,
+    SourceSpec,
+)
 
 LINEAGE_COLUMNS: dict[str, pl.DataType] = {
     "object": pl.String(),
@@ -27,7 +35,7 @@ LINEAGE_COLUMNS: dict[str, pl.DataType] = {
 }
 """A staged row that went into a payload row: logical source table, primary key as text; role ``record``
 for the record's own row, ``companion`` for the row whose chart it carries on, ``chart`` for a chart row of
-an exam."""
+an exam, the spec's own word for a row that gives fields to another's record."""
 
 EXCUSED_COLUMNS: dict[str, pl.DataType] = {
     "source_table": pl.String(),
@@ -44,6 +52,8 @@ LEFT_EMPTY_COLUMNS: dict[str, pl.DataType] = {
 """A staged row whose reference was left empty, since the parent that it names isn't staged and the spec says
 that the record goes without it: logical source table and column, primary key as text."""
 
+RECORD_REJECTED = "record_rejected"
+"""The record that the row would have given fields to isn't staged."""
 EXAM_REJECTED = "exam_rejected"
 """The chart row's exam isn't staged."""
 NO_WIDE_FIELD = "no_wide_field"
@@ -104,22 +114,33 @@ def apply(
         )
     lineage = [_record_lineage(spec, source, staged[source.staged], practice) for source in spec.sources]
     excused = pl.DataFrame(schema=EXCUSED_COLUMNS)
+    for source in spec.sources:
+        for merged in source.merged:
+            taken, left_over = _merged_lineage(spec, source, merged, staged, practice)
+            lineage.append(taken)
+            excused.extend(left_over)
     if spec.chart is not None and chart is not None:
         frame = frame.hstack(_charted(spec, spec.chart, chart, staged))
         if spec.chart.holds is not ChartPart.TEETH:
-            charted, excused = _chart_lineage(spec, spec.chart, staged, practice)
+            charted, uncharted = _chart_lineage(spec, spec.chart, staged, practice)
             lineage.append(charted)
+            excused.extend(uncharted)
     frame = frame.select(schema.field_names)
     left_empty = pl.concat([_left_empty(source, staged) for source in spec.sources])
     return Payload(schema, frame, pl.concat(lineage), excused, find_problems(frame, schema), left_empty)
 
 
 def source_table(staged: str) -> str:
-    """The logical source table whose rows the staged table holds; ``practice`` stands for itself."""
+    """The logical source table whose rows the staged table holds.
+
+    ``practice`` stands for itself, and so does a derived table: its rows are no rows of the source's.
+    """
     # The registry brings Pandera with it, which a process that only reads specs doesn't need.
     from migration_assets.objects.registry import STAGED_OBJECTS
 
-    tables = {each.name: each.source_table for each in STAGED_OBJECTS} | {PRACTICE_TABLE: PRACTICE_TABLE}
+    tables = {each.name: each.name if each.derived else each.source_table for each in STAGED_OBJECTS} | {
+        PRACTICE_TABLE: PRACTICE_TABLE
+    }
     return tables[staged]
 
 
@@ -140,20 +161,101 @@ def _records(
     for field in spec.schema.fields:
         if field.name != spec.schema.key_field:
             rule = source.rules.get(field.name)
-            value = pl.lit(None) if rule is None else _value(field, rule, staged, practice)
-            if field.name in source.optional_parents:
-                value = pl.when(~_is_absent(source, field.name, staged)).then(value)
+            value = pl.lit(None) if rule is None else _value(field, rule, source, staged, practice)
             columns.append(value.alias(field.name))
-    return rows.select(columns)
+    records = rows.select(columns)
+    for merged in source.merged:
+        records = records.with_columns(_of_merged_rows(spec, source, merged, staged))
+    return records
 
 
-def _value(field: FieldSchema, rule: Rule, staged: Mapping[str, pl.DataFrame], practice: str) -> pl.Expr:
+def _of_merged_rows(
+    spec: ObjectSpec, source: SourceSpec, merged: MergedSpec, staged: Mapping[str, pl.DataFrame]
+) -> list[pl.Series]:
+    """The fields that merged rows give, in the records' order; null where a record has no such row."""
+    rows = _matching(merged, staged)
+    if merged.lines:
+        lines = rows.sort(str(merged.order_by), nulls_last=False, maintain_order=True)
+        values = lines.group_by(merged.by).agg(
+            pl.col(column).str.join("\n").alias(name) for name, column in merged.lines.items()
+        )
+    elif rows[merged.by].is_duplicated().any():
+        raise PayloadRefused(
+            f"{spec.name}: a record has several rows of staged.{merged.staged} where one is mapped; narrow "
+            "'where', or map them by 'lines'"
+        )
+    else:
+        values = rows.select(
+            merged.by,
+            *(
+                _copied(spec.schema.field(name), rule, default=False).alias(name)
+                for name, rule in merged.rules.items()
+            ),
+        )
+    ids = staged[source.staged].select(pl.col("source_id").cast(pl.String).alias(merged.by))
+    beside = ids.join(values, on=merged.by, how="left", maintain_order="left")
+    defaults = {name: rule.default for name, rule in merged.rules.items() if rule.default is not None}
+    return beside.select(
+        pl.col(name).fill_null(defaults[name]) if name in defaults else pl.col(name)
+        for name in merged.field_names
+    ).get_columns()
+
+
+def _matching(merged: MergedSpec, staged: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Rows that belong to some record, staged or not, and are what ``where`` asks for."""
+    wanted = [pl.col(column) == pl.lit(value) for column, value in merged.where.items()]
+    rows = staged[merged.staged].filter(pl.col(merged.by).is_not_null(), *wanted)
+    return rows.with_columns(pl.col(merged.by).cast(pl.String))
+
+
+def _merged_lineage(
+    spec: ObjectSpec,
+    source: SourceSpec,
+    merged: MergedSpec,
+    staged: Mapping[str, pl.DataFrame],
+    practice: str,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    rows = _matching(merged, staged)
+    records = staged[source.staged]["source_id"].cast(pl.String)
+    table = pl.lit(source_table(merged.staged)).alias("source_table")
+    there = pl.col(merged.by).is_in(records.implode())
+    source_id = pl.col("source_id").cast(pl.String)
+    lineage = rows.filter(there).select(
+        pl.lit(spec.name).alias("object"),
+        _keys(practice, source.key_space, merged.by).alias("key"),
+        table,
+        source_id,
+        pl.lit(merged.role).alias("role"),
+    )
+    excused = rows.filter(~there).select(table, source_id, pl.lit(RECORD_REJECTED).alias("reason"))
+    return lineage, excused
+
+
+def _value(
+    field: FieldSchema,
+    rule: Rule,
+    source: SourceSpec,
+    staged: Mapping[str, pl.DataFrame],
+    practice: str,
+) -> pl.Expr:
     if rule.parent is not None:
-        if rule.column is None:
+        if not rule.keys_in:
             return pl.lit(key(practice, "practice", _practice_id(staged[PRACTICE_TABLE])))
-        return _keys(practice, str(rule.key_space), rule.column)
+        parents = source.optional_parents.get(field.name, (None,) * len(rule.keys_in))
+        return pl.coalesce(
+            _keys(practice, way.key_space, way.column)
+            if parent is None
+            else pl.when(~_is_absent(way.column, staged[parent])).then(
+                _keys(practice, way.key_space, way.column)
+            )
+            for way, parent in zip(rule.keys_in, parents, strict=True)
+        )
     if rule.constant is not None:
         return pl.lit(rule.constant)
+    return _copied(field, rule)
+
+
+def _copied(field: FieldSchema, rule: Rule, *, default: bool = True) -> pl.Expr:
     value = pl.col(str(rule.column))
     if field.type in TEXT_KINDS:
         # The destination knows no empty text: it would come back as null and look like a difference.
@@ -161,25 +263,25 @@ def _value(field: FieldSchema, rule: Rule, staged: Mapping[str, pl.DataFrame], p
         value = pl.when(text != "").then(text)
         if rule.values:
             value = value.replace(rule.values)
-    return value if rule.default is None else value.fill_null(rule.default)
+    return value.fill_null(rule.default) if default and rule.default is not None else value
 
 
-def _is_absent(source: SourceSpec, field_name: str, staged: Mapping[str, pl.DataFrame]) -> pl.Expr:
-    """Whether the optional parent that a row names isn't among the staged ones; false where it names none."""
-    parents = staged[source.optional_parents[field_name]]["source_id"].cast(pl.String)
-    referred = pl.col(str(source.rules[field_name].column)).cast(pl.String)
-    return (~referred.is_in(parents.implode())).fill_null(False)
+def _is_absent(column: str, parents: pl.DataFrame) -> pl.Expr:
+    """Whether the parent that a row names isn't among the staged ones; false where it names none."""
+    referred = pl.col(column).cast(pl.String)
+    return (~referred.is_in(parents["source_id"].cast(pl.String).implode())).fill_null(False)
 
 
 def _left_empty(source: SourceSpec, staged: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     rows = staged[source.staged]
     parts = [
-        rows.filter(_is_absent(source, name, staged)).select(
+        rows.filter(_is_absent(way.column, staged[parent])).select(
             source_table=pl.lit(source_table(source.staged)),
             source_id=pl.col("source_id").cast(pl.String),
-            column=pl.lit(source_column(source.staged, str(source.rules[name].column))),
+            column=pl.lit(source_column(source.staged, way.column)),
         )
-        for name in source.optional_parents
+        for name, parents in source.optional_parents.items()
+        for way, parent in zip(source.rules[name].keys_in, parents, strict=True)
     ]
     return pl.concat([pl.DataFrame(schema=LEFT_EMPTY_COLUMNS), *parts])
 

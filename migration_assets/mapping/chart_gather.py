@@ -52,6 +52,8 @@ def gather(
             "an exam has two staged chart rows for the same tooth; stage the practice again "
             "(staging turns a tooth charted twice into rejects)"
         )
+    if not columns:
+        return pl.DataFrame(height=exam_ids.len())
     values = coded(chart, dict.fromkeys(each.column for each in columns))
     of_slots = table.to_frame("row").select(
         pl.col("row").gather_every(len(SLOTS), place).alias(str(slot)) for place, slot in enumerate(SLOTS)
@@ -62,8 +64,6 @@ def gather(
         taken = values[of_slots[str(slot_number)]]
         of_slot = [each for each in columns if each.slot == slot_number]
         gathered.update((each.field, taken[each.column].alias(each.field)) for each in of_slot)
-    if not columns:
-        return pl.DataFrame(height=exam_ids.len())
     return pl.DataFrame([gathered[each.field] for each in columns])
 
 

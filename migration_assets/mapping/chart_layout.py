@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from migration_assets.destinations.base import FieldSchema, FieldType, ObjectCapacity
 from migration_assets.errors import ConfigurationError
@@ -29,8 +29,19 @@ SLOT_COLUMN = "slot"
 MEASURES = {measure.name: measure for measure in charting.MEASURES}
 """By name, in the order in which they are given room."""
 
+LayoutKind = Literal["wide", "per_tooth"]
+"""``wide``: a field for each measure, site and tooth; ``per_tooth``: a record for each charted tooth."""
+
 _FORMAT = 2
 _FORMAT_OF_ONE_OBJECT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ChartChoice:
+    """The layout that the practice wants, and the custom fields an object that it keeps for itself."""
+
+    kind: LayoutKind
+    fields_left_free: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +73,7 @@ class ChartLayout:
 
     objects: tuple[ObjectMeasures, ...]
     unplaced: tuple[str, ...] = ()
-    kind: Literal["wide"] = "wide"
+    kind: LayoutKind = "wide"
 
     def measures_on(self, object_name: str) -> tuple[str, ...]:
         """Empty for an object without wide fields."""
@@ -94,14 +105,14 @@ class ChartLayout:
         """
         try:
             stored = json.loads(text)
-            if stored["kind"] != "wide":
+            if stored["kind"] not in get_args(LayoutKind):
                 raise ValueError
             if stored["format"] == _FORMAT_OF_ONE_OBJECT:
                 stored["objects"] = [[charted, stored["measures"]]]
             elif stored["format"] != _FORMAT:
                 raise ValueError
             objects = tuple(ObjectMeasures(name, tuple(measures)) for name, measures in stored["objects"])
-            layout = cls(objects, tuple(stored["unplaced"]))
+            layout = cls(objects, tuple(stored["unplaced"]), stored["kind"])
             named = layout.measures + layout.unplaced
             if not set(named) <= MEASURES.keys() or len(set(named)) < len(named):
                 raise ValueError
@@ -134,18 +145,19 @@ def room_for_chart(
     return max(0, capacity.custom_field_limit - free - taken)
 
 
-def plan(measures: Collection[str], rooms: Mapping[str, int]) -> ChartLayout:
+def plan(measures: Collection[str], rooms: Mapping[str, int], kind: LayoutKind = "wide") -> ChartLayout:
     """Give ``measures`` room in the fixed order, each whole to the first object that can hold it.
 
     ``rooms``: object -> chart fields that it can hold, the exam's object first. A measure that fits
     nowhere is ``unplaced``, and a smaller one after it may still fit: on an org that can't hold a site
-    measure, mobility and furcation stay visible. Raises ConfigurationError for a name that is no measure.
+    measure, mobility and furcation stay visible. In ``per_tooth`` every measure is unplaced. Raises
+    ConfigurationError for a name that is no measure.
     """
     if unknown := sorted(set(measures) - MEASURES.keys()):
         raise ConfigurationError(
             f"no such measure of a chart: {', '.join(unknown)}; known: {', '.join(MEASURES)}"
         )
-    left = dict(rooms)
+    left = dict(rooms) if kind == "wide" else dict.fromkeys(rooms, 0)
     placed: dict[str, list[str]] = {name: [] for name in rooms}
     unplaced: list[str] = []
     for name in (each for each in MEASURES if each in set(measures)):
@@ -158,7 +170,7 @@ def plan(measures: Collection[str], rooms: Mapping[str, int]) -> ChartLayout:
             left[home] -= size
     exam = next(iter(rooms), None)
     used = (ObjectMeasures(name, tuple(held)) for name, held in placed.items() if held or name == exam)
-    return ChartLayout(tuple(used), tuple(unplaced))
+    return ChartLayout(tuple(used), tuple(unplaced), kind)
 
 
 def field_count(measure: str) -> int:

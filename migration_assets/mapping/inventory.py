@@ -1,11 +1,13 @@
-"""The field inventory: every field that the migration fills, where its value comes from and how.
+"""The field inventory: every field that the migration fills, where its value comes from, how and why there.
 
-One row a field and source, as a frame; how people get to see it is the reports' affair.
+One row a field and source, as a frame; how people get to see it is the reports' affair, and what an org
+has beside it is the destination's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -13,11 +15,12 @@ import polars as pl
 from migration_assets.destinations.base import FieldSchema
 from migration_assets.mapping.apply import source_table
 from migration_assets.mapping.chart_layout import ChartLayout
-from migration_assets.mapping.spec import MappingSet, ObjectSpec
+from migration_assets.mapping.spec import ChartPart, MappingSet, ObjectSpec, Rule, SourceSpec
 
 INVENTORY_COLUMNS: dict[str, pl.DataType] = {
     "object": pl.String(),
     "field": pl.String(),
+    "api_name": pl.String(),
     "label": pl.String(),
     "type": pl.String(),
     "length": pl.Int32(),
@@ -25,17 +28,26 @@ INVENTORY_COLUMNS: dict[str, pl.DataType] = {
     "scale": pl.Int32(),
     "required": pl.Boolean(),
     "custom": pl.Boolean(),
+    "values": pl.List(pl.String()),
+    "reference_to": pl.String(),
     "source_table": pl.String(),
     "source_column": pl.String(),
     "staged_table": pl.String(),
     "staged_column": pl.String(),
     "transform": pl.String(),
+    "translation": pl.List(pl.String()),
+    "default": pl.String(),
+    "constant": pl.String(),
     "mission_name": pl.String(),
+    "why": pl.String(),
     "help_text": pl.String(),
 }
-"""``length`` in characters, ``precision`` and ``scale`` in digits. ``source_table`` and ``source_column`` are
-the source's logical names, ``staged_column`` the column that was mapped; both columns are null where no
-column is. ``mission_name`` is the field's name in the mission's own list, where it has one."""
+"""``api_name`` is ``Object.Field``. ``length`` in characters, ``precision`` and ``scale`` in digits;
+``values`` are a picklist's. ``source_table`` and ``source_column`` are the source's logical names,
+``staged_column`` the column that was mapped; both columns are null where no column is. ``translation`` lists
+``word -> value``, ``default`` fills nulls, ``constant`` is the same for every record (``true``, ``false``, a
+number or text). ``mission_name`` is the field's name in the mission's own list, where it has one; ``why``
+says in a sentence why the field sits where it sits."""
 
 SourceColumns = Mapping[str, Mapping[str, str]]
 """Staged table -> staged column -> logical source column."""
@@ -57,55 +69,105 @@ def inventory(mapping: MappingSet, layout: ChartLayout | None, source_columns: S
     return pl.DataFrame(rows, schema=INVENTORY_COLUMNS)
 
 
+@dataclass(frozen=True, slots=True)
+class _Filling:
+    """One source of one field; ``merged`` where rows of another table become fields of a source's records."""
+
+    staged: str
+    column: str | None
+    transform: str
+    rule: Rule | None = None
+    merged: bool = False
+
+
 def _declared(spec: ObjectSpec) -> Iterator[dict[str, Any]]:
     for field in spec.schema.fields:
-        for source in spec.sources:
-            if field.name == spec.schema.key_field:
-                column: str | None = "source_id"
-                transform = f"key {source.key_space}"
-            elif field.name in source.rules:
-                rule = source.rules[field.name]
-                column, transform = rule.column, rule.transform
-            else:
-                continue
-            yield _row(
-                spec,
-                field,
-                staged=source.staged,
-                column=column,
-                transform=transform,
-                mission_name=spec.mission_names.get(field.name),
-            )
+        fillings = [filling for source in spec.sources for filling in _fillings(spec, source, field.name)]
+        why = _why_declared(spec, field, fillings)
+        for filling in fillings:
+            yield _row(spec, field, filling, spec.mission_names.get(field.name), why)
+
+
+def _fillings(spec: ObjectSpec, source: SourceSpec, field: str) -> Iterator[_Filling]:
+    if field == spec.schema.key_field:
+        yield _Filling(source.staged, "source_id", f"key {source.key_space}")
+    elif (rule := source.rules.get(field)) is not None:
+        others = "".join(f" or {key.column}" for key in rule.keys_in[1:])
+        yield _Filling(source.staged, rule.column, rule.transform + others, rule)
+    for merged in source.merged:
+        where = "".join(f", {column} {_text(value)}" for column, value in merged.where.items())
+        if (rule := merged.rules.get(field)) is not None:
+            yield _Filling(merged.staged, rule.column, rule.transform + where, rule, merged=True)
+        elif field in merged.lines:
+            transform = f"a line a row, by {merged.order_by}{where}"
+            yield _Filling(merged.staged, merged.lines[field], transform, merged=True)
+
+
+def _why_declared(spec: ObjectSpec, field: FieldSchema, fillings: Sequence[_Filling]) -> str:
+    mission_name = spec.mission_names.get(field.name)
+    if field.name == spec.schema.key_field:
+        reason = "identity: by it the record is found again and never made twice"
+    elif field.type.is_reference:
+        reason = f"reference to {field.reference_to}"
+    elif not field.custom:
+        reason = f"standard field of {spec.name}"
+    elif mission_name is not None:
+        reason = "in the migration's list of fields"
+    else:
+        reason = "kept for reference: the migration's list of fields has none for it"
+    if mission_name is not None and mission_name != field.name:
+        reason += f", as {mission_name}"
+    beside = list(dict.fromkeys(source_table(each.staged) for each in fillings if each.merged))
+    if beside:
+        reason += f"; merged: {' and '.join(beside)} has no object of its own here"
+    tables = list(dict.fromkeys(source_table(each.staged) for each in fillings if not each.merged))
+    if len(tables) > 1:
+        reason += f"; merged: {' and '.join(tables)} fill it"
+    return reason
 
 
 def _charted(spec: ObjectSpec, layout: ChartLayout | None) -> Iterator[dict[str, Any]]:
     if spec.chart is None or layout is None:
         return
     schema = spec.schema_with(layout)
+    why = why_charted(spec, layout)
     for column in spec.chart_columns(layout):
+        transform = "copy" if column.slot is None else f"tooth {column.slot}"
+        filling = _Filling(spec.chart.declaration.staged, column.column, transform)
         # The mission names chart fields by this very pattern: PocketDepth_MB_UR6__c, Recession_DB__c.
-        yield _row(
-            spec,
-            schema.field(column.field),
-            staged=spec.chart.declaration.staged,
-            column=column.column,
-            transform="copy" if column.slot is None else f"tooth {column.slot}",
-            mission_name=column.field,
-        )
+        yield _row(spec, schema.field(column.field), filling, column.field, why)
+
+
+def why_charted(spec: ObjectSpec, layout: ChartLayout) -> str:
+    """Why an object holds the chart fields that it holds: the room that the org had, in measures."""
+    if spec.chart is None:
+        raise ValueError(f"{spec.name} holds no part of a chart")
+    all_measures = spec.chart.declaration.measures
+    if spec.chart.holds is ChartPart.TEETH and layout.kind == "per_tooth":
+        return "one record a tooth: the practice keeps its charts so, by chart_layout"
+    if spec.chart.holds is ChartPart.TEETH:
+        beyond = f", and {', '.join(layout.unplaced)}, which had no room" if layout.unplaced else ""
+        return f"one record a tooth: primary and supernumerary teeth, values without a wide field{beyond}"
+    held = f"{len(layout.measures_on(spec.name))} of {len(all_measures)} measures"
+    if spec.chart.holds is ChartPart.EXAM:
+        return f"chart: {spec.name} had room for {held}"
+    before = spec.chart.wide_objects[: spec.chart.wide_objects.index(spec.name)]
+    rooms = " and ".join(
+        f"{name} had room for {len(layout.measures_on(name))} of {len(all_measures)} measures"
+        for name in before
+    )
+    return f"companion: {rooms}; {spec.name} holds {held}"
 
 
 def _row(
-    spec: ObjectSpec,
-    field: FieldSchema,
-    *,
-    staged: str,
-    column: str | None,
-    transform: str,
-    mission_name: str | None,
+    spec: ObjectSpec, field: FieldSchema, filling: _Filling, mission_name: str | None, why: str
 ) -> dict[str, Any]:
+    rule = filling.rule
+    words = rule.values or {} if rule else {}
     return {
         "object": spec.name,
         "field": field.name,
+        "api_name": f"{spec.name}.{field.name}",
         "label": field.label,
         "type": field.type.value,
         "length": field.length,
@@ -113,10 +175,22 @@ def _row(
         "scale": field.scale,
         "required": field.required,
         "custom": field.custom,
-        "source_table": source_table(staged),
-        "staged_table": staged,
-        "staged_column": column,
-        "transform": transform,
+        "values": list(field.values),
+        "reference_to": field.reference_to,
+        "source_table": source_table(filling.staged),
+        "staged_table": filling.staged,
+        "staged_column": filling.column,
+        "transform": filling.transform,
+        "translation": [f"{word} -> {value}" for word, value in words.items()],
+        "default": _text(rule.default) if rule else None,
+        "constant": _text(rule.constant) if rule else None,
         "mission_name": mission_name,
+        "why": why,
         "help_text": field.help_text,
     }
+
+
+def _text(constant: bool | int | str | None) -> str | None:
+    if isinstance(constant, bool):
+        return str(constant).lower()
+    return None if constant is None else str(constant)

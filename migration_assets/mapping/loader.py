@@ -135,7 +135,8 @@ def _finish(draft: _Draft, world: World) -> ChartDraft:
         raise complaint(
             document, ("sources",), "two sources share a key space", "give each its own, or keys will collide"
         )
-    mapped = {key_field}.union(*(source.rules for source in sources))
+    merged = (part.field_names for source in sources for part in source.merged)
+    mapped = {key_field}.union(*(source.rules for source in sources), *merged)
     for name in fields:
         if name not in mapped:
             raise complaint(

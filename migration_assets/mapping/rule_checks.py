@@ -12,7 +12,14 @@ from migration_assets.destinations.base import FieldSchema, FieldType
 from migration_assets.documents import Document, KeyPath
 from migration_assets.errors import SpecError
 from migration_assets.mapping.names import complaint, unknown_name
-from migration_assets.mapping.spec import Constant, Rule, SourceDeclaration, SourceSpec
+from migration_assets.mapping.spec import (
+    Constant,
+    MergedDeclaration,
+    MergedSpec,
+    Rule,
+    SourceDeclaration,
+    SourceSpec,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +56,19 @@ def read_source(
             f"staged.{declared.staged} has no source_id that is never null",
             "use a table whose rows have a primary key",
         )
-    rules: dict[str, Rule] = {}
-    for name in declared.map:
-        path: KeyPath = (*at, "map", name)
-        if name == key_field:
-            raise complaint(
-                document, path, "the key is made from key_space and source_id", "take it out of the map"
-            )
-        if name not in fields:
-            raise unknown_name(document, path, "declared field of the object", name, fields)
-        rules[name] = _rule(document, path, declared.map[name])
-        _check_rule(
-            document, path, fields[name], rules[name], staged=declared.staged, columns=columns, world=world
-        )
+    rules = _rules(document, (*at, "map"), declared.map, fields, key_field, declared.staged, world)
+    merged = tuple(
+        _merged(document, (*at, "merged", position), fields, key_field, world)
+        for position in range(len(declared.merged))
+    )
+    filled = set(rules)
+    for position, part in enumerate(merged):
+        for name in part.field_names:
+            if name in filled:
+                raise complaint(
+                    document, (*at, "merged", position), f"{name} is mapped already", "keep one of the two"
+                )
+            filled.add(name)
     for name, schema in fields.items():
         if schema.required and name not in rules:
             raise complaint(
@@ -69,11 +76,82 @@ def read_source(
             )
     ordered = {name: rules[name] for name in fields if name in rules}
     optional = {
-        name: world.key_spaces[str(rule.parent)][str(rule.key_space)]
+        name: tuple(world.key_spaces[str(rule.parent)][way.key_space] for way in rule.keys_in)
         for name, rule in ordered.items()
         if rule.if_absent is not None
     }
-    return SourceSpec(declared.staged, declared.key_space, declared.role, ordered, optional)
+    return SourceSpec(declared.staged, declared.key_space, declared.role, ordered, optional, merged)
+
+
+def _rules(
+    document: Document,
+    at: KeyPath,
+    given: Mapping[str, Any],
+    fields: Mapping[str, FieldSchema],
+    key_field: str,
+    staged: str,
+    world: World,
+) -> dict[str, Rule]:
+    rules: dict[str, Rule] = {}
+    for name in given:
+        _check_field(document, (*at, name), name, fields, key_field)
+        rules[name] = _rule(document, (*at, name), given[name])
+        _check_rule(document, (*at, name), fields[name], rules[name], staged=staged, world=world)
+    return rules
+
+
+def _check_field(
+    document: Document, at: KeyPath, name: str, fields: Mapping[str, FieldSchema], key_field: str
+) -> None:
+    if name == key_field:
+        raise complaint(
+            document, at, "the key is made from key_space and source_id", "take it out of the map"
+        )
+    if name not in fields:
+        raise unknown_name(document, at, "declared field of the object", name, fields)
+
+
+def _merged(
+    document: Document, at: KeyPath, fields: Mapping[str, FieldSchema], key_field: str, world: World
+) -> MergedSpec:
+    declared = document.parse(MergedDeclaration, at, SpecError)
+    columns = staged_columns(document, (*at, "staged"), declared.staged, world.staged)
+    named = [(("by",), declared.by), *((("where", column), column) for column in declared.where)]
+    if declared.order_by is not None:
+        named.append((("order_by",), declared.order_by))
+    for place, column in named:
+        if column not in columns:
+            raise unknown_name(
+                document, (*at, *place), f"column of staged.{declared.staged}", column, columns
+            )
+    rules = _rules(document, (*at, "map"), declared.map, fields, key_field, declared.staged, world)
+    for name, rule in rules.items():
+        if rule.column is None or rule.parent is not None:
+            raise complaint(
+                document, (*at, "map", name), "merged rows give columns only", "write the column's name"
+            )
+        if fields[name].required or (fields[name].type is FieldType.CHECKBOX and rule.default is None):
+            raise complaint(
+                document,
+                (*at, "map", name),
+                f"{name} must have a value and a record may have no such row",
+                "declare another type, or give a default",
+            )
+    for name, column in declared.lines.items():
+        path: KeyPath = (*at, "lines", name)
+        _check_field(document, path, name, fields, key_field)
+        _check_rule(document, path, fields[name], Rule(column=column), staged=declared.staged, world=world)
+        if fields[name].type is not FieldType.LONG_TEXT:
+            raise complaint(document, path, f"{name} is a {fields[name].type}", "lines need a long_text")
+    return MergedSpec(
+        declared.staged,
+        declared.by,
+        declared.role,
+        declared.where,
+        rules,
+        declared.lines,
+        declared.order_by,
+    )
 
 
 def staged_columns(
@@ -89,9 +167,10 @@ def _rule(document: Document, at: KeyPath, given: Any) -> Rule:
     if isinstance(given, str):
         return Rule(column=given)
     if isinstance(given, dict):
+        known = [declared.alias or name for name, declared in Rule.model_fields.items()]
         for key in given:
-            if key not in Rule.model_fields:
-                raise unknown_name(document, (*at, str(key)), "transform", str(key), Rule.model_fields)
+            if key not in known:
+                raise unknown_name(document, (*at, str(key)), "transform", str(key), known)
     return document.parse(Rule, at, SpecError)
 
 
@@ -102,11 +181,12 @@ def _check_rule(
     rule: Rule,
     *,
     staged: str,
-    columns: Mapping[str, StagedColumn],
     world: World,
 ) -> None:
-    if rule.column is not None and rule.column not in columns:
-        raise unknown_name(document, at, f"column of staged.{staged}", rule.column, columns)
+    columns = world.staged[staged]
+    for column in (rule.column, None if rule.or_in is None else rule.or_in.column):
+        if column is not None and column not in columns:
+            raise unknown_name(document, at, f"column of staged.{staged}", column, columns)
     if (rule.parent is not None) is not field.type.is_reference:
         raise complaint(
             document,
@@ -128,17 +208,19 @@ def _check_rule(
 
 
 def _check_parent(document: Document, at: KeyPath, field: FieldSchema, rule: Rule, world: World) -> None:
-    parent, key_space = rule.parent or "", rule.key_space or ""
+    parent = rule.parent or ""
+    named = [str(rule.key_space)] if rule.or_in is None else [str(rule.key_space), rule.or_in.key_space]
     if parent not in world.key_spaces:
         raise unknown_name(document, (*at, "parent"), "object of this mapping", parent, world.key_spaces)
     if parent != field.reference_to:
         raise complaint(
             document, (*at, "parent"), f"{field.name} refers to {field.reference_to}", "name that object"
         )
-    if key_space not in world.key_spaces[parent]:
-        raise unknown_name(
-            document, (*at, "key_space"), f"key space of {parent}", key_space, world.key_spaces[parent]
-        )
+    for key_space in named:
+        if key_space not in world.key_spaces[parent]:
+            raise unknown_name(
+                document, (*at, "key_space"), f"key space of {parent}", key_space, world.key_spaces[parent]
+            )
     if rule.if_absent is not None and field.required:
         raise complaint(
             document,

@@ -28,7 +28,20 @@ from migration_assets.mapping.chart_layout import (
 from migration_assets.practice import Settings
 
 KeySpace = Literal[
-    "practice", "patient", "exam", "exam_chart2", "exam_chart3", "exam_tooth", "provider", "plan", "plan_line"
+    "practice",
+    "patient",
+    "provider",
+    "referrer",
+    "exam",
+    "exam_chart2",
+    "exam_chart3",
+    "exam_tooth",
+    "exam_finding",
+    "plan",
+    "plan_line",
+    "referral",
+    "appointment",
+    "note",
 ]
 Constant = bool | int | str
 
@@ -101,12 +114,20 @@ class FieldDeclaration(Settings):
                 raise ValueError(f"'{name}' belongs to {what} only")
 
 
+class KeyIn(Settings):
+    """Another key space of the same parent: ``column`` holds the source id there."""
+
+    key_space: KeySpace
+    column: str
+
+
 class Rule(Settings):
     """Where one field's value comes from; a bare column name is short for ``{column: name}``.
 
     ``{column, values, default}`` copies a staged column, translating words of a picklist and filling
     nulls; ``{parent, key_space, column}`` is the parent's key, ``column`` its source id (left out for the
-    practice itself); ``{constant}`` is the same for every record.
+    practice itself) and ``or`` where it stands if that column is null; ``{constant}`` is the same for every
+    record.
 
     A record waits for its parent, unless ``if_absent: leave_empty`` says that it goes without: the reference
     is then null wherever the parent isn't staged or didn't get into the destination, and that is listed.
@@ -117,6 +138,7 @@ class Rule(Settings):
     default: Constant | None = None
     parent: str | None = None
     key_space: KeySpace | None = None
+    or_in: Annotated[KeyIn | None, Field(alias="or")] = None
     if_absent: Literal["leave_empty"] | None = None
     constant: Constant | None = None
 
@@ -126,13 +148,29 @@ class Rule(Settings):
         if given == {"constant"}:
             return self
         if "parent" in given:
-            if "key_space" not in given or not given <= {"parent", "key_space", "column", "if_absent"}:
-                raise ValueError("a parent's key is {parent, key_space, column, if_absent}")
+            if "key_space" not in given or not given <= {
+                "parent",
+                "key_space",
+                "column",
+                "or_in",
+                "if_absent",
+            }:
+                raise ValueError("a parent's key is {parent, key_space, column, or, if_absent}")
+            if "or_in" in given and "column" not in given:
+                raise ValueError("'or' stands beside a 'column' that may be null")
             if "column" not in given and self.key_space != "practice":
                 raise ValueError("'column' is missing: the staged column that holds the parent's source id")
         elif "column" not in given or not given <= {"column", "values", "default"}:
             raise ValueError("a rule is {column, values, default}, {parent, key_space, column} or {constant}")
         return self
+
+    @property
+    def keys_in(self) -> tuple[KeyIn, ...]:
+        """Where the parent's source id may stand, the first that isn't null counts; none for the practice."""
+        if self.key_space is None or self.column is None:
+            return ()
+        first = KeyIn(key_space=self.key_space, column=self.column)
+        return (first,) if self.or_in is None else (first, self.or_in)
 
     @property
     def transform(self) -> str:
@@ -145,6 +183,31 @@ class Rule(Settings):
         return " + ".join(parts + (["default"] if self.default is not None else []))
 
 
+class MergedDeclaration(Settings):
+    """Rows of another staged table that become fields of a source's records.
+
+    ``by`` is its column that holds the record's source id, ``where`` the values that a row's columns must
+    have. ``map`` copies columns of the one row that a record then has; ``lines`` puts a column of all its
+    rows, ordered by ``order_by``, on lines of one text.
+    """
+
+    staged: str
+    by: str
+    role: Annotated[str, Field(min_length=1)]
+    where: dict[str, Constant] = Field(default_factory=dict)
+    map: dict[str, Any] = Field(default_factory=dict)
+    lines: dict[str, str] = Field(default_factory=dict)
+    order_by: str | None = None
+
+    @model_validator(mode="after")
+    def _either(self) -> MergedDeclaration:
+        if bool(self.map) is bool(self.lines):
+            raise ValueError("merged rows are mapped by 'map', one row a record, or by 'lines', all of them")
+        if bool(self.order_by) is not bool(self.lines):
+            raise ValueError("'lines' need 'order_by', the column in whose order they stand")
+        return self
+
+
 class SourceDeclaration(Settings):
     """A staged table whose rows become records of the object, one each."""
 
@@ -152,6 +215,7 @@ class SourceDeclaration(Settings):
     key_space: KeySpace
     role: Literal["record", "companion"]
     map: dict[str, Any]
+    merged: list[dict[str, Any]] = Field(default_factory=list)
 
 
 class ChartDeclaration(Settings):
@@ -160,7 +224,6 @@ class ChartDeclaration(Settings):
     staged: str
     exam_column: str
     measures: Annotated[tuple[str, ...], Field(min_length=1)]
-    layout: Literal["wide"]
 
 
 class ChartPart(StrEnum):
@@ -183,17 +246,49 @@ class ChartPartDeclaration(Settings):
 
 
 @dataclass(frozen=True, slots=True)
+class MergedSpec:
+    """Checked merged rows; ``rules`` and ``lines`` by field name. One of the two is empty."""
+
+    staged: str
+    by: str
+    role: str
+    where: Mapping[str, Constant]
+    rules: Mapping[str, Rule]
+    lines: Mapping[str, str]
+    order_by: str | None
+
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        return (*self.rules, *self.lines)
+
+    def described(self) -> dict[str, Any]:
+        """Plain values of everything that it says; part of the mapping's hash."""
+        rules = {name: rule.model_dump() for name, rule in self.rules.items()}
+        return {
+            "staged": self.staged,
+            "by": self.by,
+            "role": self.role,
+            "where": dict(self.where),
+            "rules": rules,
+            "lines": dict(self.lines),
+            "order_by": self.order_by,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class SourceSpec:
     """A checked source: ``rules`` by field name, in the order of the object's fields.
 
-    ``optional_parents``: field whose parent may be absent -> staged table that would hold the parent.
+    ``optional_parents``: field whose parent may be absent -> staged tables that would hold the parent, one
+    for each of the rule's ``keys_in``. ``merged`` fill fields that no rule does.
     """
 
     staged: str
     key_space: KeySpace
     role: str
     rules: Mapping[str, Rule]
-    optional_parents: Mapping[str, str] = field(default_factory=dict)
+    optional_parents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    merged: tuple[MergedSpec, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +363,9 @@ class ObjectSpec:
         if any(rule.key_space == "practice" for source in self.sources for rule in source.rules.values()):
             tables[PRACTICE_TABLE] = None
         for source in self.sources:
-            tables.update(dict.fromkeys(source.optional_parents.values()))
+            for parents in source.optional_parents.values():
+                tables.update(dict.fromkeys(parents))
+            tables.update(dict.fromkeys(merged.staged for merged in source.merged))
         if self.chart is not None:
             tables[self.chart.declaration.staged] = None
             tables[self.chart.exams] = None
@@ -317,6 +414,14 @@ class MappingSet:
     def __iter__(self) -> Iterator[ObjectSpec]:
         return iter(self.objects)
 
+    def merging(self, staged: str) -> tuple[str, ...]:
+        """Objects that take rows of the staged table as fields of their records."""
+        return tuple(
+            spec.name
+            for spec in self.objects
+            if any(merged.staged == staged for source in spec.sources for merged in source.merged)
+        )
+
     def of_asset(self, asset: str) -> ObjectSpec:
         return next(spec for spec in self.objects if spec.asset == asset)
 
@@ -341,6 +446,7 @@ class MappingSet:
                         "key_space": source.key_space,
                         "role": source.role,
                         "rules": {name: rule.model_dump() for name, rule in source.rules.items()},
+                        "merged": [merged.described() for merged in source.merged],
                     }
                     for source in spec.sources
                 ],

@@ -17,7 +17,7 @@ from migration_assets.mapping.loader import load_specs
 from migration_assets.mapping.problems import PROBLEM_COLUMNS, PayloadRefused
 from migration_assets.perio.people import Credential, Specialty
 from migration_assets.perio.vocabulary import PLAN_STATUSES
-from migration_assets_tests.mapping.staged import STAGED_MODELS, practice, rows
+from migration_assets_tests.mapping.staged import STAGED_MODELS, complete, practice, rows
 
 MAPPING = load_specs("salesforce", STAGED_MODELS)
 LAYOUT = ChartLayout((ObjectMeasures("ClinicalExam__c", ("pocket_depth", "recession")),))
@@ -34,25 +34,31 @@ EXAM = {
 }
 
 
+def applied(name: str, staged: dict[str, pl.DataFrame], layout: ChartLayout | None = None) -> Payload:
+    """With whatever else the object is made of, without rows."""
+    spec = MAPPING.of_object(name)
+    return apply(spec, complete(spec, staged), "maple", layout)
+
+
 def contacts(*patients: dict[str, Any]) -> Payload:
     staged = {
         "patients": rows("patients", *patients),
         "providers": rows("providers", PROVIDER),
         "practice": practice(),
     }
-    payload = apply(MAPPING.of_object("Contact"), staged, "maple", None)
+    payload = applied("Contact", staged)
     patients_only = payload.frame.filter(pl.col("PANDA_Key__c") != "maple:provider:5")
     return replace(payload, frame=patients_only)
 
 
 def providers(*given: dict[str, Any]) -> Payload:
     staged = {"patients": rows("patients"), "providers": rows("providers", *given), "practice": practice()}
-    return apply(MAPPING.of_object("Contact"), staged, "maple", None)
+    return applied("Contact", staged)
 
 
 def plans(*given: dict[str, Any]) -> Payload:
     staged = {"treatment_plans": rows("treatment_plans", *given), "providers": rows("providers", PROVIDER)}
-    return apply(MAPPING.of_object("TreatmentPlan__c"), staged, "maple", None)
+    return applied("TreatmentPlan__c", staged)
 
 
 def exams(*given_exams: dict[str, Any], teeth: tuple[dict[str, Any], ...] = ()) -> Payload:
@@ -61,7 +67,7 @@ def exams(*given_exams: dict[str, Any], teeth: tuple[dict[str, Any], ...] = ()) 
         "charting": rows("charting", *teeth),
         "providers": rows("providers", PROVIDER),
     }
-    return apply(MAPPING.of_object("ClinicalExam__c"), staged, "maple", LAYOUT)
+    return applied("ClinicalExam__c", staged, LAYOUT)
 
 
 def test_the_practice_becomes_one_account() -> None:
@@ -132,7 +138,7 @@ def test_a_patient_and_a_provider_of_the_same_number_are_two_contacts() -> None:
         "providers": rows("providers", PROVIDER),
         "practice": practice(),
     }
-    frame = apply(MAPPING.of_object("Contact"), staged, "maple", None).frame
+    frame = applied("Contact", staged).frame
 
     assert frame.select("PANDA_Key__c", "LastName", "Provider__c").rows() == [
         ("maple:provider:5", "Vale", True),
@@ -189,7 +195,7 @@ def test_a_plan_and_its_line_carry_their_own_values() -> None:
 
     line = {"source_id": "4", "plan_id": "3", "sequence": 2, "procedure_code": "D6010", "tooth_site": "2-5"}
     staged = {"treatment_plan_lines": rows("treatment_plan_lines", line)}
-    row = apply(MAPPING.of_object("TreatmentPlanLine__c"), staged, "maple", None).frame.row(0, named=True)
+    row = applied("TreatmentPlanLine__c", staged).frame.row(0, named=True)
     assert (row["PANDA_Key__c"], row["TreatmentPlan__c"]) == ("maple:plan_line:4", "maple:plan:3")
     assert (row["Sequence__c"], row["ADA_Code__c"], row["ToothSite__c"]) == (2, "D6010", "2-5")
 
@@ -292,17 +298,16 @@ def test_a_source_id_that_stands_twice_stops() -> None:
 
 
 def test_a_missing_table_is_named_with_the_asset_that_makes_it() -> None:
-    staged = {"practice": practice(), "providers": rows("providers")}
+    staged = {"practice": practice(), "providers": rows("providers"), "referrers": rows("referrers")}
     with pytest.raises(WarehouseTableMissing, match="materialise staged/patients"):
         apply(MAPPING.of_object("Contact"), staged, "maple", None)
 
 
 def test_a_chart_without_a_planned_layout_is_not_left_out_silently() -> None:
-    tables = ("charting", "providers")
-    staged = {"clinical_exams": rows("clinical_exams", EXAM)} | {name: rows(name) for name in tables}
+    staged = {"clinical_exams": rows("clinical_exams", EXAM)}
 
     with pytest.raises(PayloadRefused, match="no chart layout"):
-        apply(MAPPING.of_object("ClinicalExam__c"), staged, "maple", None)
+        applied("ClinicalExam__c", staged)
 
 
 def test_a_chart_row_goes_to_its_exam_and_one_of_a_rejected_exam_is_excused() -> None:

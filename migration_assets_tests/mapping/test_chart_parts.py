@@ -17,7 +17,7 @@ from migration_assets.mapping.loader import load_specs
 from migration_assets.perio import charting
 from migration_assets.perio.teeth import furcation_entrances
 from migration_assets.perio.vocabulary import TOOTH_STATUSES
-from migration_assets_tests.mapping.staged import STAGED_MODELS, rows
+from migration_assets_tests.mapping.staged import STAGED_MODELS, complete, rows
 
 MAPPING = load_specs("salesforce", STAGED_MODELS)
 EXAM, CHART2, CHART3 = "ClinicalExam__c", "ClinicalExamChart2__c", "ClinicalExamChart3__c"
@@ -49,7 +49,7 @@ def charted(layout: ChartLayout, exams: list[str], teeth: list[Tooth]) -> dict[s
         "providers": rows("providers"),
     }
     return {
-        spec.name: apply(spec, staged, "maple", layout)
+        spec.name: apply(spec, complete(spec, staged), "maple", layout)
         for spec in MAPPING
         if spec.chart is not None and spec.is_used(layout)
     }

@@ -1,0 +1,50 @@
+"""How many records a plan makes of a practice's staged rows, at most, and how many the other chart layout
+would make. Counts only; what they cost is the destination's to say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from migration_assets.destinations.base import Volumes
+from migration_assets.mapping.chart_layout import ChartLayout
+from migration_assets.mapping.spec import PRACTICE_TABLE, ChartPart, MappingSet, ObjectSpec
+
+
+def volumes(
+    mapping: MappingSet, layout: ChartLayout | None, rows: Mapping[str, int], teeth_without_slot: int
+) -> Volumes:
+    """``rows`` by staged table; ``teeth_without_slot`` counts charted primary and supernumerary teeth.
+
+    A wide layout makes records of single teeth of those, and of every tooth where a measure had no room;
+    ``per_tooth`` makes one of every charted tooth and no companion.
+    """
+    if layout is None:
+        return Volumes(_records(mapping, None, rows, 0))
+    charted = mapping.charted.chart if mapping.charted is not None else None
+    teeth = rows.get(charted.declaration.staged, 0) if charted is not None else 0
+    per_tooth = ChartLayout((), layout.unplaced, "per_tooth")
+    wide_teeth = teeth if layout.unplaced else teeth_without_slot
+    if layout.kind == "per_tooth":
+        return Volumes(_records(mapping, layout, rows, teeth))
+    return Volumes(
+        _records(mapping, layout, rows, wide_teeth),
+        alternatives={"per_tooth": _records(mapping, per_tooth, rows, teeth)},
+    )
+
+
+def _records(
+    mapping: MappingSet, layout: ChartLayout | None, rows: Mapping[str, int], teeth: int
+) -> dict[str, int]:
+    return {
+        spec.name: teeth if _holds_teeth(spec) else _rows_of(spec, rows)
+        for spec in mapping
+        if spec.is_used(layout)
+    }
+
+
+def _holds_teeth(spec: ObjectSpec) -> bool:
+    return spec.chart is not None and spec.chart.holds is ChartPart.TEETH
+
+
+def _rows_of(spec: ObjectSpec, rows: Mapping[str, int]) -> int:
+    return sum(1 if each.staged == PRACTICE_TABLE else rows.get(each.staged, 0) for each in spec.sources)

@@ -1,0 +1,43 @@
+"""How many records a practice's staged rows become, in either layout of its charts."""
+
+from __future__ import annotations
+
+from migration_assets.mapping.chart_layout import MEASURES, ChartLayout, LayoutKind, plan
+from migration_assets.mapping.loader import load_specs
+from migration_assets.mapping.volumes import volumes
+from migration_assets_tests.mapping.staged import STAGED_MODELS
+
+MAPPING = load_specs("salesforce", STAGED_MODELS)
+ROWS = {"patients": 100, "providers": 10, "clinical_exams": 300, "charting": 8_400, "treatment_plans": 40}
+WIDE, COMPANION, TOOTH = "ClinicalExam__c", "ClinicalExamChart2__c", "ClinicalExamTooth__c"
+
+
+def layout(room: int, companion: int = 0, kind: LayoutKind = "wide") -> ChartLayout:
+    return plan(MEASURES, {WIDE: room, COMPANION: companion}, kind)
+
+
+def test_rows_become_records_and_the_practice_an_account() -> None:
+    records = volumes(MAPPING, layout(2_000), ROWS, 0).records
+
+    assert (records["Account"], records["TreatmentPlan__c"]) == (1, 40)
+    assert records["Contact"] >= 110
+    assert records["TreatmentPlanLine__c"] == 0
+
+
+def test_a_wide_layout_makes_companions_and_few_records_of_teeth() -> None:
+    counted = volumes(MAPPING, layout(463, 700), ROWS, teeth_without_slot=25)
+
+    assert [counted.records[name] for name in (WIDE, COMPANION, TOOTH)] == [300, 300, 25]
+    assert counted.alternatives["per_tooth"][TOOTH] == 8_400
+    assert COMPANION not in counted.alternatives["per_tooth"]
+
+
+def test_measures_without_room_make_a_record_of_every_tooth() -> None:
+    assert volumes(MAPPING, layout(75), ROWS, 25).records[TOOTH] == 8_400
+
+
+def test_charts_kept_per_tooth_make_a_record_of_every_tooth() -> None:
+    counted = volumes(MAPPING, layout(463, 700, "per_tooth"), ROWS, 25)
+
+    assert (counted.records[WIDE], counted.records[TOOTH]) == (300, 8_400)
+    assert COMPANION not in counted.records
