@@ -6,7 +6,7 @@ beside this file implements ``Destination``. Nothing here knows a platform.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -118,18 +118,35 @@ class ObjectCapacity:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something a preflight or a comparison found; ``message`` holds no value of a record."""
+    """Something a preflight or a comparison found; ``message`` holds no value of a record.
+
+    ``mended_by_deploying``: it is gone once the schema is deployed.
+    """
 
     code: str
     severity: Literal["error", "warning", "note"]
     message: str
     object: str | None = None
     field: str | None = None
+    mended_by_deploying: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Volumes:
+    """How much a load would bring, at most: ``records`` by object, and files in number and bytes.
+
+    ``alternatives`` are other ways to keep the same data (``per_tooth``), each with its records by object.
+    """
+
+    records: Mapping[str, int]
+    files: int = 0
+    file_bytes: int = 0
+    alternatives: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class SchemaDeployment:
-    """What a deployment did; names are ``Object`` or ``Object.Field``."""
+    """What a deployment did; names are ``Object``, ``Object.Field``, or ``Kind Name`` of what shows them."""
 
     created: tuple[str, ...]
     updated: tuple[str, ...]
@@ -237,14 +254,27 @@ class Destination(Protocol):
 
     def capacity(self, objects: Sequence[str]) -> dict[str, ObjectCapacity]: ...
 
-    def preflight(self, schemas: Sequence[ObjectSchema]) -> list[Finding]:
-        """Everything that would stop or spoil a load of these schemas, without changing anything."""
+    def preflight(
+        self,
+        schemas: Sequence[ObjectSchema],
+        volumes: Volumes | None = None,
+        time_zone: str | None = None,
+    ) -> list[Finding]:
+        """Everything that would stop or spoil a load of these schemas, without changing anything.
+
+        ``volumes`` is compared with the room and the quotas that are left, ``time_zone`` (IANA) of the
+        practice with the destination's; what isn't given isn't compared.
+        """
 
     def deploy_schema(self, schemas: Sequence[ObjectSchema]) -> SchemaDeployment:
         """Create or update the custom objects and fields and make them visible to the login.
 
         Raises SchemaDeploymentFailed or DestinationWithoutRoom, and then has changed nothing.
         """
+
+    @property
+    def batches_at_once(self) -> int:
+        """How many batches may be on their way at the same time, each in a thread of its own; 1 or more."""
 
     def batches(self, schema: ObjectSchema, rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
         """``rows`` in parts that ``send`` takes at once, in the order in which they are best sent.

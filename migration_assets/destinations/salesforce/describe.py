@@ -38,7 +38,10 @@ class PicklistValue:
 
 @dataclass(frozen=True, slots=True)
 class OrgField:
-    """A field as describe answers it; ``type`` is describe's own word (string, double, reference, ...)."""
+    """A field as describe answers it; ``type`` is describe's own word (string, double, reference, ...).
+
+    ``defaulted``: a record that is made without a value gets one.
+    """
 
     name: str
     label: str
@@ -57,6 +60,7 @@ class OrgField:
     values: tuple[PicklistValue, ...]
     reference_to: tuple[str, ...]
     relationship: str | None
+    defaulted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,7 @@ def _field(body: dict[str, Any]) -> OrgField:
         ),
         reference_to=tuple(map(str, body.get("referenceTo") or ())),
         relationship=body.get("relationshipName"),
+        defaulted=bool(body.get("defaultedOnCreate")),
     )
 
 

@@ -18,6 +18,7 @@ from migration_assets.destinations.base import (
     OpenBatch,
     ReadRequest,
     SchemaDeployment,
+    Volumes,
 )
 from migration_assets.destinations.salesforce import csv, describe, preflight, schema
 from migration_assets.destinations.salesforce.loading import Loader
@@ -56,11 +57,20 @@ class SalesforceDestination:
     def capacity(self, objects: Sequence[str]) -> dict[str, ObjectCapacity]:
         return describe.capacity(self._session, self.settings, objects)
 
-    def preflight(self, schemas: Sequence[ObjectSchema]) -> list[Finding]:
-        return preflight.findings(self._session, self.settings, schemas)
+    def preflight(
+        self,
+        schemas: Sequence[ObjectSchema],
+        volumes: Volumes | None = None,
+        time_zone: str | None = None,
+    ) -> list[Finding]:
+        return preflight.findings(self._session, self.settings, schemas, volumes, time_zone)
 
     def deploy_schema(self, schemas: Sequence[ObjectSchema]) -> SchemaDeployment:
         return schema.deploy_schema(self._session, self.settings, schemas)
+
+    @property
+    def batches_at_once(self) -> int:
+        return self.settings.bulk.jobs_at_once
 
     def batches(self, schema: ObjectSchema, rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
         bulk = self.settings.bulk

@@ -19,7 +19,7 @@ from migration_assets.destinations.salesforce.bulk import IngestJobs, Job, Outco
 from migration_assets.destinations.salesforce.failures import LOCKED, refusal, sentence
 from migration_assets.destinations.salesforce.session import SalesforceSession
 from migration_assets.destinations.salesforce.settings import BulkSettings
-from migration_assets.errors import DestinationError, JobFailed
+from migration_assets.errors import DestinationError, DestinationLimitReached, JobFailed
 
 _RESULTS_AT_ONCE = 2_000
 
@@ -37,9 +37,11 @@ class Loader:
     def send(self, batch: Batch, journal: Journal) -> Iterator[Sequence[LoadResult]]:
         """As ``Destination.send``; rows that met a lock go into further jobs before they count as failed.
 
-        Raises JobFailed where a job fails before it has processed a row: its batch then has no results.
+        Raises JobFailed where a job fails before it has processed a row: its batch then has no results;
+        DestinationLimitReached, before any request, where the day's requests are nearly used up.
         """
         schema = batch.schema
+        self._stop_before_the_quota_ends()
         _check(batch.rows, schema)
         rows, unwritable = csv.unrepresentable(batch.rows, schema)
         if unwritable:
@@ -59,6 +61,19 @@ class Loader:
             rows = rows.filter(pl.col(schema.key_field).is_in(locked))
             if locked:
                 time.sleep(self._settings.lock_wait * attempt)
+
+    def _stop_before_the_quota_ends(self) -> None:
+        """A job that is begun must be followed, and the practice's other programs share the quota."""
+        usage = self._session.http.api_usage
+        if usage is None:
+            return
+        used, most = usage
+        if most - used < most * self._settings.requests_left_free:
+            raise DestinationLimitReached(
+                f"{used:,} of the org's {most:,} API requests of 24 hours are used and "
+                f"{self._settings.requests_left_free:.0%} are left to others (bulk.requests_left_free); "
+                "nothing is lost: run the upload again tomorrow, it goes on from here"
+            )
 
     def _through_a_job(
         self, batch_id: str, rows: pl.DataFrame, schema: ObjectSchema, journal: Journal

@@ -1,6 +1,6 @@
-"""Objects, fields and the permission set as the zip that the Metadata API deploys.
+"""Objects, fields, what shows them, and the permission set as the zip that the Metadata API deploys.
 
-Pure: schemas in, bytes out. Element names are the Metadata API's (CustomObject, CustomField,
+Pure: schemas in, bytes out. Element names are the Metadata API's (CustomObject, CustomField, Layout,
 PermissionSet); what has to be deployed is ``schema``'s to find out.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from xml.etree import ElementTree
 
 from migration_assets.destinations.base import FieldSchema, FieldType, ObjectSchema
@@ -46,18 +46,26 @@ Properties = list[tuple[str, "str | Properties"]]
 
 @dataclass(frozen=True, slots=True)
 class Grants:
-    """What the permission set gives: fields as ``Object.Field__c``, objects to write, parents to read."""
+    """What the permission set gives: fields as ``Object.Field__c``, objects to write, parents to read, tabs.
+
+    Tabs go by their objects' names.
+    """
 
     fields: frozenset[str]
     objects: frozenset[str]
     readable: frozenset[str] = frozenset()
+    tabs: frozenset[str] = frozenset()
 
     def __or__(self, other: Grants) -> Grants:
         return Grants(
-            self.fields | other.fields, self.objects | other.objects, self.readable | other.readable
+            self.fields | other.fields,
+            self.objects | other.objects,
+            self.readable | other.readable,
+            self.tabs | other.tabs,
         )
 
     def within(self, other: Grants) -> bool:
+        """Whether ``other`` gives all fields and objects of this one; tabs aren't compared."""
         return (
             self.fields <= other.fields
             and self.objects <= other.objects
@@ -65,28 +73,56 @@ class Grants:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Presentation:
+    """What shows objects: ``layouts`` by full name, ``tabs`` and ``list_views`` by object."""
+
+    layouts: Mapping[str, Properties] = field(default_factory=dict)
+    tabs: Mapping[str, Properties] = field(default_factory=dict)
+    list_views: Mapping[str, Mapping[str, Properties]] = field(default_factory=dict)
+
+    @property
+    def members(self) -> dict[str, list[str]]:
+        """Full names by the Metadata API's kind; a kind without any is left out."""
+        views = [f"{name}.{view}" for name, made in self.list_views.items() for view in made]
+        kinds = {"Layout": list(self.layouts), "CustomTab": list(self.tabs), "ListView": views}
+        return {kind: names for kind, names in kinds.items() if names}
+
+
 def build(
     api_version: str,
     new_objects: Sequence[ObjectSchema],
     fields: Mapping[str, Sequence[tuple[FieldSchema, OrgField | None]]],
     grants: Grants | None,
+    presentation: Presentation | None = None,
 ) -> bytes:
-    """The zip: new objects with all their fields, fields of objects that exist, the whole permission set.
+    """The zip: new objects with all their fields, fields of objects that exist, what shows them, the whole
+    permission set.
 
     A field comes with the one it replaces, whose label, help text and picklist values stay as they are.
     The permission set replaces the deployed one, so ``grants`` has to hold everything that it gave before.
     """
+    shown = presentation or Presentation()
     files: dict[str, bytes] = {}
-    members: dict[str, list[str]] = {}
+    members: dict[str, list[str]] = shown.members
     for schema in new_objects:
-        files[f"objects/{schema.name}.object"] = _xml("CustomObject", _custom_object(schema))
+        properties = _custom_object(schema, shown.list_views.get(schema.name, {}))
+        files[f"objects/{schema.name}.object"] = _xml("CustomObject", properties)
         members.setdefault("CustomObject", []).append(schema.name)
-    for name, changed in fields.items():
+    existing = dict.fromkeys([*fields, *shown.list_views])
+    for name in (name for name in existing if name not in {schema.name for schema in new_objects}):
         # Custom fields of Event and Task are defined once, on Activity.
         owner = "Activity" if name in ACTIVITIES else name
-        properties: Properties = [("fields", custom_field(name, field, old)) for field, old in changed]
+        changed = fields.get(name, ())
+        properties = [
+            *(("fields", custom_field(name, each, old)) for each, old in changed),
+            *_list_views(shown.list_views.get(name, {})),
+        ]
         files[f"objects/{owner}.object"] = _xml("CustomObject", properties)
-        members.setdefault("CustomField", []).extend(f"{owner}.{field.name}" for field, _ in changed)
+        if changed:
+            members.setdefault("CustomField", []).extend(f"{owner}.{each.name}" for each, _ in changed)
+    files |= {f"layouts/{name}.layout": _xml("Layout", made) for name, made in shown.layouts.items()}
+    files |= {f"tabs/{name}.tab": _xml("CustomTab", made) for name, made in shown.tabs.items()}
     if grants is not None:
         files[f"permissionsets/{PERMISSION_SET}.permissionset"] = _xml(
             "PermissionSet", _permission_set(grants)
@@ -105,7 +141,11 @@ def can_be_granted(field: FieldSchema) -> bool:
     return field.custom and not field.required and field.type is not FieldType.MASTER_DETAIL
 
 
-def _custom_object(schema: ObjectSchema) -> Properties:
+def _list_views(views: Mapping[str, Properties]) -> Properties:
+    return [("listViews", made) for made in views.values()]
+
+
+def _custom_object(schema: ObjectSchema, views: Mapping[str, Properties]) -> Properties:
     depends = any(field.type is FieldType.MASTER_DETAIL for field in schema.fields)
     name = next((field for field in schema.fields if field.name == "Name"), None)
     name_field: Properties = [("label", (name.label if name else f"{schema.label} Number")[:MAX_LABEL])]
@@ -119,6 +159,7 @@ def _custom_object(schema: ObjectSchema) -> Properties:
         ("enableActivities", "true"),
         *(("fields", custom_field(schema.name, field)) for field in schema.fields if field.custom),
         ("label", schema.label[:MAX_LABEL]),
+        *_list_views(views),
         ("nameField", name_field),
         ("pluralLabel", schema.plural_label[:MAX_LABEL]),
         ("sharingModel", "ControlledByParent" if depends else "ReadWrite"),
@@ -230,6 +271,9 @@ def _permission_set(grants: Grants) -> Properties:
                 ],
             )
         )
+    permissions += [
+        ("tabSettings", [("tab", name), ("visibility", "Visible")]) for name in sorted(grants.tabs)
+    ]
     return permissions
 
 

@@ -60,6 +60,10 @@ class _Again(Exception):
         self.error = error
 
 
+_NOT_VERIFIED = "CERTIFICATE_VERIFY_FAILED"
+"""What OpenSSL says of a certificate that nobody vouches for, and of one for another host."""
+
+
 class Http(requests.Session):
     """A requests session that obeys ``settings``; logs in at its first request."""
 
@@ -146,12 +150,13 @@ class Http(requests.Session):
         kwargs.setdefault("verify", self._certificates())
         try:
             response = super().request(verb, url, *args, **kwargs)
-        except requests.exceptions.SSLError:
-            raise DestinationUnreachable(
-                "Salesforce's certificate can't be verified; set ca_bundle to the authority's file, "
-                "or check instance_url and the proxy"
-            ) from None
         except requests.RequestException as error:
+            # A connection that is cut within TLS is an SSLError too.
+            if isinstance(error, requests.exceptions.SSLError) and _NOT_VERIFIED in str(error):
+                raise DestinationUnreachable(
+                    "Salesforce's certificate can't be verified; set ca_bundle to the authority's file, "
+                    "or check instance_url and the proxy"
+                ) from None
             unreachable = DestinationUnreachable(
                 f"Salesforce can't be reached ({type(error).__name__}); check instance_url, the network and "
                 "status.salesforce.com, then run again"

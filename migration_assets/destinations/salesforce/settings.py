@@ -52,10 +52,13 @@ class BulkSettings(Settings):
 
     ``orphan_grace`` protects a job that another practice's run has created and not yet written down;
     ``poll_limit`` is how long a job may take before the run gives up (the job stays, and is settled later).
+    No job is begun while less than ``requests_left_free`` of the day's API requests is left (share).
     """
 
     max_job_bytes: Annotated[int, Field(ge=10_000, le=MAX_UPLOAD_BYTES)] = MAX_UPLOAD_BYTES
     max_job_rows: Annotated[int, Field(ge=1)] = 100_000
+    jobs_at_once: Annotated[int, Field(ge=1, le=20)] = 3
+    requests_left_free: Annotated[float, Field(ge=0, lt=1)] = 0.05
     poll_first: Seconds = 0.5
     poll_longest: Seconds = 15.0
     poll_limit: Seconds = 6 * 3600
@@ -67,6 +70,9 @@ class BulkSettings(Settings):
 
 class EnvironmentSettings(Settings):
     """One org. ``custom_field_limit`` replaces the edition's limit where Salesforce has raised it.
+
+    ``deploy_layouts`` brings page layouts, tabs and list views with the schema; ``layouts`` says what becomes
+    of layouts that are there: ``leave`` lists what to add by hand, ``extend`` adds it.
 
     ``activity_field_limit`` is the room that Event and Task share; no official page was found for the
     100 that administrators report, so it is a setting.
@@ -81,6 +87,8 @@ class EnvironmentSettings(Settings):
     retry_attempts: Annotated[int, Field(ge=1, le=10)] = 5
     retry_wait: Annotated[float, Field(ge=0)] = 1.0
     deploy_limit: Seconds = 1800.0
+    deploy_layouts: bool = True
+    layouts: Literal["leave", "extend"] = "leave"
     chart_layout: Literal["wide", "per_tooth"] = "wide"
     fields_left_free: Annotated[int, Field(ge=0)] = 25
     custom_field_limit: Annotated[int, Field(gt=0)] | None = None
@@ -93,13 +101,6 @@ class EnvironmentSettings(Settings):
         if isinstance(url, str) and not url.startswith("https://"):
             raise ValueError("must begin with https:// (the org's My Domain address)")
         return url
-
-    @field_validator("chart_layout")
-    @classmethod
-    def _implemented(cls, layout: str) -> str:
-        if layout == "per_tooth":
-            raise ValueError("per_tooth can't be chosen in this version: write wide, or leave the key out")
-        return layout
 
 
 class SalesforceEnvironments(Settings):

@@ -1,4 +1,4 @@
-"""The Metadata API's deploy over SOAP: hand in a zip, wait for it, and say which components were refused.
+"""The Metadata API over SOAP: deploy a zip and say which components were refused; list and read components.
 
 Small and our own because simple-salesforce's mdapi brings a zeep session without timeouts. What a
 deployment says is about metadata, so its sentences may be passed on: no record is in them.
@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
-from migration_assets.destinations.salesforce.metadata_package import NAMESPACE
+from migration_assets.destinations.salesforce.metadata_package import NAMESPACE, Properties
 from migration_assets.destinations.salesforce.session import SalesforceSession
 from migration_assets.errors import DestinationError, SchemaDeploymentFailed
 
@@ -33,6 +33,8 @@ _STATUS = (
     "<checkDeployStatus><asyncProcessId>{id}</asyncProcessId>"
     "<includeDetails>true</includeDetails></checkDeployStatus>"
 )
+_MOST_LISTED, _MOST_READ = 3, 10
+"""Kinds in one listMetadata, names in one readMetadata (Metadata API Developer Guide)."""
 _FIRST_POLL, _LONGEST_POLL, _POLL_GROWTH = 0.2, 10.0, 1.5
 _PROBLEMS_SHOWN = 10
 
@@ -58,6 +60,42 @@ def deploy(session: SalesforceSession, package: bytes) -> None:
         raise SchemaDeploymentFailed(_refusal(deployment, status))
 
 
+def list_metadata(session: SalesforceSession, kinds: Sequence[str]) -> dict[str, list[str]]:
+    """Full names of all components of at most three ``kinds`` (``Layout``, ``CustomTab``)."""
+    if len(kinds) > _MOST_LISTED:
+        raise ValueError(f"at most {_MOST_LISTED} kinds are listed at once")
+    queries = "".join(f"<queries><type>{escape(kind)}</type></queries>" for kind in kinds)
+    version = session.settings.api_version
+    body = f"<listMetadata>{queries}<asOfVersion>{version}</asOfVersion></listMetadata>"
+    names: dict[str, list[str]] = {kind: [] for kind in kinds}
+    for found in _all(_call(session, body, idempotent=True, whole=True), "result"):
+        names[_text(found, "type")].append(_text(found, "fullName"))
+    return names
+
+
+def read_metadata(session: SalesforceSession, kind: str, names: Sequence[str]) -> dict[str, Properties]:
+    """Components of a kind by full name; one that isn't there is left out."""
+    read: dict[str, Properties] = {}
+    for start in range(0, len(names), _MOST_READ):
+        listed = "".join(
+            f"<fullNames>{escape(name)}</fullNames>" for name in names[start : start + _MOST_READ]
+        )
+        answer = _call(
+            session, f"<readMetadata><type>{escape(kind)}</type>{listed}</readMetadata>", idempotent=True
+        )
+        for record in _all(answer, "records"):
+            if name := _text(record, "fullName"):
+                read[name] = [each for each in _properties(record) if each[0] != "fullName"]
+    return read
+
+
+def _properties(element: ElementTree.Element) -> Properties:
+    return [
+        (child.tag.rpartition("}")[2], _properties(child) if len(child) else child.text or "")
+        for child in element
+    ]
+
+
 def _refusal(deployment: str, status: ElementTree.Element) -> str:
     failures = list(_all(status, "componentFailures"))
     lines = [f"  {_text(each, 'fullName')}: {_text(each, 'problem')}" for each in failures[:_PROBLEMS_SHOWN]]
@@ -70,8 +108,11 @@ def _refusal(deployment: str, status: ElementTree.Element) -> str:
     )
 
 
-def _call(session: SalesforceSession, body: str, *, idempotent: bool) -> ElementTree.Element:
-    """One SOAP request; a login that has run out meanwhile is renewed once."""
+def _call(
+    session: SalesforceSession, body: str, *, idempotent: bool, whole: bool = False
+) -> ElementTree.Element:
+    """One SOAP request; a login that has run out meanwhile is renewed once. Answers the (first) result, or
+    the ``whole`` answer where there may be several."""
     for _ in range(2):
         grant = session.http.grant
         envelope = _ENVELOPE.format(namespace=NAMESPACE, token=escape(grant.token), body=body)
@@ -92,7 +133,7 @@ def _call(session: SalesforceSession, body: str, *, idempotent: bool) -> Element
         # SOAP 1.1 leaves a fault's own children without a namespace.
         fault_code = next(answer.iter("faultcode"), None)
         if fault_code is None:
-            return _result(answer)
+            return answer if whole else _result(answer)
         fault = (fault_code.text or "").rpartition(":")[2]
         if fault != "INVALID_SESSION_ID":
             raise SchemaDeploymentFailed(

@@ -60,6 +60,7 @@ def settings_for(sandbox: SalesforceSandbox, **changes: Any) -> EnvironmentSetti
         "auth": CLIENT_CREDENTIALS,
         "ca_bundle": str(sandbox.ca_path),
         "retry_wait": 0.01,
+        "deploy_layouts": False,
         "bulk": QUICK | changes.pop("bulk", {}),
     }
     return EnvironmentSettings.model_validate(base | changes)

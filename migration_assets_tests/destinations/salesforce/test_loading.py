@@ -14,7 +14,7 @@ from polars.testing import assert_frame_equal
 from migration_assets.destinations.base import Batch, ReadRequest
 from migration_assets.destinations.salesforce import csv
 from migration_assets.destinations.salesforce.destination import SalesforceDestination
-from migration_assets.errors import DestinationError, JobFailed
+from migration_assets.errors import DestinationError, DestinationLimitReached, JobFailed
 from migration_assets_tests.destinations.salesforce.batches import (
     collected,
     exams,
@@ -267,6 +267,25 @@ def test_a_job_that_fails_as_a_whole_names_itself(
         collected(org.send(numbered(5), journal))
     assert journal.jobs[0] in str(failed.value)
     assert journal.events[-1] == ("ended", "b1", "Failed")
+
+
+def test_no_job_begins_when_the_days_requests_are_nearly_used_up(
+    connected: Connect, control: Control, journal: Notes
+) -> None:
+    org = connected()
+    org.identity()
+    assert org.api_usage is not None
+    most = org.api_usage[1]
+    control.set_api_usage(most - most // 25)
+    org.identity()
+    control.set_api_usage(0)
+    control.forget_requests()
+
+    with pytest.raises(DestinationLimitReached, match="5% are left to others") as stopped:
+        collected(org.send(numbered(3), journal))
+
+    assert "run the upload again tomorrow" in str(stopped.value)
+    assert (control.requests(), journal.steps) == ([], [])
 
 
 def test_a_token_that_expires_between_two_batches_is_renewed(

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from migration_assets.destinations.base import FieldSchema, FieldType, ObjectSchema
+from migration_assets.destinations.base import FieldSchema, FieldType, ObjectSchema, Volumes
 from migration_assets.destinations.salesforce.destination import SalesforceDestination, connect
 from migration_assets.errors import DestinationWithoutRoom, SchemaDeploymentFailed
 from migration_assets_tests.destinations.salesforce.conftest import StartOrg, settings_for
@@ -184,3 +184,33 @@ def test_a_header_that_is_too_long_is_found_beforehand(bare: SalesforceDestinati
 def test_a_preflight_notes_what_is_left_of_the_quotas(bare: SalesforceDestination) -> None:
     notes = {each.code for each in bare.preflight([]) if each.severity == "note"}
     assert {"daily_api_requests", "data_storage"} <= notes
+
+
+def test_a_preflight_compares_what_comes_with_what_is_left_and_the_time_zone(
+    bare: SalesforceDestination,
+) -> None:
+    found = bare.preflight([], Volumes({"Contact": 10**8}, files=1, file_bytes=10**12), "Europe/Berlin")
+    severities = {each.code: each.severity for each in found}
+
+    assert severities["record_storage_short"] == severities["file_storage_needed_short"] == "error"
+    assert severities["time_zone_differs"] == "warning"
+    assert severities["load_estimate"] == "note"
+
+
+def test_a_version_that_the_org_does_not_speak_is_all_that_is_found(empty_org: SalesforceSandbox) -> None:
+    ahead = connect(settings_for(empty_org, api_version="99.0"))
+    found = ahead.preflight([ACCOUNT])
+    ahead.close()
+
+    assert [(each.code, each.severity) for each in found] == [("api_version_unknown", "error")]
+
+
+def test_a_label_that_somebody_changed_stays_and_is_told(bare: SalesforceDestination) -> None:
+    field = FieldSchema("Text__c", "Text", FieldType.TEXT, True, length=20)
+    bare.deploy_schema([thing("Labelled__c", field)])
+    done = bare.deploy_schema([thing("Labelled__c", replace(field, label="Other"))])
+
+    assert done.updated == ()
+    assert [(each.code, each.severity, each.field) for each in done.findings] == [
+        ("label_differs", "warning", "Text__c")
+    ]

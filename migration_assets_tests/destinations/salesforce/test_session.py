@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 import pytest
+import requests
 
 from migration_assets.destinations.salesforce.destination import SalesforceDestination, connect
 from migration_assets.errors import (
@@ -120,6 +121,22 @@ def test_a_connection_that_breaks_is_made_again(org: SalesforceDestination, cont
     assert org.identity().organization_id
     dropping.join()
     assert held.state == "dropped"
+
+
+def test_a_connection_that_is_cut_within_tls_is_made_again_and_no_certificate_is_blamed(
+    org: SalesforceDestination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound, cut = requests.Session.request, iter([True])
+
+    def request(*arguments: Any, **named: Any) -> requests.Response:
+        if next(cut, False):
+            raise requests.exceptions.SSLError("[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred")
+        return sound(*arguments, **named)
+
+    monkeypatch.setattr(requests.Session, "request", request)
+
+    assert org.identity().organization_id
+    assert next(cut, None) is None
 
 
 def test_an_org_that_stays_silent_is_given_up(connected: Connect, control: Control) -> None:

@@ -45,7 +45,7 @@ def test_the_flow_chooses_the_login() -> None:
     [
         ({"auth": CREDENTIALS | {"client_secret": "hunter2"}}, "a secret doesn't stand in a file"),
         ({"instance_url": "http://maple.my.salesforce.com"}, "must begin with https"),
-        ({"chart_layout": "per_tooth"}, "can't be chosen in this version"),
+        ({"chart_layout": "tall"}, "per_tooth"),
         ({"api_version": "v66"}, "pattern"),
         ({"timeout": 3}, "Extra inputs"),
     ],

@@ -1,0 +1,185 @@
+"""Findings about room and quotas: headers, custom fields, storage, requests, bulk batches and rows.
+
+What a load needs is estimated from its volumes, at most; what is left is the org's own answer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from migration_assets.destinations.base import Finding, ObjectSchema, Volumes
+from migration_assets.destinations.salesforce import csv
+from migration_assets.destinations.salesforce.describe import capacity
+from migration_assets.destinations.salesforce.schema_compare import ObjectPlan
+from migration_assets.destinations.salesforce.session import SalesforceSession
+from migration_assets.destinations.salesforce.settings import BulkSettings, EnvironmentSettings
+
+RECORD_BYTES = 2_000
+"""Data storage of a record, however wide (Salesforce, Data and File Storage Allocations: about 2 KB)."""
+ROWS_A_DAY = 150_000_000
+ROWS_A_BATCH = 10_000
+"""Bulk API 2.0: rows that an org takes in 24 hours, and rows that it processes as one batch."""
+
+_FILES = frozenset({"ContentVersion", "ContentDocument", "ContentDocumentLink"})
+_MB = 1_000_000
+_SCARCE = 0.1
+_QUOTAS = {
+    "DailyApiRequests": "API requests",
+    "DailyBulkApiBatches": "Bulk batches",
+    "DailyBulkV2QueryJobs": "Bulk query jobs",
+    "DataStorageMB": "MB of data storage",
+    "FileStorageMB": "MB of file storage",
+}
+"""Names in the answer of /limits."""
+
+_REQUESTS_A_JOB = 15
+_ROWS_A_PAGE = 50_000
+_REQUESTS_A_FILE = 2
+"""Requests that this package makes, rounded up: a job is created, filled, closed, polled and read in three
+parts; an object is read back twice, a page at a time; a file is sent and looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a load of some volumes takes of the quotas."""
+
+    rows: int
+    requests: int
+    batches: int
+    query_jobs: int
+    data_mb: float
+    file_mb: float
+
+
+def needs(volumes: Volumes, bulk: BulkSettings) -> Needs:
+    """At most, for loading and reading back everything once."""
+    sent = {name: count for name, count in volumes.records.items() if count and name not in _FILES}
+    jobs = {name: math.ceil(count / bulk.max_job_rows) for name, count in sent.items()}
+    pages = sum(2 * math.ceil(count / _ROWS_A_PAGE) for count in sent.values())
+    query_jobs = 2 * len(sent)
+    requests = (sum(jobs.values()) + query_jobs) * _REQUESTS_A_JOB + pages + volumes.files * _REQUESTS_A_FILE
+    return Needs(
+        rows=sum(sent.values()),
+        requests=requests,
+        batches=sum(max(jobs[name], math.ceil(count / ROWS_A_BATCH)) for name, count in sent.items()),
+        query_jobs=query_jobs,
+        data_mb=data_storage_mb(volumes.records),
+        file_mb=volumes.file_bytes / _MB,
+    )
+
+
+def data_storage_mb(records: Mapping[str, int]) -> float:
+    """Files count as file storage, at their size."""
+    return sum(count for name, count in records.items() if name not in _FILES) * RECORD_BYTES / _MB
+
+
+def headers(schemas: Sequence[ObjectSchema]) -> Iterator[Finding]:
+    for schema in schemas:
+        width = len(csv.header(schema))
+        if width > csv.MAX_HEADER_CHARACTERS:
+            message = (
+                f"the header of {schema.name} has {width:,} characters and a Bulk job allows "
+                f"{csv.MAX_HEADER_CHARACTERS:,}; map fewer fields or shorten their names"
+            )
+            yield Finding("header_too_long", "error", message, schema.name)
+
+
+def room_for_fields(
+    session: SalesforceSession, settings: EnvironmentSettings, plans: Sequence[ObjectPlan]
+) -> Iterator[Finding]:
+    rooms = capacity(session, settings, [plan.schema.name for plan in plans])
+    for plan in plans:
+        room = rooms[plan.schema.name]
+        left = room.custom_field_limit - len(room.custom_fields) - len(plan.created)
+        if left < 0 or (plan.created and left < settings.fields_left_free):
+            message = (
+                f"{room.object} has {len(room.custom_fields)} of {room.custom_field_limit} custom fields and "
+                f"needs {len(plan.created)} more with {settings.fields_left_free} left free; map fewer "
+                "measures, delete unused fields there, or lower fields_left_free"
+            )
+            yield Finding("no_room_for_fields", "error", message, room.object)
+
+
+def quotas(limits: Mapping[str, Any]) -> list[Finding]:
+    """A note for each quota, a warning where little of it is left, an error where nothing is."""
+    found = []
+    for name, label in _QUOTAS.items():
+        quota = _quota(limits, name)
+        if quota is None:
+            continue
+        most, left = quota
+        message = f"{left:,} of {most:,} {label} are left"
+        if left <= 0:
+            found.append(Finding(f"{_snake(name)}_used_up", "error", f"{message}; raise or free it first"))
+        elif left < most * _SCARCE:
+            found.append(Finding(f"{_snake(name)}_scarce", "warning", f"{message}; see that the load fits"))
+        else:
+            found.append(Finding(_snake(name), "note", message))
+    return found
+
+
+def volumes_fit(limits: Mapping[str, Any], volumes: Volumes, bulk: BulkSettings) -> Iterator[Finding]:
+    """Storage that doesn't suffice is an error; daily quotas that don't suffice make the load take days."""
+    needed = needs(volumes, bulk)
+    yield from _storage(limits, "DataStorageMB", "record_storage", needed.data_mb, "data storage")
+    yield from _storage(limits, "FileStorageMB", "file_storage_needed", needed.file_mb, "file storage")
+    for name, records in volumes.alternatives.items():
+        megabytes = data_storage_mb(records)
+        message = (
+            f"kept {name}, the same charts would make {sum(records.values()):,} records and need "
+            f"{megabytes:,.1f} MB of data storage, where the plan needs {needed.data_mb:,.1f} MB"
+        )
+        yield Finding("alternative_layout", "note", message)
+    daily = (
+        ("DailyApiRequests", "api_requests_short", needed.requests, "API requests"),
+        ("DailyBulkApiBatches", "bulk_batches_short", needed.batches, "Bulk batches"),
+        ("DailyBulkV2QueryJobs", "bulk_query_jobs_short", needed.query_jobs, "Bulk query jobs"),
+    )
+    for name, code, count, label in daily:
+        quota = _quota(limits, name)
+        if quota is not None and count > quota[1]:
+            message = (
+                f"the load needs about {count:,} {label} and {quota[1]:,} are left today; it will stop "
+                "cleanly and go on when the quota is full again, or raise the quota"
+            )
+            yield Finding(code, "warning", message)
+    if needed.rows > ROWS_A_DAY:
+        message = (
+            f"the load brings {needed.rows:,} rows and an org takes {ROWS_A_DAY:,} in 24 hours by Bulk API; "
+            "it takes several days"
+        )
+        yield Finding("bulk_rows_short", "warning", message)
+    message = (
+        f"the load brings at most {needed.rows:,} records and {volumes.files:,} files in about "
+        f"{needed.requests:,} API requests and {needed.batches:,} Bulk batches"
+    )
+    yield Finding("load_estimate", "note", message)
+
+
+def _storage(
+    limits: Mapping[str, Any], quota_name: str, code: str, needed_mb: float, label: str
+) -> Iterator[Finding]:
+    quota = _quota(limits, quota_name)
+    if quota is None:
+        return
+    left = quota[1]
+    message = f"the load needs at most {needed_mb:,.1f} MB of {label} and {left:,} MB are left"
+    if needed_mb > left:
+        yield Finding(f"{code}_short", "error", f"{message}; free or buy storage before it starts")
+    else:
+        yield Finding(code, "note", message)
+
+
+def _quota(limits: Mapping[str, Any], name: str) -> tuple[int, int] | None:
+    """What there is in all and what is left; None where the org doesn't say."""
+    quota = limits.get(name)
+    return (int(quota["Max"]), int(quota["Remaining"])) if isinstance(quota, Mapping) else None
+
+
+def _snake(name: str) -> str:
+    for old, new in (("MB", ""), ("API", "Api"), ("V2", "")):
+        name = name.replace(old, new)
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
