@@ -75,14 +75,24 @@ def report(
     """Print the latest reconciliation; exits with 1 where it isn't clean."""
     from migration_assets.reports.reconciliation import read_reconciliation, render
 
-    platform = _platform_with(practice)
-    _require_known("destination", destination, platform.destinations)
-    _require_known("environment", environment, (REHEARSAL, LIVE))
-    target = Target(practice, destination, environment)
-    reconciliation = read_reconciliation(platform.report_directory(target))
+    target = _target(practice, destination, environment)
+    reconciliation = read_reconciliation(default_platform().report_directory(target))
     console.print(render(reconciliation))
     if not reconciliation.clean:
         raise typer.Exit(1)
+
+
+@app.command()
+def scope(
+    practice: PracticeArgument, destination: DestinationArgument, environment: EnvironmentOption = "rehearsal"
+) -> None:
+    """Print how much the migration is, how hard, and how long it will take, by what is staged now."""
+    from migration_assets.migration.survey import stored_scope
+    from migration_assets.reports.destination_preflight import render_scope
+
+    target = _target(practice, destination, environment)
+    plan, scoped = stored_scope(default_platform(), target)
+    console.print(render_scope(target, plan.hash, scoped))
 
 
 @app.command()
@@ -98,6 +108,13 @@ def _platform_with(practice: str) -> Platform:
     platform = default_platform()
     platform.practice(practice)
     return platform
+
+
+def _target(practice: str, destination: str, environment: str) -> Target:
+    """Raises ConfigurationError where one of the three isn't known."""
+    _require_known("destination", destination, _platform_with(practice).destinations)
+    _require_known("environment", environment, (REHEARSAL, LIVE))
+    return Target(practice, destination, environment)
 
 
 def _require_known(what: str, given: str, known: Iterable[str]) -> None:

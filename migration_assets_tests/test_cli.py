@@ -97,14 +97,19 @@ def test_a_report_that_wasn_t_made_says_what_to_materialise(data: Path) -> None:
     assert "materialise the environment's reconciliation first" in failed.stderr
 
 
-@pytest.mark.parametrize("place", [("oak",), ("salesforce", "--environment", "../../x")])
-def test_a_report_is_looked_for_in_known_places_only(data: Path, place: tuple[str, ...]) -> None:
-    failed = call(data, "report", "maple", *place)
+@pytest.mark.parametrize(
+    ("command", "place"),
+    [("report", ("oak",)), ("report", ("salesforce", "--environment", "../../x")), ("scope", ("oak",))],
+)
+def test_a_report_is_looked_for_in_known_places_only(
+    data: Path, command: str, place: tuple[str, ...]
+) -> None:
+    failed = call(data, command, "maple", *place)
     assert failed.returncode == 1
     assert "known: " in failed.stderr
 
 
 def test_without_a_command_the_help_names_them_all(data: Path) -> None:
     shown = call(data)
-    for command in ("practices", "register", "preflight", "report", "verify"):
+    for command in ("practices", "register", "preflight", "report", "scope", "verify"):
         assert command in shown.stdout + shown.stderr

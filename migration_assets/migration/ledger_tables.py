@@ -96,6 +96,18 @@ BEFORE_IMAGES = Table(
     UniqueConstraint("practice", "destination", "environment", "object", "key"),
 )
 
+MINTED_KEYS = Table(
+    "minted_keys",
+    METADATA,
+    Column("sequence", _SEQUENCE, primary_key=True, autoincrement=True),
+    Column("practice", String(63), nullable=False),
+    Column("staged", String(80), nullable=False),
+    Column("alias", String(16), nullable=False),  # a keyed reference: what it stands for is a person's data
+    Column("source_id", String(40), nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    UniqueConstraint("practice", "staged", "alias"),
+)
+
 PLANS = Table(
     "plans",
     METADATA,

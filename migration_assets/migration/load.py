@@ -7,8 +7,11 @@ and write down every answer.
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -24,6 +27,7 @@ from migration_assets.destinations.base import (
 from migration_assets.errors import JobLost, LedgerError
 from migration_assets.migration.ledger import Hold, Ledger, Outcome
 from migration_assets.migration.parents import PAYLOAD_HASH, in_waves, without_absent
+from migration_assets.migration.progress import Progress, Watch, unwatched
 from migration_assets.migration.upload_file import HOLD_COLUMNS
 
 _ORPHANS_LIVE = timedelta(days=7)
@@ -70,6 +74,7 @@ class Loader:
     run_id: str
     known_jobs: Callable[[], frozenset[str]]
     parents: Callable[[str], ObjectSchema]
+    watch: Watch = unwatched
 
     def load(self, shipment: Shipment) -> UploadSummary:
         """Every key of the shipment has an outcome in the ledger when this returns.
@@ -177,13 +182,31 @@ class Loader:
             )
 
     def _send(self, schema: ObjectSchema, rows: pl.DataFrame) -> None:
-        for part in self.destination.batches(schema, rows.drop(KEY)):
-            hashes = zip(part[schema.key_field], part[PAYLOAD_HASH], strict=True)
-            batch_id = self.ledger.intend(schema, hashes, self.run_id)
-            batch = Batch(batch_id, schema, part.drop(PAYLOAD_HASH))
-            keys = tuple(part[schema.key_field])
-            self._record_all(batch_id, keys, schema, self.destination.send(batch, self.ledger))
-            self.ledger.settled(batch_id)
+        """Several batches are on their way at once, as many as the destination likes.
+
+        Where one fails as a whole no further one begins; those on their way are followed to their end.
+        """
+        told = _Told(schema.name, rows.height, self.watch)
+        most = self.destination.batches_at_once
+        with ThreadPoolExecutor(most, thread_name_prefix="batch") as threads:
+            on_their_way: set[Future[None]] = set()
+            for part in self.destination.batches(schema, rows.drop(KEY)):
+                if len(on_their_way) == most:
+                    ended, on_their_way = wait(on_their_way, return_when=FIRST_COMPLETED)
+                    for each in ended:
+                        each.result()
+                on_their_way.add(threads.submit(self._send_batch, schema, part, told))
+            for each in as_completed(on_their_way):
+                each.result()
+
+    def _send_batch(self, schema: ObjectSchema, part: pl.DataFrame, told: _Told) -> None:
+        hashes = zip(part[schema.key_field], part[PAYLOAD_HASH], strict=True)
+        batch_id = self.ledger.intend(schema, hashes, self.run_id)
+        batch = Batch(batch_id, schema, part.drop(PAYLOAD_HASH))
+        keys = tuple(part[schema.key_field])
+        results = told.listening(self.destination.send(batch, self.ledger))
+        self._record_all(batch_id, keys, schema, results)
+        self.ledger.settled(batch_id)
 
     def _record_all(
         self,
@@ -220,6 +243,29 @@ class Loader:
             failed=state.filter(pl.col("outcome").is_in([Outcome.FAILED, Outcome.NOT_SENT])).height,
             held_back=state.filter(pl.col("outcome") == Outcome.HELD_BACK).height,
         )
+
+
+class _Told:
+    """Counts the answers of all batches of one object and tells them on."""
+
+    def __init__(self, object_name: str, to_send: int, watch: Watch) -> None:
+        self._progress = Progress(object_name, to_send, 0, 0, 0.0)
+        self._watch = watch
+        self._began = time.monotonic()
+        self._lock = threading.Lock()
+
+    def listening(self, results: Iterator[Sequence[LoadResult]]) -> Iterator[Sequence[LoadResult]]:
+        for chunk in results:
+            yield chunk
+            accepted = sum(each.outcome == "loaded" for each in chunk)
+            with self._lock:
+                self._progress = replace(
+                    self._progress,
+                    accepted=self._progress.accepted + accepted,
+                    failed=self._progress.failed + len(chunk) - accepted,
+                    seconds=time.monotonic() - self._began,
+                )
+                self._watch(self._progress)
 
 
 def _unchanged(keyed: pl.DataFrame, state: pl.DataFrame) -> pl.DataFrame:

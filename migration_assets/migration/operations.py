@@ -20,6 +20,7 @@ from migration_assets.migration.load import Loader, UploadSummary
 from migration_assets.migration.payload import Build, PayloadSummary
 from migration_assets.migration.plan import Plan, make_plan, stored_plan
 from migration_assets.migration.platform import Platform
+from migration_assets.migration.progress import Watch, unwatched
 from migration_assets.migration.reconcile import Reconciled, Reconciler
 from migration_assets.migration.staging import require_passed
 from migration_assets.practice import Practice
@@ -44,6 +45,15 @@ class Migration:
 
     def prepare(self) -> Prepared:
         """Plan the chart's layout if it isn't planned, and bring the destination's schema up to the plan."""
+        with self.planned() as (plan, destination):
+            return Prepared(plan.hash, destination.deploy_schema(tuple(plan.schemas.values())))
+
+    @contextmanager
+    def planned(self) -> Iterator[tuple[Plan, Destination]]:
+        """The plan, its chart's layout planned now where it isn't yet, with the destination open.
+
+        Raises LedgerMismatch where the ledger belongs to another organisation.
+        """
         practice = self.practice
         with self._connected(practice) as destination:
             self._ledger(practice).bind(destination.identity())
@@ -53,9 +63,9 @@ class Migration:
                 self.target,
                 self.platform.ledger_engine(practice.key),
                 destination,
-                fields_left_free=self.platform.fields_left_free(practice, self.target),
+                chart=self.platform.chart_choice(practice, self.target),
             )
-            return Prepared(plan.hash, destination.deploy_schema(tuple(plan.schemas.values())))
+            yield plan, destination
 
     def build_payload(self, run_id: str, scope: str) -> PayloadSummary:
         """Payload of the staged tables as they are now; raises StagingRefused without a passing verdict."""
@@ -65,12 +75,13 @@ class Migration:
             self._stored_plan(practice),
             self.platform.panda_warehouse(practice.key),
             self.platform.upload_warehouse(self.target),
+            self.platform.minted_keys(practice),
             run_id=run_id,
             scope=scope,
         )
 
-    def upload(self, asset: str, run_id: str) -> UploadSummary:
-        """Bring one object's records in scope to the payload's state.
+    def upload(self, asset: str, run_id: str, watch: Watch = unwatched) -> UploadSummary:
+        """Bring one object's records in scope to the payload's state; ``watch`` is told of every answer.
 
         Raises GateClosed or StagingRefused before the first request.
         """
@@ -98,6 +109,7 @@ class Migration:
                 run_id=run_id,
                 known_jobs=self.platform.known_jobs,
                 parents=plan.schema_of_object,
+                watch=watch,
             )
             summary = loader.load(shipment)
         with warehouse.open() as session:
@@ -152,7 +164,11 @@ class Migration:
 
     def _stored_plan(self, practice: Practice) -> Plan:
         return stored_plan(
-            practice, self.platform.profile(practice), self.target, self.platform.ledger_engine(practice.key)
+            practice,
+            self.platform.profile(practice),
+            self.target,
+            self.platform.ledger_engine(practice.key),
+            self.platform.chart_choice(practice, self.target).kind,
         )
 
     def _ledger(self, practice: Practice) -> Ledger:

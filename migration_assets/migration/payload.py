@@ -20,6 +20,7 @@ from migration_assets.mapping.problems import MESSAGES
 from migration_assets.mapping.spec import PRACTICE_TABLE, ChartPart, MappingSet, ObjectSpec
 from migration_assets.migration.load import Shipment, UploadSummary
 from migration_assets.migration.merged_rows import MergedRows
+from migration_assets.migration.minted_keys import MintedKeys
 from migration_assets.migration.parents import PAYLOAD_HASH
 from migration_assets.migration.plan import Plan
 from migration_assets.migration.staging import VERDICT_COLUMNS, Verdict, read_verdicts, require_passed
@@ -28,6 +29,7 @@ from migration_assets.migration.upload_file import (
     EXCUSED_COLUMNS,
     HOLD_COLUMNS,
     LEFT_EMPTY_COLUMNS,
+    MINTED_COLUMNS,
     SCOPE_COLUMNS,
     SOURCE,
     STAGED_ROW_COLUMNS,
@@ -74,7 +76,14 @@ def current_verdicts(panda: Warehouse, mapping: MappingSet) -> list[Verdict]:
 
 
 def build(
-    practice: Practice, plan: Plan, panda: Warehouse, upload: Warehouse, *, run_id: str, scope: str
+    practice: Practice,
+    plan: Plan,
+    panda: Warehouse,
+    upload: Warehouse,
+    minted: MintedKeys,
+    *,
+    run_id: str,
+    scope: str,
 ) -> PayloadSummary:
     """Replace the file's content by the payload of the staged tables as they are now.
 
@@ -90,6 +99,7 @@ def build(
         verdicts = read_copied_verdicts(session, names)
         require_passed(practice.key, verdicts)
         staged = {name: session.read(SOURCE, f"staged_{name}") for name in names}
+        _mint(session, staged, minted)
         staged[PRACTICE_TABLE] = pl.DataFrame({"source_id": [practice.key], "name": [practice.name]})
         with session.transaction():
             return _write(session, practice, plan, staged, Build(plan.hash, scope, run_id))
@@ -157,6 +167,26 @@ def _copy_source(session: Session, names: list[str]) -> None:
         )
 
 
+def _mint(session: Session, staged: dict[str, pl.DataFrame], minted: MintedKeys) -> None:
+    """Puts minted ids in the place of those that staging gave the rows of derived tables."""
+    rows: list[dict[str, str]] = []
+    for each in STAGED_OBJECTS:
+        if not each.derived or each.name not in staged:
+            continue
+        people = staged[each.name]
+        ids = minted.resolve(each.name, dict(people.select("source_id", "aliases").iter_rows()))
+        staged[each.name] = people.with_columns(_replaced("source_id", ids))
+        for table, column in each.named_by.items():
+            if table in staged:
+                staged[table] = staged[table].with_columns(_replaced(column, ids))
+        rows += [{"staged": each.name, "staged_id": given, "source_id": used} for given, used in ids.items()]
+    session.replace_table(SOURCE, "minted", pl.DataFrame(rows, schema=MINTED_COLUMNS))
+
+
+def _replaced(column: str, ids: Mapping[str, str]) -> pl.Expr:
+    return pl.col(column).replace_strict(ids, default=None, return_dtype=pl.String)
+
+
 def _write(
     session: Session, practice: Practice, plan: Plan, staged: Mapping[str, pl.DataFrame], build_of: Build
 ) -> PayloadSummary:
@@ -174,7 +204,9 @@ def _write(
         keys = payload.frame[spec.schema.key_field]
         scope.append(_scope(spec, keys, build_of.scope))
         lineage.append(merged.by_source_row(payload.lineage))
-        accountable = {source_table(name): (name, objects) for name, objects in _accountable(spec)}
+        accountable = {
+            source_table(name): (name, objects) for name, objects in _accountable(spec, plan.mapping)
+        }
         left_out = merged.excused(payload.excused, list(accountable))
         excused.append(left_out.select(pl.lit(spec.name).alias("object"), pl.all()))
         left_empty.append(payload.left_empty.select(pl.lit(spec.name).alias("object"), pl.all()))
@@ -190,8 +222,13 @@ def _write(
         records[spec.name] = keys.len()
         problems[spec.name] = payload.problems["key"].n_unique()
     session.replace_table(UPLOAD, "scope", pl.concat(scope))
-    session.replace_table(UPLOAD, "lineage", pl.concat([pl.DataFrame(schema=LINEAGE_COLUMNS), *lineage]))
-    session.replace_table(UPLOAD, "excused", pl.concat([pl.DataFrame(schema=EXCUSED_COLUMNS), *excused]))
+    in_a_payload = pl.concat([pl.DataFrame(schema=LINEAGE_COLUMNS), *lineage])
+    # A row that two objects take may miss one of its records and have the other.
+    in_none = pl.concat([pl.DataFrame(schema=EXCUSED_COLUMNS), *excused]).join(
+        in_a_payload, on=["source_table", "source_id"], how="anti"
+    )
+    session.replace_table(UPLOAD, "lineage", in_a_payload)
+    session.replace_table(UPLOAD, "excused", in_none)
     session.replace_table(
         UPLOAD, "left_empty", pl.concat([pl.DataFrame(schema=LEFT_EMPTY_COLUMNS), *left_empty])
     )
@@ -224,15 +261,20 @@ def _held_by_choice(
     )
 
 
-def _accountable(spec: ObjectSpec) -> Iterator[tuple[str, list[str]]]:
+def _accountable(spec: ObjectSpec, mapping: MappingSet) -> Iterator[tuple[str, list[str]]]:
     """Staged tables whose every row must be in a payload of these objects or be excused by this one.
 
-    The exam's object answers for the chart's rows, whichever of the chart's objects they went to.
+    The exam's object answers for the chart's rows, whichever of the chart's objects they went to; of several
+    objects that take a table's rows as fields the first one answers.
     """
     if spec.chart is None or spec.chart.holds is not ChartPart.TEETH:
         yield from ((source.staged, [spec.name]) for source in spec.sources)
     if spec.chart is not None and spec.chart.holds is ChartPart.EXAM:
         yield spec.chart.declaration.staged, list(spec.chart.objects)
+    for staged in dict.fromkeys(merged.staged for source in spec.sources for merged in source.merged):
+        merging = mapping.merging(staged)
+        if merging[0] == spec.name:
+            yield staged, list(merging)
 
 
 def _scope(spec: ObjectSpec, keys: pl.Series, why: str) -> pl.DataFrame:

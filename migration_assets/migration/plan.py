@@ -16,8 +16,15 @@ from functools import cache, cached_property
 from sqlalchemy import Engine, insert, select
 
 from migration_assets.destinations.base import Destination, ObjectSchema
-from migration_assets.errors import DestinationWithoutRoom, WarehouseTableMissing
-from migration_assets.mapping.chart_layout import ChartLayout, field_count, plan, room_for_chart
+from migration_assets.errors import ConfigurationError, DestinationWithoutRoom, WarehouseTableMissing
+from migration_assets.mapping.chart_layout import (
+    ChartChoice,
+    ChartLayout,
+    LayoutKind,
+    field_count,
+    plan,
+    room_for_chart,
+)
 from migration_assets.mapping.loader import load_specs
 from migration_assets.mapping.spec import MappingSet, ObjectSpec
 from migration_assets.migration.ledger import Target
@@ -26,7 +33,7 @@ from migration_assets.objects.registry import STAGED_OBJECTS
 from migration_assets.panda.profile import Profile
 from migration_assets.practice import Practice
 
-ENGINE_VERSION = 2
+ENGINE_VERSION = 3
 """Raised whenever the same staged rows would give another payload."""
 
 
@@ -65,7 +72,7 @@ def make_plan(
     engine: Engine,
     destination: Destination,
     *,
-    fields_left_free: int,
+    chart: ChartChoice,
 ) -> Plan:
     """The plan with its stored layout, planned and stored now where there is none.
 
@@ -73,17 +80,19 @@ def make_plan(
     single teeth for them.
     """
     mapping = load_mapping(target.destination)
-    layout = _stored_layout(engine, target, mapping)
+    layout = _stored_layout(engine, target, mapping, chart.kind)
     if layout is None and mapping.charted is not None:
-        layout = _plan_layout(mapping, destination, fields_left_free)
+        layout = _plan_layout(mapping, destination, chart)
         _store_layout(engine, target, mapping, layout)
     return Plan(mapping, layout, _hash(practice, profile, mapping, layout))
 
 
-def stored_plan(practice: Practice, profile: Profile, target: Target, engine: Engine) -> Plan:
+def stored_plan(
+    practice: Practice, profile: Profile, target: Target, engine: Engine, kind: LayoutKind
+) -> Plan:
     """The plan without asking the destination; raises WarehouseTableMissing before the first plan."""
     mapping = load_mapping(target.destination)
-    layout = _stored_layout(engine, target, mapping)
+    layout = _stored_layout(engine, target, mapping, kind)
     if layout is None and mapping.charted is not None:
         raise WarehouseTableMissing(
             f"{target}: the chart's layout isn't planned yet; "
@@ -92,17 +101,22 @@ def stored_plan(practice: Practice, profile: Profile, target: Target, engine: En
     return Plan(mapping, layout, _hash(practice, profile, mapping, layout))
 
 
-def _plan_layout(mapping: MappingSet, destination: Destination, fields_left_free: int) -> ChartLayout | None:
+def _plan_layout(mapping: MappingSet, destination: Destination, choice: ChartChoice) -> ChartLayout | None:
     charted = mapping.charted
     if charted is None or charted.chart is None:
         return None
-    chart = charted.chart
+    chart, fields_left_free = charted.chart, choice.fields_left_free
+    if choice.kind == "per_tooth" and chart.teeth is None:
+        raise ConfigurationError(
+            f"chart_layout per_tooth keeps charts as records of single teeth, and the mapping of "
+            f"{charted.name} has none; write wide"
+        )
     capacities = destination.capacity(chart.wide_objects)
     rooms = {
         name: room_for_chart(capacities[name], mapping.of_object(name).schema.fields, fields_left_free)
         for name in chart.wide_objects
     }
-    layout = plan(chart.declaration.measures, rooms)
+    layout = plan(chart.declaration.measures, rooms, choice.kind)
     if layout.unplaced and chart.teeth is None:
         measures = chart.declaration.measures
         needed = sum(field_count(measure) for measure in measures)
@@ -117,20 +131,22 @@ def _plan_layout(mapping: MappingSet, destination: Destination, fields_left_free
     return layout
 
 
-def _basis(mapping: MappingSet) -> str:
-    """What a layout depends on besides the room: the measures, and the objects that share them."""
+def _basis(mapping: MappingSet, kind: LayoutKind) -> str:
+    """What a layout depends on besides the room: the measures, the objects that share them, its kind."""
     charted = mapping.charted
-    described = charted.chart.described() if charted and charted.chart else {}
+    described = {"kind": kind, **(charted.chart.described() if charted and charted.chart else {})}
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
 
-def _stored_layout(engine: Engine, target: Target, mapping: MappingSet) -> ChartLayout | None:
+def _stored_layout(
+    engine: Engine, target: Target, mapping: MappingSet, kind: LayoutKind
+) -> ChartLayout | None:
     query = (
         select(PLANS.c.layout)
         .where(
             PLANS.c.practice == target.practice,
             PLANS.c.destination == target.destination,
-            PLANS.c.layout_basis == _basis(mapping),
+            PLANS.c.layout_basis == _basis(mapping, kind),
         )
         .order_by(PLANS.c.sequence.desc())
         .limit(1)
@@ -144,7 +160,11 @@ def _stored_layout(engine: Engine, target: Target, mapping: MappingSet) -> Chart
 def _store_layout(engine: Engine, target: Target, mapping: MappingSet, layout: ChartLayout | None) -> None:
     if layout is None:
         return
-    row = {"practice": target.practice, "destination": target.destination, "layout_basis": _basis(mapping)}
+    row = {
+        "practice": target.practice,
+        "destination": target.destination,
+        "layout_basis": _basis(mapping, layout.kind),
+    }
     with engine.begin() as connection:
         connection.execute(insert(PLANS).values(**row, layout=layout.to_json(), at=datetime.now(UTC)))
 

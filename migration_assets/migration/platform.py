@@ -17,9 +17,11 @@ from sqlalchemy import Engine
 
 from migration_assets.destinations.base import Destination
 from migration_assets.errors import ConfigurationError
+from migration_assets.mapping.chart_layout import ChartChoice
 from migration_assets.migration.decisions import DecisionLog
 from migration_assets.migration.ledger import Ledger, Target
 from migration_assets.migration.ledger_database import open_ledger_database, read_known_jobs
+from migration_assets.migration.minted_keys import MintedKeys
 from migration_assets.migration.practice_keys import PracticeKeys
 from migration_assets.panda.profile import Profile, load_profile
 from migration_assets.panda.settings import SourceSettings
@@ -32,14 +34,14 @@ class DestinationKind:
     """How to configure and reach one kind of destination.
 
     ``environment`` picks an environment's settings (raises ConfigurationError where the practice has none),
-    ``connect`` makes no request, ``fields_left_free`` is the room that the practice keeps for itself.
+    ``connect`` makes no request, ``chart`` is how the practice wants its charts laid out there.
     """
 
     name: str
     settings: type[Settings]
     environment: Callable[[Any, str], Any]
     connect: Callable[[Any], Destination]
-    fields_left_free: Callable[[Any], int]
+    chart: Callable[[Any], ChartChoice]
 
 
 def salesforce_kind() -> DestinationKind:
@@ -59,7 +61,7 @@ def salesforce_kind() -> DestinationKind:
         SalesforceSettings,
         environment,
         connect,
-        lambda settings: int(settings.fields_left_free),
+        lambda settings: ChartChoice(settings.chart_layout, settings.fields_left_free),
     )
 
 
@@ -110,8 +112,8 @@ class Platform:
         """Raises ConfigurationError where the practice's file doesn't configure the environment."""
         return self.destinations[target.destination].connect(self._environment(practice, target))
 
-    def fields_left_free(self, practice: Practice, target: Target) -> int:
-        return self.destinations[target.destination].fields_left_free(self._environment(practice, target))
+    def chart_choice(self, practice: Practice, target: Target) -> ChartChoice:
+        return self.destinations[target.destination].chart(self._environment(practice, target))
 
     def _environment(self, practice: Practice, target: Target) -> Any:
         settings = practice.destinations.get(target.destination)
@@ -126,6 +128,9 @@ class Platform:
 
     def decisions(self, practice: Practice) -> DecisionLog:
         return DecisionLog(self.ledger_engine(practice.key), practice.key, self.keys(practice))
+
+    def minted_keys(self, practice: Practice) -> MintedKeys:
+        return MintedKeys(self.ledger_engine(practice.key), practice.key, self.keys(practice))
 
     def ledger_path(self, practice: str) -> Path:
         return self.data / "ledger" / f"{practice}.sqlite"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -14,7 +14,8 @@ from migration_assets.panda.profile import Profile
 @dataclass(frozen=True)
 class RawPractice:
     """Raw tables by logical name as they were copied with the payload, and what staging said of them:
-    ``rejects`` and ``corrections`` as objects/base.py has them."""
+    ``rejects`` and ``corrections`` as objects/base.py has them. ``minted``: staged table -> staging's id of
+    a person -> the id that their record's key ends in, where the ledger has given them another one."""
 
     practice: str
     zone: ZoneInfo
@@ -22,6 +23,7 @@ class RawPractice:
     tables: Mapping[str, pl.DataFrame]
     rejects: pl.DataFrame
     corrections: pl.DataFrame
+    minted: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def column(self, table: str, logical: str) -> pl.Series:
         return self.tables[table][self.profile.table(table).actual(logical)]

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from migration_assets.migration import raw_words
+from migration_assets.migration import raw_markup, raw_words
 
 ReadAs = Literal[
     "text",
@@ -33,9 +33,24 @@ ReadAs = Literal[
     "plan_status",
     "npi",
     "procedure_code",
+    "stage",
+    "grade",
+    "extent",
+    "site",
+    "minutes",
+    "percent",
+    "written",
+    "referral_direction",
+    "referral_status",
+    "referral_title",
+    "note_title",
+    "words",
+    "markup",
+    "markup_format",
 ]
 MONEY = pl.Decimal(38, 18)
 """Sums are compared to the last digit, with as many decimals as a destination returns."""
+_MINUTES_OF_A_DAY = 24 * 60
 _SYSTEMS = {
     "Universal": ("UNIVERSAL", "UNIVERSAL/NATIONAL", "JP"),
     "FDI": ("FDI", "FDI WORLD DENTAL FEDERATION", "ISO", "ISO 3950", "JO"),
@@ -47,14 +62,35 @@ _WORDS: Mapping[ReadAs, Callable[[str], str | None]] = {
     "plan_status": raw_words.plan_status,
     "npi": raw_words.npi,
     "procedure_code": raw_words.procedure_code,
+    "stage": raw_words.stage,
+    "grade": raw_words.grade,
+    "extent": raw_words.extent,
+    "site": raw_words.site,
+    "referral_direction": raw_words.referral_direction,
+    "referral_status": raw_words.referral_status,
+    "referral_title": raw_words.referral_title,
+    "note_title": raw_words.note_title,
+    "words": raw_markup.words_of,
+    "markup": lambda written: None if raw_markup.format_of(written) == "plain" else written,
+    "markup_format": lambda written: raw_markup.format_of(written) if written.strip() else None,
 }
 _SEXES = {"M": ("M", "MALE"), "F": ("F", "FEMALE"), "X": ("X",), "U": ("U", "UNKNOWN")}
 
 
-def read(raw: pl.Series, kind: ReadAs, zone: ZoneInfo) -> pl.Series:  # noqa: PLR0911
+JUDGED_HERE: frozenset[ReadAs] = frozenset(
+    {
+        *("stage", "grade", "extent", "site", "minutes", "percent", "written"),
+        *("referral_direction", "referral_status", "words", "markup", "markup_format"),
+    }
+)
+"""Kinds of which this reader itself knows what becomes nothing: a correction that staging lists of such a
+column excuses nothing."""
+
+
+def read(raw: pl.Series, kind: ReadAs, zone: ZoneInfo) -> pl.Series:  # noqa: PLR0911, PLR0912
     """A raw column as the value that its field must show; null stays null, a blank text is null."""
     match kind:
-        case "text" | "lines":
+        case "text" | "lines" | "written":
             stripped = raw.cast(pl.String).str.strip_chars()
             return stripped.replace("", None)
         case "date" | "day":
@@ -70,6 +106,12 @@ def read(raw: pl.Series, kind: ReadAs, zone: ZoneInfo) -> pl.Series:  # noqa: PL
             return (~raw.cast(pl.Boolean)).fill_null(value=False)
         case "money":
             return raw.cast(MONEY)
+        case "minutes":
+            minutes = raw.cast(pl.Int64)
+            return minutes.set(~minutes.is_between(0, _MINUTES_OF_A_DAY).fill_null(value=True), None)
+        case "percent":
+            share = raw.cast(MONEY)
+            return share.set(~share.is_between(0, 100).fill_null(value=True), None)
         case "sex":
             return _by_word(raw, _SEXES)
         case "reference":

@@ -44,6 +44,22 @@ _SPECIALTIES: Mapping[str, tuple[str, ...]] = {
         "FAMILY DENTISTRY",
     ),
 }
+_DIRECTIONS: Mapping[str, tuple[str, ...]] = {
+    "incoming": ("INCOMING", "INBOUND", "IN"),
+    "outgoing": ("OUTGOING", "OUTBOUND", "OUT"),
+}
+_REFERRAL_STATUSES: Mapping[str, tuple[str, ...]] = {
+    "received": ("RECEIVED", "RECEIVE", "RECIEVED"),
+    "sent": ("SENT", "SEND"),
+    "accepted": ("ACCEPTED", "ACCEPT"),
+    "declined": ("DECLINED", "DECLINE"),
+    "completed": ("COMPLETED", "COMPLETE"),
+}
+_EXTENTS: Mapping[str, tuple[str, ...]] = {
+    "Localized": ("LOCALIZED", "LOCALISED", "LOCAL"),
+    "Generalized": ("GENERALIZED", "GENERALISED", "GENERAL"),
+    "Molar/incisor": ("MOLAR INCISOR", "MOLAR INCISOR PATTERN"),
+}
 _STATUSES: Mapping[str, tuple[str, ...]] = {
     "proposed": ("PROPOSED",),
     "accepted": ("ACCEPTED",),
@@ -54,6 +70,33 @@ _STATUSES: Mapping[str, tuple[str, ...]] = {
 # Any letters of one credential may have a blank between them where the practice wrote "D. D. S.".
 _SPELLINGS = sorted((each for known in _CREDENTIALS.values() for each in known), key=len, reverse=True)
 _CREDENTIAL = re.compile(rf"(?<![^ ,])(?:{'|'.join(' ?'.join(each) for each in _SPELLINGS)})(?![^ ,])")
+# Fellowships, diplomas and foreign degrees, which are no values of the picklist.
+_OTHER_DEGREES = [
+    "FAGD",
+    "MAGD",
+    "FICD",
+    "FACD",
+    "FACP",
+    "FICOI",
+    "DICOI",
+    "FAAID",
+    "AFAAID",
+    "FADSA",
+    "FPFA",
+    "ABGD",
+    "DABP",
+    "DABOI",
+    "DABOMS",
+    "FRCDC",
+    "FRCSC",
+    "MDS",
+    "MDSC",
+    "DMSC",
+    "MSC",
+    "BDSC",
+]
+_DEGREE = "|".join([" ?".join(each) for each in _SPELLINGS] + _OTHER_DEGREES)
+_DEGREES = re.compile(rf"[ ,]*(?:(?>(?:{_DEGREE})(?![^ ,]))[ ,]*)+")
 _CODE = re.compile(r"D[0-9]{4}", re.IGNORECASE)
 _NPI = re.compile(r"[12][0-9]{9}")
 # What the digits 80840 in front of a number add to its Luhn sum (CMS, "NPI check digit").
@@ -62,10 +105,19 @@ _NPI_CONSTANT = 24
 
 def credentials(written: str) -> str | None:
     """The known credentials in the picklist's order, joined as a multi-select's values are."""
-    text = re.sub(r"[,;/|&()\[\]+\r\n]+", ",", written.upper().replace(".", ""))
-    text = re.sub(r"[\s\-\u2010-\u2015]+", " ", text)
+    text = _parted(written)
     found = {each.replace(" ", "") for each in _CREDENTIAL.findall(text)}
     return ";".join(name for name, spellings in _CREDENTIALS.items() if found.intersection(spellings)) or None
+
+
+def are_degrees(written: str) -> bool:
+    """Whether a text says nothing but degrees and titles such as stand behind a name."""
+    return _DEGREES.fullmatch(_parted(written)) is not None
+
+
+def _parted(written: str) -> str:
+    text = re.sub(r"[,;/|&()\[\]+\r\n]+", ",", written.upper().replace(".", ""))
+    return re.sub(r"[\s\-\u2010-\u2015]+", " ", text)
 
 
 def specialty(written: str) -> str | None:
@@ -90,6 +142,55 @@ def npi(written: str) -> str | None:
 def procedure_code(written: str) -> str | None:
     code = written.strip()
     return code.upper() if _CODE.fullmatch(code) else None
+
+
+def referral_direction(written: str) -> str | None:
+    return _word(_single_spaced(written), _DIRECTIONS)
+
+
+def referral_title(written: str) -> str:
+    return f"{referral_direction(written) or ''} referral".strip().capitalize()
+
+
+def referral_status(written: str) -> str | None:
+    return _word(_single_spaced(written), _REFERRAL_STATUSES)
+
+
+def stage(written: str) -> str | None:
+    """I to IV of ``III``, ``Stage 3``, ``stage: iii``."""
+    found = re.fullmatch(r"(?:STAGE)?[: ]*(?:(I{1,3}|IV)|([1-4]))", _as_classified(written))
+    return found and (found[1] or ("I", "II", "III", "IV")[int(found[2]) - 1])
+
+
+def grade(written: str) -> str | None:
+    found = re.fullmatch(r"(?:GRADE)?[: ]*([ABC])", _as_classified(written))
+    return found and found[1]
+
+
+def extent(written: str) -> str | None:
+    return _word(_as_classified(written), _EXTENTS)
+
+
+def site(written: str) -> str | None:
+    place = written.strip().upper()
+    return place if place in ("MB", "B", "DB", "ML", "L", "DL") else None
+
+
+def note_title(written: str) -> str | None:
+    """``Progress`` is the title of a ``Progress note``."""
+    words = written.split()
+    if not words:
+        return None
+    says_so = re.search(r"\bnotes?$", words[-1], re.IGNORECASE)
+    return " ".join(words if says_so else [*words, "note"])
+
+
+def _single_spaced(written: str) -> str:
+    return re.sub(r"[\s_-]+", " ", written.strip()).upper()
+
+
+def _as_classified(written: str) -> str:
+    return re.sub(r"[\s/_\-\u2010-\u2015]+", " ", written).strip(" .").upper()
 
 
 def _word(text: str, known: Mapping[str, tuple[str, ...]]) -> str | None:

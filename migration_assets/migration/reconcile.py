@@ -43,6 +43,7 @@ from migration_assets.migration.reconciliation import (
 )
 from migration_assets.migration.transport import DIFFERENCE_COLUMNS
 from migration_assets.migration.upload_file import READBACK, SOURCE, UPLOAD, payload_table
+from migration_assets.objects.registry import STAGED_OBJECTS
 from migration_assets.panda.profile import Profile
 from migration_assets.practice import Practice
 from migration_assets.warehouse import Session, Warehouse, quoted
@@ -115,6 +116,7 @@ class Reconciler:
             },
             rejects=session.read(SOURCE, "rejects"),
             corrections=session.read(SOURCE, "corrections"),
+            minted=_minted(session),
         )
 
     def _object(
@@ -229,6 +231,14 @@ class _ObjectPart:
     line_breaks: int
 
 
+def _minted(session: Session) -> dict[str, dict[str, str]]:
+    """Staged table -> staging's id of a row -> the id that stands in the payload."""
+    found: dict[str, dict[str, str]] = {}
+    for staged, given, used in session.read(SOURCE, "minted").iter_rows():
+        found.setdefault(staged, {})[given] = used
+    return found
+
+
 def _empty_readback(schema: ObjectSchema) -> pl.DataFrame:
     columns: dict[str, pl.DataType] = {"_id": pl.String(), "_modified_at": pl.Datetime("ms", "UTC")}
     return pl.DataFrame(schema=columns | {each.name: payload_dtype(each) for each in schema.fields})
@@ -266,6 +276,9 @@ def _fill_rates(returned: pl.DataFrame, schema: ObjectSchema) -> dict[str, float
 
 
 def _sources(session: Session, plan: Plan) -> list[SourceCounts]:
+    """Of every source table; rows of derived objects are rows of no source."""
+    derived = {each.name for each in STAGED_OBJECTS if each.derived}
+    own = [name for name in staged_names(plan.mapping) if name not in derived]
     return [
         SourceCounts(
             table=verdict.source_table,
@@ -274,7 +287,7 @@ def _sources(session: Session, plan: Plan) -> list[SourceCounts]:
             rejected=verdict.rejected,
             corrected=verdict.corrected,
         )
-        for verdict in read_copied_verdicts(session, staged_names(plan.mapping))
+        for verdict in read_copied_verdicts(session, own)
     ]
 
 

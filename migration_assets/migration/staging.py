@@ -112,10 +112,11 @@ def stage(
             today=_local(extracted_at, practice.time_zone).date(),
         )
         outcome = staged_object.stage(inputs, context)
+        rows = outcome.rows if staged_object.derived else inputs.raw[staged_object.source_table]
         verdict = _judge(
             staged_object,
             batch_id,
-            inputs.raw[staged_object.source_table].height,
+            rows.height,
             outcome,
             practice.policies.reject_limit,
         )

@@ -42,6 +42,13 @@ STAGED_ROW_COLUMNS: dict[str, pl.DataType] = {
 """Staged rows of a source table that must be in a payload or be excused. ``accounted_by``: the objects whose
 lineage counts; a chart's rows may have gone to any object that shares the chart."""
 
+MINTED_COLUMNS: dict[str, pl.DataType] = {
+    "staged": pl.String(),
+    "staged_id": pl.String(),
+    "source_id": pl.String(),
+}
+"""The id that staging gave a row of a derived table, and the minted one that stands in the payload."""
+
 HOLD_COLUMNS: dict[str, pl.DataType] = {"key": pl.String(), "code": pl.String(), "message": pl.String()}
 """Records that the practice's own choice keeps back, with a code and a sentence."""
 

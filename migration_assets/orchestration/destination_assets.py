@@ -1,5 +1,6 @@
-"""Groups of one destination's environment (``salesforce_rehearsal``): schema, payload, an upload for each
-object, reconciliation. One factory for every destination and environment, driven by the mapping."""
+"""Groups of one destination's environment (``salesforce_rehearsal``): field inventory, preflight, schema,
+payload, an upload for each object, reconciliation. One factory for every destination and environment, driven
+by the mapping."""
 
 from collections.abc import Iterator
 
@@ -20,15 +21,26 @@ from migration_assets.migration.ledger import Target
 from migration_assets.migration.load import UploadSummary
 from migration_assets.migration.operations import Migration
 from migration_assets.migration.payload import staged_names
+from migration_assets.migration.progress import now_and_then
 from migration_assets.migration.reconcile import Reconciled
 from migration_assets.orchestration.boundary import errors_without_values
 from migration_assets.orchestration.common import OWNERS, counts_table, rows_table
+from migration_assets.orchestration.inspection_assets import (
+    FIELD_INVENTORY,
+    PREFLIGHT,
+    build_field_inventory,
+    build_preflight,
+    findings_check,
+)
 from migration_assets.orchestration.partitions import PRACTICES
 from migration_assets.orchestration.resources import PlatformResource
 from migration_assets.orchestration.staged_assets import staged_key
 from migration_assets.reports.reconciliation import write_reconciliation
 
 MAY_UPLOAD = "may_upload"
+SCHEMA_DRIFT = "schema_drift"
+BEFORE_UPLOADS = (FIELD_INVENTORY, PREFLIGHT, "schema", "payload")
+"""Assets of an environment that come before anything is sent."""
 _RECONCILIATION_CHECKS = {
     "sources_accounted_for": "Per source table: extracted = staged + rejected.",
     "lineage_total": "Every staged row is in a payload or excused by a stated reason.",
@@ -46,7 +58,11 @@ def group_name(destination: str, environment: str) -> str:
 
 def build_destination_assets(mapping: MappingSet, environment: str) -> list[AssetsDefinition]:
     factory = _Factory(mapping, environment)
+    group = group_name(mapping.destination, environment)
+    staged = [staged_key(name) for name in staged_names(mapping)]
     return [
+        build_field_inventory(group, mapping.destination, environment),
+        build_preflight(group, mapping.destination, environment, staged),
         factory.schema(),
         factory.payload(),
         *(factory.upload(spec) for spec in mapping),
@@ -69,26 +85,40 @@ class _Factory:
         return Migration(platform.platform(), target)
 
     def schema(self) -> AssetsDefinition:
+        key = self._key("schema")
+
         @asset(
-            key=self._key("schema"),
+            key=key,
             group_name=self._group,
             kinds={self._mapping.destination},
             owners=OWNERS,
             partitions_def=PRACTICES,
             pool=self._pool,
+            deps=[self._key(FIELD_INVENTORY)],
             description="Custom objects, fields and permissions of the destination, as the plan has them.",
+            check_specs=[
+                AssetCheckSpec(
+                    SCHEMA_DRIFT,
+                    asset=key,
+                    partitions_def=PRACTICES,
+                    description="What is deployed is what the field inventory says.",
+                )
+            ],
         )
-        def schema(context: AssetExecutionContext, platform: PlatformResource) -> MaterializeResult[None]:
+        def schema(
+            context: AssetExecutionContext, platform: PlatformResource
+        ) -> Iterator[MaterializeResult[None]]:
             with errors_without_values(context.partition_key):
                 prepared = self._migration(context, platform).prepare()
             deployment = prepared.deployment
-            return MaterializeResult(
+            yield MaterializeResult(
                 metadata={
                     "plan_hash": prepared.plan_hash,
                     "created": len(deployment.created),
                     "updated": len(deployment.updated),
                     "unchanged": len(deployment.unchanged),
-                }
+                },
+                check_results=[findings_check(SCHEMA_DRIFT, deployment.findings)],
             )
 
         return schema
@@ -144,7 +174,9 @@ class _Factory:
             refusal = None
             with errors_without_values(context.partition_key):
                 try:
-                    summary = self._migration(context, platform).upload(spec.asset, context.run.run_id)
+                    summary = self._migration(context, platform).upload(
+                        spec.asset, context.run.run_id, now_and_then(context.log.info)
+                    )
                 except (GateClosed, StagingRefused) as error:
                     refusal = error
             if refusal is not None:

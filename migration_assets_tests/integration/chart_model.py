@@ -1,7 +1,7 @@
 """What raw charts must become in the org, and which differences a chart has that became something else.
 
 Plain Python over raw rows, one value at a time, without the platform: teeth and entrances are the sandbox's
-own, names of fields and their homes on an Enterprise org are written down here.
+own, names of fields and their homes in each edition are written down here.
 """
 
 from __future__ import annotations
@@ -28,6 +28,14 @@ HOMES = {
     "Suppuration": CHART2,
     "Plaque": CHART3,
 }
+"""On an Enterprise org, whose objects hold 500 custom fields."""
+UNLIMITED_HOMES = {
+    **dict.fromkeys(("PocketDepth", "Recession", "Mobility", "Furcation", "ToothStatus"), EXAM),
+    **{"BleedingOnProbing": EXAM, "Suppuration": CHART2, "Plaque": CHART2},
+}
+"""With 800 custom fields."""
+PROFESSIONAL_HOMES = {"Mobility": EXAM, "Furcation": CHART2, "ToothStatus": CHART2}
+"""With 100: no object has room for the 192 fields of a site's measure, which stay on records of teeth."""
 QUADRANTS = ("UR", "UL", "LL", "LR")
 
 Row = Mapping[str, Any]
@@ -50,19 +58,21 @@ def charts(
     *,
     read_as: Callable[[str], str] = str,
     changed: Callable[[Row], Row | None] = dict,
+    homes: Mapping[str, str] = HOMES,
 ) -> Charts:
     """The practice's charts; ``read_as``: an exam's numbering system -> the one that its teeth are read in,
-    ``changed``: a row as it is misread, None where it is refused."""
+    ``changed``: a row as it is misread, None where it is refused; ``homes``: measure -> object with its wide
+    fields, where it has any."""
     made = Charts()
     systems = dict(tables["ClinicalExam"].select("ExamID", "ToothNumberingSystem").iter_rows())
     for raw in tables["PeriodontalCharting"].iter_rows(named=True):
         row, tooth = changed(raw), universal(raw["Tooth"], read_as(systems[raw["ExamID"]]))
         if row is not None and tooth is not None:
-            _add(made, row, tooth)
+            _add(made, row, tooth, homes)
     return made
 
 
-def _add(made: Charts, row: Row, tooth: str) -> None:
+def _add(made: Charts, row: Row, tooth: str, homes: Mapping[str, str]) -> None:
     exam, record = row["ExamID"], key(TOOTH, row["ChartingID"])
     cells = dict(_cells(row))
     made.teeth[record] = {f"{name}__c": value for name, value in cells.items()} | {
@@ -73,11 +83,12 @@ def _add(made: Charts, row: Row, tooth: str) -> None:
     number = int(tooth) if tooth.isdecimal() and int(tooth) <= len(PERMANENT) else None
     for name, value in cells.items():
         measure, _, place = name.partition("_")
-        if number is None or (measure == "Furcation" and place not in entrances(number)):
+        home = homes.get(measure)
+        no_entrance = number is not None and measure == "Furcation" and place not in entrances(number)
+        if number is None or home is None or no_entrance:
             if number is None or value is not None:
                 made.alone.add(record)
         elif value is not None:
-            home = HOMES[measure]
             where = f"{QUADRANTS[(number - 1) // 8]}{number}"
             made.wide[home, key(home, exam), f"{name}_{where}__c"] = value
 

@@ -81,6 +81,7 @@ destinations:
           poll_first: 0.02
           poll_longest: 0.1
           max_job_rows: JOB_ROWS
+          jobs_at_once: 1
           lock_attempts: 2
           lock_wait: 0.01
           orphan_grace: ORPHAN_GRACE

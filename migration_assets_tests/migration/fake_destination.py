@@ -53,6 +53,7 @@ class FakeDestination:
 
     batch_rows: int = 3
     chunk_rows: int = 2
+    batches_at_once: int = 1
     refused: set[str] = field(default_factory=set)
     skipped: set[str] = field(default_factory=set)
     die_at: int | None = None
@@ -76,7 +77,7 @@ class FakeDestination:
     def capacity(self, objects: Sequence[str]) -> dict[str, ObjectCapacity]:
         return {name: ObjectCapacity(name, True, self.room, frozenset()) for name in objects}
 
-    def preflight(self, schemas: Sequence[ObjectSchema]) -> list[Finding]:  # noqa: ARG002
+    def preflight(self, *_: object, **__: object) -> list[Finding]:
         return []
 
     def deploy_schema(self, schemas: Sequence[ObjectSchema]) -> SchemaDeployment:

@@ -21,6 +21,7 @@ from migration_assets.errors import (
     StagingRefused,
     WarehouseTableMissing,
 )
+from migration_assets.mapping.chart_layout import ChartChoice, LayoutKind
 from migration_assets.migration.decisions import Approval
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.load import UploadSummary
@@ -29,13 +30,14 @@ from migration_assets.migration.plan import load_mapping
 from migration_assets.migration.platform import DestinationKind, Platform
 from migration_assets.migration.reconcile import Reconciled
 from migration_assets.migration.reconciliation import ObjectReconciliation, Reconciliation
-from migration_assets.migration.staging import stage
+from migration_assets.migration.staging import source_tables, stage
 from migration_assets.objects.registry import STAGED_OBJECTS
 from migration_assets.panda.profile import Profile, load_profile
 from migration_assets.practice import Settings
 from migration_assets.warehouse import DuckDBSettings
 from migration_assets_tests.measure_rows import converted, profile
 from migration_assets_tests.migration.fake_destination import FakeDestination
+from migration_assets_tests.migration.further_rows import FURTHER
 
 ASSETS = [spec.asset for spec in load_mapping("salesforce")]
 CONTACT = load_mapping("salesforce").of_object("Contact").schema
@@ -134,7 +136,9 @@ class Office:
             "Provider": self.providers,
             "TreatmentPlan": self.plans,
             "TreatmentPlanLine": self.lines,
+            **FURTHER,
         }
+        raw = {table: raw.get(table, []) for table in source_tables()}
         warehouse, practice = self.platform.panda_warehouse("maple"), self.platform.practice("maple")
         with warehouse.open() as session:
             for table, rows in raw.items():
@@ -190,6 +194,11 @@ _TYPES: dict[str, pl.DataType] = {
     **dict.fromkeys(("PocketDepth", "Recession", "Furcation"), pl.Int16()),
     **dict.fromkeys(("BOP", "Suppuration", "Plaque", "Inactive"), pl.Boolean()),
     **dict.fromkeys(("PlaqueIndex", "BleedingIndex", "Mobility"), pl.Decimal(5, 2)),
+    **dict.fromkeys(("FindingID", "ClassificationID", "InsuranceID", "Priority"), pl.Int32()),
+    **dict.fromkeys(("AppointmentID", "NoteID", "ReferralID", "DurationMinutes"), pl.Int32()),
+    **dict.fromkeys(("StagedAt", "StartsAt"), pl.Datetime("us")),
+    "ReferredAt": pl.Date(),
+    "CoverageBasic": pl.Decimal(5, 2),
     "RowVer": pl.Binary(),
 }
 
@@ -201,8 +210,10 @@ def monkeypatched() -> Iterator[pytest.MonkeyPatch]:
         yield patch
 
 
-def opened(folder: Path, destination: FakeDestination) -> Office:
-    kind = DestinationKind("salesforce", NoSettings, lambda s, _: s, lambda _: destination, lambda _: 25)
+def opened(folder: Path, destination: FakeDestination, chart: LayoutKind = "wide") -> Office:
+    kind = DestinationKind(
+        "salesforce", NoSettings, lambda s, _: s, lambda _: destination, lambda _: ChartChoice(chart, 25)
+    )
     settings = DuckDBSettings(memory_limit="500MB", threads=1)
     return Office(Platform(folder, folder / "practices", {"salesforce": kind}, settings), destination)
 
@@ -213,6 +224,14 @@ def new(tmp_path: Path, monkeypatched: pytest.MonkeyPatch) -> Office:  # noqa: A
     (tmp_path / "practices").mkdir()
     (tmp_path / "practices" / "maple.yaml").write_text(FILE, encoding="utf-8")
     return opened(tmp_path, FakeDestination(batch_rows=2))
+
+
+@pytest.fixture
+def per_tooth(tmp_path: Path, monkeypatched: pytest.MonkeyPatch) -> Office:  # noqa: ARG001
+    """As ``new``, of a practice that wants its charts as records of single teeth."""
+    (tmp_path / "practices").mkdir()
+    (tmp_path / "practices" / "maple.yaml").write_text(FILE, encoding="utf-8")
+    return opened(tmp_path, FakeDestination(batch_rows=2), "per_tooth")
 
 
 @pytest.fixture(scope="module")
@@ -257,13 +276,17 @@ def test_a_rehearsal_of_a_whole_practice_is_clean(
 
     assert {name: each.created for name, each in summaries.items()} == {
         "account": 1,
-        "contact": 4,
+        "contact": 5,
         "treatment_plan": 1,
         "treatment_plan_line": 2,
         "clinical_exam": 2,
         "clinical_exam_chart2": 2,
         "clinical_exam_chart3": 0,
         "clinical_exam_tooth": 0,
+        "clinical_exam_finding": 1,
+        "clinical_note": 2,
+        "event": 2,
+        "referral": 3,
     }
     assert different(reconciled) == []
     assert reconciled.reconciliation.clean
@@ -274,11 +297,17 @@ def test_a_rehearsal_of_a_whole_practice_is_clean(
         ("ClinicalExam", 2, 2),
         ("TreatmentPlan", 1, 1),
         ("TreatmentPlanLine", 2, 2),
+        ("ExamFinding", 1, 1),
+        ("PeriodontalClassification", 2, 2),
+        ("Insurance", 2, 2),
+        ("ClinicalNote", 2, 2),
+        ("Appointment", 2, 2),
+        ("Referral", 3, 3),
     ]
     exams = by_object(reconciled)["ClinicalExam__c"]
     fields = 3 * 6 * 32 + 32 + 34 + 32
-    assert exams.meaning_compared == 2 * (10 + fields)
-    assert exams.fields_compared == 2 * (12 + fields)
+    assert exams.meaning_compared == 2 * (14 + fields)
+    assert exams.fields_compared == 2 * (16 + fields)
     assert exams.this_run.created == 2
     chart2 = by_object(reconciled)["ClinicalExamChart2__c"]
     assert (chart2.meaning_compared, chart2.fields_compared) == (2 * (1 + 2 * 6 * 32), 2 * (1 + 2 * 6 * 32))
@@ -297,6 +326,7 @@ def test_a_rejected_providers_patients_and_plans_go_without_and_are_listed(offic
     assert reconciled.reconciliation.held_back == []
     left_empty = [each for each in reconciled.reconciliation.corrections if each.code == "parent_not_staged"]
     assert [(each.table, each.source_key, each.column) for each in left_empty] == [
+        ("ClinicalNote", "1", "ProviderID"),
         ("Patient", "1", "PrimaryProviderID"),
         ("TreatmentPlan", "20", "ProviderID"),
     ]
@@ -408,7 +438,7 @@ def test_what_stands_there_from_before_is_stale_or_retained(office: Office) -> N
     reconciled = office.reconcile()
 
     state = by_object(reconciled)["Contact"].state
-    assert (state.loaded, state.failed, state.stale, state.in_destination) == (3, 1, 1, 4)
+    assert (state.loaded, state.failed, state.stale, state.in_destination) == (4, 1, 1, 5)
     assert by_object(reconciled)["ClinicalExam__c"].state.retained == 1
     assert reconciled.reconciliation.balanced
     assert different(reconciled) == []
@@ -537,6 +567,24 @@ def test_what_has_no_wide_field_goes_to_records_of_single_teeth(office: Office) 
     assert teeth["maple:exam_tooth:103"]["BleedingOnProbing_MB__c"] == "Yes"
     chart = [each for each in reconciled.reconciliation.lineage if each.source_table == "PeriodontalCharting"]
     assert [(each.staged, each.with_payload, each.excused) for each in chart] == [(5, 5, {})]
+
+
+def test_a_practice_may_have_its_charts_as_records_of_single_teeth(per_tooth: Office) -> None:
+    per_tooth.stage()
+    per_tooth.migration().prepare()
+    per_tooth.upload()
+
+    reconciled = per_tooth.reconcile()
+
+    assert different(reconciled) == []
+    assert reconciled.reconciliation.clean
+    records = per_tooth.destination.records
+    assert len(records["ClinicalExamTooth__c"]) == len(per_tooth.teeth)
+    assert not any(
+        "_UR" in field or "_LL" in field for row in records["ClinicalExam__c"].values() for field in row
+    )
+    assert "ClinicalExamChart2__c" not in records
+    assert by_object(reconciled)["ClinicalExamTooth__c"].meaning_compared == 3 * (5 * 6 + 4 + 2 + 3)
 
 
 def test_an_org_without_room_for_a_site_measure_still_gets_the_whole_chart(new: Office) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -13,7 +14,11 @@ from hypothesis import strategies as st
 from migration_assets.migration import raw_words
 from migration_assets.migration.raw_reader import read
 from migration_assets.objects.providers import _known_credentials, _npi, _specialty
+from migration_assets.objects.referrals import _word
+from migration_assets.perio.classification import parse_extent, parse_grade, parse_stage
+from migration_assets.perio.errors import UnknownClassification
 from migration_assets.perio.people import Credential
+from migration_assets.perio.vocabulary import REFERRAL_DIRECTIONS, REFERRAL_STATUSES
 
 _PIECES = [
     *(credential.value for credential in Credential),
@@ -105,6 +110,79 @@ def test_statuses(written: str, meant: str | None) -> None:
 )
 def test_procedure_codes(written: str, meant: str | None) -> None:
     assert raw_words.procedure_code(written) == meant
+
+
+_CLASSIFIED = st.builds(
+    "{}{}{}".format,
+    st.sampled_from(["", "Stage ", "stage: ", "STAGE_", "Grade ", "grade:", " "]),
+    st.sampled_from(
+        ["I", "ii", "III", "IV", "V", "3", "5", "A", "b", "C", "D", "local", "Generalised", "molar/incisor"]
+    ),
+    st.sampled_from(["", ".", " ", " pattern", "-pattern"]),
+)
+
+
+@given(_CLASSIFIED)
+def test_both_readers_agree_on_classifications(written: str) -> None:
+    readers = (
+        (raw_words.stage, parse_stage),
+        (raw_words.grade, parse_grade),
+        (raw_words.extent, parse_extent),
+    )
+    for second, first in readers:
+        try:
+            meant: str | None = str(first(written))
+        except UnknownClassification:
+            meant = None
+        assert second(written) == meant
+
+
+@given(
+    st.sampled_from([*REFERRAL_STATUSES, *REFERRAL_DIRECTIONS, "PENDING", "IN BOUND", ""]),
+    st.sampled_from([str.upper, str.lower, str.title, lambda word: f" {word}\n", lambda word: word[:1]]),
+)
+def test_both_readers_agree_on_a_referrals_words(word: str, spelled: Callable[[str], str]) -> None:
+    written = pl.Series([spelled(word).strip()])
+
+    assert raw_words.referral_status(spelled(word)) == _word(written, REFERRAL_STATUSES)[0]
+    assert raw_words.referral_direction(spelled(word)) == _word(written, REFERRAL_DIRECTIONS)[0]
+
+
+@pytest.mark.parametrize(
+    ("written", "title"),
+    [
+        ("SOAP", "SOAP note"),
+        ("Progress  Note", "Progress Note"),
+        ("Notes", "Notes"),
+        ("Endnote", "Endnote note"),
+        ("", None),
+    ],
+)
+def test_a_notes_title_says_once_that_it_is_a_note(written: str, title: str | None) -> None:
+    assert raw_words.note_title(written) == title
+
+
+def test_a_share_outside_a_hundred_and_minutes_outside_a_day_are_nothing() -> None:
+    zone = ZoneInfo("America/New_York")
+    shares = pl.Series(
+        [Decimal("-0.01"), Decimal(0), Decimal("62.50"), Decimal(100), Decimal("100.01"), None]
+    )
+
+    assert read(shares, "percent", zone).to_list() == [
+        None,
+        Decimal(0),
+        Decimal("62.5"),
+        Decimal(100),
+        None,
+        None,
+    ]
+    assert read(pl.Series([-1, 0, 1440, 1441, None]), "minutes", zone).to_list() == [
+        None,
+        0,
+        1440,
+        None,
+        None,
+    ]
 
 
 def test_a_sum_is_exact_and_who_isnt_active_is_inactive() -> None:

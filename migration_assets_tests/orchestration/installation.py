@@ -39,6 +39,13 @@ SOURCE_TABLES = tuple(
         "periodontal_charting",
         "treatment_plan",
         "treatment_plan_line",
+        "exam_finding",
+        "periodontal_classification",
+        "insurance",
+        "clinical_note",
+        "appointment",
+        "referral",
+        "staff_user",
     )
 )
 STAGED_TABLES = tuple(
@@ -50,6 +57,14 @@ STAGED_TABLES = tuple(
         "clinical_exams",
         "treatment_plans",
         "treatment_plan_lines",
+        "exam_findings",
+        "classifications",
+        "insurances",
+        "clinical_notes",
+        "appointments",
+        "referrers",
+        "referrals",
+        "staff_users",
     )
 )
 

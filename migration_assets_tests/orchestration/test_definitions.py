@@ -20,6 +20,14 @@ STAGED_FROM = {
     "clinical_exams": {"panda/clinical_exam", "panda/patient", "staged/charting"},
     "treatment_plans": {"panda/treatment_plan"},
     "treatment_plan_lines": {"panda/treatment_plan_line"},
+    "exam_findings": {"panda/exam_finding", "panda/clinical_exam"},
+    "classifications": {"panda/periodontal_classification"},
+    "insurances": {"panda/insurance"},
+    "clinical_notes": {"panda/clinical_note"},
+    "appointments": {"panda/appointment"},
+    "referrers": {"panda/referral", "panda/provider"},
+    "referrals": {"panda/referral", "panda/provider"},
+    "staff_users": {"panda/staff_user"},
 }
 PARENT = {
     "account": None,
@@ -27,15 +35,23 @@ PARENT = {
     "clinical_exam": "contact",
     "clinical_exam_chart2": "clinical_exam",
     "clinical_exam_chart3": "clinical_exam",
+    "clinical_exam_finding": "clinical_exam",
     "clinical_exam_tooth": "clinical_exam",
+    "clinical_note": "contact",
+    "event": "contact",
+    "referral": "contact",
     "treatment_plan": "contact",
     "treatment_plan_line": "treatment_plan",
 }
 GRAPH = {
     **{table: set() for table in SOURCE_TABLES},
     **{f"staged/{name}": made_from for name, made_from in STAGED_FROM.items()},
-    "salesforce_rehearsal/schema": set(),
-    "salesforce_rehearsal/payload": {"salesforce_rehearsal/schema", *STAGED_TABLES},
+    "salesforce_rehearsal/field_inventory": set(),
+    "salesforce_rehearsal/schema": {"salesforce_rehearsal/field_inventory"},
+    "salesforce_rehearsal/preflight": {"salesforce_rehearsal/field_inventory", *STAGED_TABLES}
+    - {"staged/staff_users"},
+    # The practice's staff become users of the org by other means than records.
+    "salesforce_rehearsal/payload": {"salesforce_rehearsal/schema", *STAGED_TABLES} - {"staged/staff_users"},
     **{
         f"salesforce_rehearsal/{name}": {
             f"salesforce_rehearsal/{before}" for before in ("payload", parent) if before
@@ -84,8 +100,11 @@ def test_the_jobs_extract_and_upload_apart() -> None:
     } == {
         "extract_and_stage": {"panda", "staged"},
         "upload_salesforce_rehearsal": {"salesforce_rehearsal"},
+        "retry_salesforce_rehearsal": {"salesforce_rehearsal"},
     }
     assert {job.partitions_def for job in jobs.values()} == {PRACTICES}
+    retried = jobs["retry_salesforce_rehearsal"].asset_layer.selected_asset_keys
+    assert {key.path[1] for key in retried} == {*PARENT, "reconciliation"}
 
 
 _LOADED = """

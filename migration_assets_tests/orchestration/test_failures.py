@@ -21,18 +21,28 @@ from migration_assets_tests.orchestration.installation import (
     metadata,
     verdicts,
 )
-from migration_sandbox.practice.generator import Practice
+from migration_sandbox.practice.generator import Practice, generate
 from migration_sandbox.practice.schema import ddl
 from migration_sandbox.salesforce.launch import SalesforceSandbox
 from migration_sandbox.sqlserver.database import Database
 from migration_sandbox.sqlserver.permissions import OWNER
 
+FEW = "panda_few"
+
+
+@pytest.fixture(scope="module")
+def few(around: Outside) -> Practice:
+    """Patients enough to see what becomes of one; without planted defects."""
+    made = generate(11, 8, exams_per_patient=1.5, planted=0, tables="all")
+    around.add_practice(made, FEW)
+    return made
+
 
 @pytest.fixture(autouse=True)
-def nothing_leaks(office: Office, words: list[str]) -> Iterator[None]:
+def nothing_leaks(office: Office, words: list[str], few: Practice) -> Iterator[None]:
     """After every one of these failures."""
     yield
-    assert office.places_of_leaks(words) == []
+    assert office.places_of_leaks([*words, *few.manifest.tokens()]) == []
 
 
 def _extraction_fails(office: Office) -> str:
@@ -104,6 +114,7 @@ def test_an_org_without_room_is_told_before_anything_is_deployed(office: Office)
 
 @pytest.mark.usefixtures("small_org")
 def test_an_org_without_room_for_the_chart_has_every_site_in_records_of_single_teeth(office: Office) -> None:
+    office.write_file(FEW)
     result = office.materialize()
     assert failure_messages(result) == {}
     assert set(verdicts(result).values()) == {True}
@@ -162,13 +173,13 @@ def _canary(practice: Practice) -> int:
 
 
 def test_records_damaged_or_refused_fail_the_checks_that_are_about_them(
-    office: Office, practice: Practice
+    office: Office, few: Practice
 ) -> None:
     name = f"panda_{office.practice}"
-    office.outside.add_practice(practice, name)
+    office.outside.add_practice(few, name)
     office.write_file(name)
     assert office.materialize().success
-    patient = _canary(practice)
+    patient = _canary(few)
     record = {"key_field": "PANDA_Key__c", "key": f"{office.practice}:patient:{patient}"}
 
     office.outside.org.control.corrupt("change_character", "Contact", field="FirstName", **record)

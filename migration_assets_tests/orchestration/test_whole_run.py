@@ -28,6 +28,10 @@ UPLOADS = (
     "clinical_exam_chart2",
     "clinical_exam_chart3",
     "clinical_exam_tooth",
+    "clinical_exam_finding",
+    "clinical_note",
+    "event",
+    "referral",
     "treatment_plan",
     "treatment_plan_line",
 )
@@ -77,6 +81,7 @@ def test_rows_are_counted_at_every_stage(migrated: Migrated, practice: Practice)
         assert extracted == practice.manifest.counts[table] == staged["extracted"]
         assert staged["dagster/row_count"] + staged["rejected"] == extracted
         people += staged["dagster/row_count"]
+    people += metadata(migrated.first, "staged/referrers")["dagster/row_count"]
     assert metadata(migrated.first, "salesforce_rehearsal/contact")["dagster/row_count"] == people
 
 
@@ -90,6 +95,10 @@ def test_reconciliation_names_its_report_and_shows_a_line_for_each_object(migrat
         "ClinicalExamChart2__c",
         "ClinicalExamChart3__c",
         "ClinicalExamTooth__c",
+        "ClinicalExamFinding__c",
+        "ClinicalNote__c",
+        "Event",
+        "Referral__c",
         "TreatmentPlan__c",
         "TreatmentPlanLine__c",
     }

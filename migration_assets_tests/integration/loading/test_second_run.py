@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import polars as pl
+import pytest
 
 from migration_assets.migration.reconciliation import ObjectReconciliation, Reconciliation
 from migration_assets_tests.integration.installation import (
@@ -14,6 +15,14 @@ from migration_assets_tests.integration.installation import (
 )
 from migration_assets_tests.integration.practices import PATIENTS, PROVIDERS
 from migration_sandbox.salesforce.control import Control
+
+
+@pytest.fixture
+def installation(installation: Installation) -> Installation:
+    """One job an object: how they are cut is no matter here."""
+    installation.configure(job_rows=200)
+    return installation
+
 
 _LONG = "A" + 59 * "n"
 """Too long for a first name in Salesforce (40), short enough for one in PANDA (75)."""

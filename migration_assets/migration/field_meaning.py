@@ -1,0 +1,202 @@
+"""What one field must show, from the raw row that its record mirrors; ``merged_meaning`` has those of others.
+
+A part of the comparison of meaning: no code of objects/ and mapping/ is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import polars as pl
+from pydantic import Field
+
+from migration_assets.migration import raw_referrers
+from migration_assets.migration.raw_chart import ExamsMeaning, universal_tooth
+from migration_assets.migration.raw_practice import RawPractice
+from migration_assets.migration.raw_reader import JUDGED_HERE, ReadAs, read
+from migration_assets.migration.raw_referrers import PersonField
+from migration_assets.practice import Settings
+
+RAW, EXPECTED = "_raw", "expected"
+
+
+class ColumnMeaning(Settings):
+    """``column`` read as ``as`` says.
+
+    ``and``: a second column whose text stands on the next line. ``of``: the table of an optional parent,
+    whose key is expected only where its row was staged. ``plus``: the column of minutes to add.
+    """
+
+    column: str
+    read_as: Annotated[ReadAs, Field(alias="as")]
+    and_column: Annotated[str | None, Field(alias="and")] = None
+    key_space: str | None = None
+    of: str | None = None
+    plus: str | None = None
+    at_most: int | None = None
+    otherwise: str | None = None
+
+
+class ConstantMeaning(Settings):
+    """What the field shows in every record of the key space."""
+
+    constant: Annotated[bool, Field(alias="is")]
+
+
+class PartsMeaning(Settings):
+    """Several columns as one text, a blank between them; one that is null is left out."""
+
+    parts: list[ColumnMeaning]
+
+
+class ToothMeaning(Settings):
+    """The Universal code of a tooth that is written in the numbering system of its exam."""
+
+    tooth: str
+    exam: str
+    exams: ExamsMeaning
+
+
+class DentistMeaning(Settings):
+    """The provider whom the column names, else whom the row's free text names: a provider, or a referrer of
+    the key space ``else``."""
+
+    dentist: str
+    key_space: str
+    of: str
+    else_in: Annotated[str, Field(alias="else")]
+
+
+class PersonMeaning(Settings):
+    """A value of a person whom only free text names."""
+
+    person: PersonField
+
+
+RowMeaning = ColumnMeaning | PartsMeaning | ToothMeaning | DentistMeaning
+FieldMeaning = RowMeaning | ConstantMeaning | PersonMeaning
+
+
+def expected_cells(table: str, key: str, declared: RowMeaning, raw: RawPractice) -> pl.DataFrame:
+    """``_raw``, what a record's key ends in, and ``expected``, for each raw row of the table in its order."""
+    match declared:
+        case PartsMeaning():
+            texts = [
+                expected_cells(table, key, part, raw)[EXPECTED].cast(pl.String) for part in declared.parts
+            ]
+            joined = pl.concat_str([pl.lit(text) for text in texts], separator=" ", ignore_nulls=True)
+            value = pl.select(joined).to_series().replace("", None)
+        case ToothMeaning():
+            value = _teeth(table, declared, raw)
+        case DentistMeaning():
+            value = _dentists(table, key, declared, raw)
+        case ColumnMeaning():
+            cells = pl.DataFrame([raw.keys(table, key).alias(RAW), _expected(table, declared, raw)])
+            return _corrected(cells, table, declared, raw)
+    return pl.DataFrame([raw.keys(table, key).alias(RAW), value.alias(EXPECTED)])
+
+
+def expected_of_people(fields: Mapping[str, FieldMeaning], raw: RawPractice) -> dict[str, pl.DataFrame]:
+    """By field with a PersonMeaning ``_raw`` and ``expected``, a row each person."""
+    people = raw_referrers.people(raw).rename({"record": RAW})
+    return {
+        field: people.select(RAW, pl.col(declared.person).alias(EXPECTED))
+        for field, declared in fields.items()
+        if isinstance(declared, PersonMeaning)
+    }
+
+
+def is_staged(table: str, raw: RawPractice) -> pl.Series:
+    """Of each raw row whether staging kept it; the key of one that stood twice ends in ``#`` and a number."""
+    rejected = raw.rejects.filter(pl.col("source_table") == table)["source_key"].str.replace(r"#\d+$", "")
+    keys = raw.keys(table, raw.profile.table(table).key)
+    return ~keys.is_in(rejected.implode()).fill_null(value=True)
+
+
+def staged_keys(table: str, raw: RawPractice) -> pl.Series:
+    return raw.keys(table, raw.profile.table(table).key).filter(is_staged(table, raw))
+
+
+def _expected(table: str, declared: ColumnMeaning, raw: RawPractice) -> pl.Series:
+    value = read(raw.column(table, declared.column), declared.read_as, raw.zone)
+    if declared.read_as == "reference":
+        if declared.of is not None:
+            known = value.is_in(staged_keys(declared.of, raw).implode())
+            value = value.set(~known.fill_null(value=True), None)
+        return (f"{raw.practice}:{declared.key_space}:" + value).alias(EXPECTED)
+    if declared.and_column is not None:
+        second = _corrected_text(table, declared.and_column, raw)
+        first = _corrected_text(table, declared.column, raw)
+        both = pl.concat_str([pl.lit(first), pl.lit(second)], separator="\n", ignore_nulls=True)
+        return pl.select(both.alias(EXPECTED)).to_series().replace("", None)
+    if declared.plus is not None:
+        minutes = read(raw.column(table, declared.plus), "minutes", raw.zone).fill_null(0)
+        value = value + pl.select(pl.duration(minutes=pl.lit(minutes), time_unit="ms")).to_series()
+    if declared.at_most is not None:
+        shortened = [
+            f"{text[: declared.at_most - 1]}…" if text and len(text) > declared.at_most else text
+            for text in value
+        ]
+        value = pl.Series(value.name, shortened, dtype=pl.String)
+    if declared.otherwise is not None:
+        value = value.fill_null(declared.otherwise)
+    return value.alias(EXPECTED)
+
+
+def _teeth(table: str, declared: ToothMeaning, raw: RawPractice) -> pl.Series:
+    exams = declared.exams
+    systems = dict(
+        zip(
+            raw.keys(exams.table, exams.key),
+            read(raw.column(exams.table, exams.system), "numbering_system", raw.zone),
+            strict=True,
+        )
+    )
+    written = read(raw.column(table, declared.tooth), "text", raw.zone)
+    codes: list[str | None] = []
+    for tooth, exam in zip(written, raw.keys(table, declared.exam), strict=True):
+        system = systems.get(exam)
+        codes.append(None if tooth is None or system is None else universal_tooth(tooth, system))
+    return pl.Series(EXPECTED, codes, dtype=pl.String)
+
+
+def _dentists(table: str, key: str, declared: DentistMeaning, raw: RawPractice) -> pl.Series:
+    told = pl.DataFrame([raw.keys(table, key).alias("referral")]).join(
+        raw_referrers.other_dentists(raw), on="referral", how="left", maintain_order="left"
+    )
+    numbered = raw.keys(table, declared.dentist).replace("", None)
+    provider = numbered.zip_with(numbered.is_not_null(), told["provider"])
+    known = provider.is_in(staged_keys(declared.of, raw).implode()).fill_null(value=False)
+    keys = f"{raw.practice}:{declared.key_space}:" + provider.set(~known, None)
+    people = f"{raw.practice}:{declared.else_in}:" + told["referrer"]
+    return keys.zip_with(provider.is_not_null(), people).alias(EXPECTED)
+
+
+def _corrected_text(table: str, column: str, raw: RawPractice) -> pl.Series:
+    """A text column after its corrections, in the raw rows' order."""
+    key = raw.profile.table(table).key
+    return expected_cells(table, key, ColumnMeaning.model_validate({"column": column, "as": "text"}), raw)[
+        EXPECTED
+    ]
+
+
+def _corrected(cells: pl.DataFrame, table: str, declared: ColumnMeaning, raw: RawPractice) -> pl.DataFrame:
+    """A listed correction changes what is expected: a bridge's underscore is a blank, all else nothing."""
+    listed = raw.corrections.filter(
+        (pl.col("source_table") == table) & (pl.col("column") == declared.column)
+    ).unique(subset="source_key", keep="last")
+    if listed.is_empty() or declared.and_column is not None or declared.read_as in JUDGED_HERE:
+        return cells
+    code = pl.col("_code")
+    corrected = pl.lit(None)
+    if cells.schema[EXPECTED] == pl.String:
+        blanks = pl.col(EXPECTED).str.replace_all("_", " ", literal=True).str.strip_chars()
+        corrected = pl.when((code == "bridge_underscore") & (blanks != "")).then(blanks)
+    joined = cells.join(
+        listed.select(pl.col("source_key").alias(RAW), pl.col("code").alias("_code")),
+        on=RAW,
+        how="left",
+        maintain_order="left",
+    )
+    return joined.select(RAW, pl.when(code.is_null()).then(EXPECTED).otherwise(corrected).alias(EXPECTED))

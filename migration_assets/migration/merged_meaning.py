@@ -1,0 +1,176 @@
+"""Fields that rows of another table give to a record: a patient's classification, an exam's, the insurances.
+
+Which row counts, and how a row reads as a line, is told here a second time, from raw rows that weren't
+rejected; no code of objects/ and mapping/ is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import Any, Literal
+
+import polars as pl
+from pydantic import Field, model_validator
+
+from migration_assets.migration.field_meaning import (
+    EXPECTED,
+    RAW,
+    ColumnMeaning,
+    expected_cells,
+    is_staged,
+)
+from migration_assets.migration.raw_practice import RawPractice
+from migration_assets.migration.raw_reader import ReadAs
+from migration_assets.practice import Settings
+
+_Row = dict[str, Any]
+_COVERAGES = ("Preventive", "Basic", "Major")
+_CLASSIFIED: dict[str, ReadAs] = {
+    "StagedAt": "moment",
+    "Stage": "stage",
+    "Grade": "grade",
+    "Extent": "extent",
+}
+_INSURED: dict[str, ReadAs] = {
+    "Priority": "number",
+    **dict.fromkeys(("Carrier", "PolicyNumber", "GroupNumber"), "text"),
+    **{f"Coverage{kind}": "percent" for kind in _COVERAGES},
+}
+
+
+class MergedMeaning(Settings):
+    """Rows of ``table`` whose column ``by`` holds the record's source id.
+
+    ``rows``: of classifications the ``latest`` or the ``earlier`` ones; of active insurances the ``first`` or
+    the ``second`` one, or all ``others`` with those no longer active. One row gives ``fields``, several give
+    the text ``lines``, a line each.
+    """
+
+    table: str
+    key: str
+    by: str
+    rows: Literal["latest", "earlier", "first", "second", "others"]
+    fields: dict[str, ColumnMeaning] = Field(default_factory=dict)
+    lines: str | None = None
+
+    @model_validator(mode="after")
+    def _either(self) -> MergedMeaning:
+        if bool(self.fields) is (self.lines is not None):
+            raise ValueError("one row gives 'fields', several give 'lines'")
+        return self
+
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        return (*self.fields, *([self.lines] if self.lines else []))
+
+
+def expected_merged(merged: MergedMeaning, raw: RawPractice) -> dict[str, pl.DataFrame]:
+    """By field ``_raw``, a record's source id, and ``expected``; records without such a row aren't there."""
+    rows = _told(merged, raw)
+    chosen = dict(_chosen(merged, rows))
+    if merged.lines is not None:
+        line = _classified_line if merged.rows == "earlier" else _insured_line
+        texts = [(record, "\n".join(line(row) for row in of_record)) for record, of_record in chosen.items()]
+        schema = {RAW: pl.String, EXPECTED: pl.String}
+        return {merged.lines: pl.DataFrame([each for each in texts if each[1]], schema=schema, orient="row")}
+    places = [row["place"] for of_record in chosen.values() for row in of_record]
+    records = raw.keys(merged.table, merged.by).alias(RAW)
+    return {
+        field: expected_cells(merged.table, merged.key, declared, raw).with_columns(records)[places]
+        for field, declared in merged.fields.items()
+    }
+
+
+def _chosen(merged: MergedMeaning, rows: Sequence[_Row]) -> Iterator[tuple[str, list[_Row]]]:
+    """Of each record the rows that count, in the order of their lines."""
+    of_record: dict[str, list[_Row]] = {}
+    for row in rows:
+        if row["staged"] and row["record"] is not None:
+            of_record.setdefault(row["record"], []).append(row)
+    for record, own in of_record.items():
+        if merged.rows in ("latest", "earlier"):
+            latest = max(own, key=lambda row: (_time(row), _number(row)))
+            earlier = sorted((row for row in own if row is not latest), key=_time)
+            yield record, [latest] if merged.rows == "latest" else earlier
+            continue
+        active = sorted((row for row in own if row["active"]), key=lambda row: (_priority(row), _number(row)))
+        in_place = [row["place"] for row in active[:2]]
+        others = sorted((row for row in own if row["place"] not in in_place), key=_priority_of_line)
+        yield record, {"first": active[:1], "second": active[1:2], "others": others}[merged.rows]
+
+
+def _told(merged: MergedMeaning, raw: RawPractice) -> list[_Row]:
+    """Every raw row as read: ``place``, ``key``, ``record``, ``staged``, ``active``, ``day``, its columns."""
+    of_time = merged.rows in ("latest", "earlier")
+    kinds: dict[str, ReadAs] = {**_CLASSIFIED, "day": "day"} if of_time else _INSURED
+    columns = [
+        expected_cells(
+            merged.table,
+            merged.key,
+            ColumnMeaning.model_validate({"column": "StagedAt" if name == "day" else name, "as": kind}),
+            raw,
+        )[EXPECTED].alias(name)
+        for name, kind in kinds.items()
+    ]
+    if not of_time:
+        # Whoever insures is taken to do so still where the source doesn't say.
+        columns.append(
+            raw.column(merged.table, "Active").cast(pl.Boolean).fill_null(value=True).alias("active")
+        )
+    return (
+        pl.DataFrame(
+            [
+                raw.keys(merged.table, merged.key).alias("key"),
+                raw.keys(merged.table, merged.by).alias("record"),
+                is_staged(merged.table, raw).alias("staged"),
+                *columns,
+            ]
+        )
+        .with_row_index("place")
+        .to_dicts()
+    )
+
+
+def _time(row: _Row) -> tuple[bool, Any]:
+    return row["StagedAt"] is not None, row["StagedAt"]
+
+
+def _priority(row: _Row) -> tuple[bool, float]:
+    return row["Priority"] is None, row["Priority"] or 0.0
+
+
+def _priority_of_line(row: _Row) -> tuple[bool, float]:
+    """Lines without a priority stand before the others, as those without a time do."""
+    return row["Priority"] is not None, row["Priority"] or 0.0
+
+
+def _number(row: _Row) -> tuple[int, str]:
+    return int(row["key"]) if row["key"].isdecimal() else 0, row["key"]
+
+
+def _classified_line(row: _Row) -> str:
+    """``2021-03-02: Stage III, Grade B, Generalized``, as far as it is stated."""
+    stated = [f"{word} {row[word]}" for word in ("Stage", "Grade") if row[word]]
+    if row["Extent"]:
+        stated.append(row["Extent"])
+    day = row["day"].isoformat() if row["day"] else None
+    return ": ".join(part for part in (day, ", ".join(stated)) if part) or "Periodontal classification"
+
+
+def _insured_line(row: _Row) -> str:
+    """``Other (priority 3): Delta, policy 12, group G3, preventive 80 %, no longer active``."""
+    stated = [row["Carrier"]] if row["Carrier"] else []
+    stated += [
+        f"{word} {row[f'{word.title()}Number']}"
+        for word in ("policy", "group")
+        if row[f"{word.title()}Number"]
+    ]
+    for kind in _COVERAGES:
+        share: Decimal | None = row[f"Coverage{kind}"]
+        if share is not None:
+            stated.append(f"{kind.lower()} {share.normalize():f} %")
+    if not row["active"]:
+        stated.append("no longer active")
+    priority = "" if row["Priority"] is None else f" (priority {row['Priority']:.0f})"
+    return " ".join(f"Other{priority}: {', '.join(stated) or 'nothing stated'}".split())

@@ -1,0 +1,200 @@
+"""Reads what the preflight and the scoping summary need: staged tables, verdicts, measured rates.
+
+Nothing is changed and the destination isn't asked. What the counts mean is said in ``data_findings`` and
+``scoping``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+from sqlalchemy import Engine, func, select
+
+from migration_assets.destinations.base import Finding, Volumes
+from migration_assets.errors import StagingRefused, WarehouseTableMissing
+from migration_assets.mapping.chart_layout import MEASURES, SLOT_COLUMN
+from migration_assets.mapping.volumes import volumes
+from migration_assets.migration.data_findings import (
+    EXAMS,
+    PLAN_LINES,
+    REFERRERS,
+    DataFacts,
+    ProcedureTexts,
+    TooLong,
+    data_findings,
+    procedures_with_several_texts,
+    text_columns,
+    too_long,
+)
+from migration_assets.migration.ledger import Outcome, Target
+from migration_assets.migration.ledger_database import translated
+from migration_assets.migration.ledger_tables import BATCHES, RECORD_EVENTS
+from migration_assets.migration.payload import staged_names
+from migration_assets.migration.plan import Plan, stored_plan
+from migration_assets.migration.platform import Platform
+from migration_assets.migration.scoping import ChartFacts, Scope, make_scope
+from migration_assets.migration.staging import Verdict, read_verdicts
+from migration_assets.objects.base import StagingContext, StagingInputs
+from migration_assets.objects.referrers import match_referrers
+from migration_assets.warehouse import Session, quoted
+
+CHARTING = "charting"
+_NO_SYSTEM = "no_numbering_system"
+MEASURABLE_RECORDS = 200
+"""An upload of fewer records says nothing about the rate of a large one."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """``scope`` is None where a staged object is missing yet; then there are no findings either."""
+
+    volumes: Volumes
+    scope: Scope | None = None
+    findings: tuple[Finding, ...] = ()
+    procedures: Sequence[ProcedureTexts] = ()
+
+
+def survey(platform: Platform, target: Target, plan: Plan) -> Survey | None:
+    """What the staged tables say of a load by this plan; None where nothing is staged yet."""
+    try:
+        with platform.panda_warehouse(target.practice).open(read_only=True) as session:
+            counted = read_volumes(session, plan)
+            try:
+                verdicts = read_verdicts(session, staged_names(plan.mapping))
+            except StagingRefused:
+                return Survey(counted)
+            charts = _chart_facts(session, plan)
+            facts = _data_facts(session, platform, target, plan, verdicts, charts)
+    except WarehouseTableMissing:
+        return None
+    rates = measured_rates(platform.ledger_engine(target.practice), target)
+    scope = make_scope(plan, counted, verdicts, charts, rates)
+    return Survey(counted, scope, tuple(data_findings(plan.mapping, facts)), facts.procedures)
+
+
+def stored_scope(platform: Platform, target: Target) -> tuple[Plan, Scope]:
+    """By the plan that is stored, without asking the destination.
+
+    Raises WarehouseTableMissing before the first plan, StagingRefused where not everything is staged.
+    """
+    practice = platform.practice(target.practice)
+    plan = stored_plan(
+        practice,
+        platform.profile(practice),
+        target,
+        platform.ledger_engine(practice.key),
+        platform.chart_choice(practice, target).kind,
+    )
+    surveyed = survey(platform, target, plan)
+    if surveyed is None or surveyed.scope is None:
+        raise StagingRefused(f"{target}: not everything is staged yet; materialise staged/* first")
+    return plan, surveyed.scope
+
+
+def read_volumes(session: Session, plan: Plan) -> Volumes:
+    """From the staged tables as they are; raises WarehouseTableMissing where charts aren't staged yet."""
+    charted = plan.mapping.charted
+    rows = {name: session.count("staged", name) for name in session.tables("staged")}
+    without_slot = 0
+    if charted is not None and charted.chart is not None:
+        chart = session.read("staged", charted.chart.declaration.staged, [SLOT_COLUMN])
+        without_slot = chart[SLOT_COLUMN].null_count()
+    return volumes(plan.mapping, plan.layout, rows, without_slot)
+
+
+def measured_rates(engine: Engine, target: Target) -> dict[str, float]:
+    """Records answered a second in the latest run of each object that sent enough of them to the target.
+
+    From the first intent to the last answer that the run got itself: what a later run settled doesn't count.
+    """
+    where = [BATCHES.c[name] == value for name, value in target.columns().items()]
+    query = (
+        select(
+            BATCHES.c.object,
+            func.min(BATCHES.c.intended_at).label("began"),
+            func.max(RECORD_EVENTS.c.at).label("ended"),
+            func.count().label("answered"),
+        )
+        .join(
+            RECORD_EVENTS,
+            (RECORD_EVENTS.c.batch_id == BATCHES.c.batch_id) & (RECORD_EVENTS.c.run_id == BATCHES.c.run_id),
+        )
+        .where(*where, RECORD_EVENTS.c.kind.in_([Outcome.LOADED.value, Outcome.FAILED.value]))
+        .group_by(BATCHES.c.object, BATCHES.c.run_id)
+        .having(func.count() >= MEASURABLE_RECORDS)
+        .order_by(func.min(BATCHES.c.intended_at))
+    )
+    with translated(str(target)), engine.connect() as connection:
+        runs: list[tuple[str, datetime, datetime, int]] = [
+            (row.object, row.began, row.ended, row.answered) for row in connection.execute(query)
+        ]
+    return {
+        name: answered / (ended - began).total_seconds()
+        for name, began, ended, answered in runs
+        if ended > began
+    }
+
+
+def _chart_facts(session: Session, plan: Plan) -> ChartFacts:
+    charted = plan.mapping.charted
+    if charted is None or charted.chart is None:
+        return ChartFacts()
+    declared = charted.chart.declaration
+    columns = ", ".join(
+        f"count(coalesce({', '.join(map(quoted, MEASURES[name].columns))})) > 0 AS {quoted(name)}"
+        for name in declared.measures
+    )
+    used = session.sql(f"SELECT {columns} FROM staged.{quoted(declared.staged)}")
+    systems = session.read("staged", EXAMS, ["numbering_system"])["numbering_system"]
+    return ChartFacts(systems.drop_nulls().n_unique(), sum(used.row(0)), systems.null_count())
+
+
+def _data_facts(
+    session: Session,
+    platform: Platform,
+    target: Target,
+    plan: Plan,
+    verdicts: Sequence[Verdict],
+    charts: ChartFacts,
+) -> DataFacts:
+    names = {each.object for each in verdicts}
+    lines = ["procedure_code", "description"]
+    procedures = (
+        procedures_with_several_texts(session.read("staged", PLAN_LINES, lines))
+        if PLAN_LINES in names
+        else []
+    )
+    rejects = session.read("staged", "rejects", ["object", "source_key", "code"])
+    unread = rejects.filter(pl.col("object") == CHARTING, pl.col("code") == _NO_SYSTEM)
+    ambiguous, name_only = _doubtful_referrers(session, platform, target) if REFERRERS in names else (0, 0)
+    return DataFacts(
+        verdicts=verdicts,
+        procedures=procedures,
+        exams_without_system=charts.exams_without_system,
+        chart_rows_without_system=unread["source_key"].n_unique(),
+        referrers_ambiguous=ambiguous,
+        referrers_name_only=name_only,
+        too_long=list(_texts_too_long(session, plan, names)),
+    )
+
+
+def _texts_too_long(session: Session, plan: Plan, staged: set[str]) -> Iterator[TooLong]:
+    """A table at a time: notes of a large practice fill memory."""
+    for name in sorted(staged):
+        columns = text_columns(plan.mapping, name)
+        if columns:
+            yield from too_long(plan.mapping, name, session.read("staged", name, columns))
+
+
+def _doubtful_referrers(session: Session, platform: Platform, target: Target) -> tuple[int, int]:
+    """Ambiguous ones and those with a provider's name alone; staging keeps no findings, so they are matched
+    again."""
+    practice = platform.practice(target.practice)
+    raw = {table: session.read("panda", table) for table in ("Referral", "Provider")}
+    today = datetime.now(practice.time_zone).date()
+    context = StagingContext(practice.key, practice.time_zone, platform.profile(practice), today)
+    people = match_referrers(StagingInputs(raw=raw, staged={}), context).referrers
+    return sum(person.ambiguous for person in people), sum(person.name_only for person in people)

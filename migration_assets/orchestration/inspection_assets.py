@@ -1,0 +1,184 @@
+"""Assets of a destination's environment that look and change nothing there: the field inventory and the
+preflight. What is loaded, and the schema that it needs, stand in ``destination_assets``."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetExecutionContext,
+    AssetKey,
+    AssetsDefinition,
+    MaterializeResult,
+    MetadataValue,
+    asset,
+)
+
+from migration_assets.destinations.base import Finding
+from migration_assets.migration.data_findings import WITHIN_THE_LIMIT
+from migration_assets.migration.ledger import Target
+from migration_assets.migration.operations import Migration
+from migration_assets.migration.scoping import Scope
+from migration_assets.migration.survey import survey
+from migration_assets.orchestration.boundary import errors_without_values
+from migration_assets.orchestration.common import OWNERS, rows_table
+from migration_assets.orchestration.partitions import PRACTICES
+from migration_assets.orchestration.resources import PlatformResource
+from migration_assets.reports.destination_preflight import scope_rows, worst_first, write_preflight
+from migration_assets.reports.inventory import counts_as_rows, make_inventory, write_inventory
+
+FIELD_INVENTORY, PREFLIGHT = "field_inventory", "preflight"
+READY_TO_LOAD = "ready_to_load"
+_OBJECT_COLUMNS = {"object": "string", "fields": "int", "custom_fields": "int"}
+_FINDING_COLUMNS = {"severity": "string", "code": "string", "where": "string", "message": "string"}
+_SCOPE_COLUMNS = {
+    "object": "string",
+    "source_rows": "int",
+    "records": "int",
+    "grade": "string",
+    "why": "string",
+    "seconds": "int",
+}
+_FINDINGS_SHOWN = 100
+
+
+def build_field_inventory(group: str, destination: str, environment: str) -> AssetsDefinition:
+    @asset(
+        key=AssetKey([group, FIELD_INVENTORY]),
+        group_name=group,
+        kinds={destination, "excel"},
+        owners=OWNERS,
+        partitions_def=PRACTICES,
+        pool=f"{destination}_api",
+        description=(
+            "Every object and field that the migration fills, where its value comes from and why it sits "
+            "there: a workbook for people and JSON for programs, before anything is deployed."
+        ),
+    )
+    def field_inventory(
+        context: AssetExecutionContext, platform: PlatformResource
+    ) -> MaterializeResult[None]:
+        with errors_without_values(context.partition_key):
+            installation = platform.platform()
+            target = Target(context.partition_key, destination, environment)
+            with Migration(installation, target).planned() as (plan, _):
+                name = installation.practice(target.practice).name
+                made = make_inventory(target, name, plan, datetime.now(UTC))
+            workbook, document = write_inventory(made, installation.report_directory(target))
+        return MaterializeResult(
+            metadata={
+                "plan_hash": plan.hash,
+                "report": MetadataValue.path(str(workbook)),
+                "json": MetadataValue.path(str(document)),
+                "fields": sum(each.fields for each in made.counts),
+                "custom_fields": sum(each.custom_fields for each in made.counts),
+                "objects": rows_table(counts_as_rows(made), _OBJECT_COLUMNS),
+            }
+        )
+
+    return field_inventory
+
+
+def build_preflight(
+    group: str, destination: str, environment: str, staged: Sequence[AssetKey]
+) -> AssetsDefinition:
+    key = AssetKey([group, PREFLIGHT])
+
+    @asset(
+        key=key,
+        group_name=group,
+        kinds={destination},
+        owners=OWNERS,
+        partitions_def=PRACTICES,
+        pool=f"{destination}_api",
+        deps=[AssetKey([group, FIELD_INVENTORY]), *staged],
+        description=(
+            "Everything that would stop or spoil a load, found without changing anything: room, quotas, "
+            "permissions, rules and automation of the organisation, and what the staged rows say; with the "
+            "scope of the migration. As often as one likes."
+        ),
+        check_specs=[
+            AssetCheckSpec(
+                READY_TO_LOAD,
+                asset=key,
+                partitions_def=PRACTICES,
+                description="Nothing was found that somebody has to mend or decide before the load.",
+            )
+        ],
+    )
+    def preflight(
+        context: AssetExecutionContext, platform: PlatformResource
+    ) -> Iterator[MaterializeResult[None]]:
+        with errors_without_values(context.partition_key):
+            installation = platform.platform()
+            target = Target(context.partition_key, destination, environment)
+            zone = installation.practice(target.practice).time_zone.key
+            with Migration(installation, target).planned() as (plan, connected):
+                surveyed = survey(installation, target, plan)
+                counted = None if surveyed is None else surveyed.volumes
+                findings = connected.preflight(tuple(plan.schemas.values()), counted, zone)
+            findings = [*findings, *([] if surveyed is None else surveyed.findings)]
+            directory = installation.report_directory(target)
+            path = write_preflight(target, plan.hash, datetime.now(UTC), findings, surveyed, directory)
+        yield MaterializeResult(
+            metadata={
+                "plan_hash": plan.hash,
+                "report": MetadataValue.path(str(path)),
+                "records": sum(counted.records.values()) if counted else 0,
+                "errors": sum(each.severity == "error" for each in findings),
+                "warnings": sum(each.severity == "warning" for each in findings),
+                "mended_by_deploying": sum(each.mended_by_deploying for each in findings),
+                "findings": findings_table(findings),
+                **_scope_metadata(None if surveyed is None else surveyed.scope),
+            },
+            check_results=[
+                findings_check(
+                    READY_TO_LOAD,
+                    [
+                        each
+                        for each in findings
+                        if not each.mended_by_deploying and each.code not in WITHIN_THE_LIMIT
+                    ],
+                )
+            ],
+        )
+
+    return preflight
+
+
+def _scope_metadata(scope: Scope | None) -> dict[str, MetadataValue]:
+    if scope is None:
+        return {}
+    return {
+        "complexity": MetadataValue.text(scope.grade),
+        "source_rows": MetadataValue.int(scope.source_rows),
+        "expected_seconds": MetadataValue.int(round(scope.expected_seconds)),
+        "scope": rows_table(scope_rows(scope), _SCOPE_COLUMNS),
+    }
+
+
+def findings_check(name: str, findings: Sequence[Finding]) -> AssetCheckResult:
+    """Fails where a finding is an error or a warning, as one of them; notes are shown and pass."""
+    severities = {each.severity for each in findings}
+    return AssetCheckResult(
+        check_name=name,
+        passed=not severities & {"error", "warning"},
+        severity=AssetCheckSeverity.ERROR if "error" in severities else AssetCheckSeverity.WARN,
+        metadata={"findings_in_all": len(findings), "findings": findings_table(findings)},
+    )
+
+
+def findings_table(findings: Sequence[Finding]) -> MetadataValue:
+    """The worst first, at most 100; the report has them all."""
+    rows = [
+        {
+            "severity": each.severity,
+            "code": each.code,
+            "where": ".".join(name for name in (each.object, each.field) if name),
+            "message": each.message,
+        }
+        for each in worst_first(findings)[:_FINDINGS_SHOWN]
+    ]
+    return rows_table(rows, _FINDING_COLUMNS)

@@ -1,0 +1,111 @@
+"""What staged rows say before anything is sent: counted and named, with no text of the practice's."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from migration_assets.migration.data_findings import (
+    DataFacts,
+    ProcedureTexts,
+    TooLong,
+    data_findings,
+    procedures_with_several_texts,
+    text_columns,
+    too_long,
+)
+from migration_assets.migration.plan import load_mapping
+from migration_assets.migration.staging import Verdict
+from migration_assets_tests.mapping.staged import rows
+
+MAPPING = load_mapping("salesforce")
+
+
+def line(code: str | None, text: str | None) -> dict[str, str | None]:
+    return {"procedure_code": code, "description": text}
+
+
+def verdict(rejected: int, staged: int | None = None) -> Verdict:
+    left = 1_000 - rejected if staged is None else staged
+    passed = left + rejected == 1_000 and rejected <= 20
+    return Verdict("patients", "Patient", "b", 1_000, left, rejected, 0, 0.02, passed)
+
+
+def test_a_code_with_several_wordings_is_listed_and_case_or_spaces_make_no_other() -> None:
+    lines = [
+        *(line("D4260", "Osseous surgery"),) * 2,
+        line("D4260", "OSSEOUS  surgery "),
+        line("D4260", "Flap with bone work"),
+        line("D6010", "Implant"),
+        line("D6010", "implant"),
+        line("D6010", None),
+        line(None, "Implant"),
+        line(None, "Other"),
+    ]
+    found = procedures_with_several_texts(pl.DataFrame(lines))
+
+    assert found == [ProcedureTexts("D4260", 4, ("Osseous surgery", "Flap with bone work"))]
+
+
+def test_a_procedures_texts_stay_out_of_the_findings() -> None:
+    (found,) = data_findings(MAPPING, DataFacts(procedures=[ProcedureTexts("D4260", 4, ("Zyx", "Flap"))]))
+
+    assert (found.object, found.field) == ("TreatmentPlanLine__c", "Description__c")
+    assert "D4260 stands with 2 different texts on 4 lines" in found.message
+    assert "Zyx" not in found.message and "Flap" not in found.message
+
+
+def test_a_text_is_as_long_as_its_field_or_found() -> None:
+    lines = rows(
+        "treatment_plan_lines", {"description": "é" * 400}, {"description": "x" * 401}, {"phase": "y" * 101}
+    )
+
+    assert set(text_columns(MAPPING, "treatment_plan_lines")) >= {"description", "phase", "procedure_code"}
+    assert too_long(MAPPING, "treatment_plan_lines", lines) == [
+        TooLong("TreatmentPlanLine__c", "Phase__c", 100, 1),
+        TooLong("TreatmentPlanLine__c", "Description__c", 400, 1),
+    ]
+
+
+def test_lines_of_one_text_are_measured_together_and_for_their_own_rows_only() -> None:
+    part = {"place": "other", "summary": "x" * 20_000}
+    carriers = [
+        {"patient_id": "1", **part},
+        {"patient_id": "1", **part},
+        {"patient_id": "2", **part},
+        {"patient_id": "2", "place": "primary", "summary": "x" * 20_000, "carrier": "c" * 201},
+    ]
+
+    assert too_long(MAPPING, "insurances", rows("insurances", *carriers)) == [
+        TooLong("Contact", "Insurance_Carrier__c", 200, 1),
+        TooLong("Contact", "Other_Insurance__c", 32_768, 1),
+    ]
+
+
+def test_rejects_are_told_from_half_of_the_limit_on() -> None:
+    judged = [verdict(9), verdict(10), verdict(21), verdict(3, staged=990)]
+    told = [
+        [(each.code, each.severity) for each in data_findings(MAPPING, DataFacts([one]))] for one in judged
+    ]
+
+    assert told == [
+        [],
+        [("rejects_near_limit", "warning")],
+        [("rejects_over_limit", "error")],
+        [("rows_unaccounted_for", "error")],
+    ]
+
+
+def test_exams_without_a_system_and_doubtful_referrers_are_counted() -> None:
+    facts = DataFacts(
+        exams_without_system=7, chart_rows_without_system=196, referrers_ambiguous=2, referrers_name_only=1
+    )
+    found = {each.code: each for each in data_findings(MAPPING, facts)}
+
+    assert set(found) == {"exams_without_numbering_system", "referrers_ambiguous", "referrers_name_only"}
+    charts = found["exams_without_numbering_system"]
+    assert (charts.object, charts.field) == ("ClinicalExam__c", "ToothNumberingSystem__c")
+    assert "7 exams" in charts.message and "196 chart rows" in charts.message
+
+
+def test_a_sound_practice_has_no_findings() -> None:
+    assert data_findings(MAPPING, DataFacts([verdict(0)])) == []

@@ -1,0 +1,118 @@
+"""Staged tables are read for the preflight and the scoping summary, which is printed on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from migration_assets.cli import app
+from migration_assets.errors import StagingRefused
+from migration_assets.migration.survey import Survey, stored_scope, survey
+from migration_assets_tests.migration.fake_destination import FakeDestination
+from migration_assets_tests.migration.test_operations import (
+    FILE,
+    Office,
+    exam,
+    opened,
+    patient,
+    plan_line,
+    provider,
+)
+
+
+@pytest.fixture(scope="module")
+def staged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    """Two exams of which one says no system, a code with two texts, a too long one, a namesake."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MAPLE_KEY", "x" * 32)
+        office = bare(tmp_path_factory.mktemp("survey"))
+        office.providers = [
+            provider(5),
+            provider(6),
+            provider(7, FirstName="Ann", LastName="Moss", Email="a@b.org"),
+        ]
+        office.patients = [patient(1), patient(2), patient(3, LastName=None)]
+        office.exams = [exam(10, 1), exam(11, 2, ToothNumberingSystem=None)]
+        office.lines = [
+            plan_line(201, 20, Description="Implant body"),
+            plan_line(202, 20, Description="Zyx's implant"),
+            plan_line(203, 20, ProcedureCode="D4260", Description="y" * 401),
+        ]
+        office.stage()
+        yield office
+
+
+def bare(folder: Path) -> Office:
+    (folder / "practices").mkdir()
+    (folder / "practices" / "maple.yaml").write_text(FILE, encoding="utf-8")
+    return opened(folder, FakeDestination(batch_rows=2))
+
+
+@pytest.fixture(scope="module")
+def surveyed(staged: Office) -> Survey:
+    migration = staged.migration()
+    with migration.planned() as (plan, _):
+        found = survey(staged.platform, migration.target, plan)
+    assert found is not None
+    return found
+
+
+def test_everything_that_the_rows_say_is_found(surveyed: Survey) -> None:
+    assert {each.code for each in surveyed.findings} == {
+        "rejects_near_limit",
+        "exams_without_numbering_system",
+        "text_too_long",
+        "referrers_name_only",
+        "procedure_code_several_texts",
+    }
+    (charts,) = (each for each in surveyed.findings if each.code == "exams_without_numbering_system")
+    assert "1 exams" in charts.message and "1 chart rows" in charts.message
+
+
+def test_texts_are_kept_beside_the_findings_and_not_in_them(surveyed: Survey) -> None:
+    assert [each.texts for each in surveyed.procedures] == [("Implant body", "Zyx's implant")]
+    assert not any("Zyx" in each.message for each in surveyed.findings)
+
+
+def test_the_scope_counts_what_was_staged(surveyed: Survey) -> None:
+    assert surveyed.scope is not None
+    contact = next(each for each in surveyed.scope.objects if each.object == "Contact")
+
+    # Three providers, two patients and a referrer; of the source also the patient without a name, two
+    # classifications and two insurances.
+    assert (contact.records, contact.source_rows) == (6, 10)
+    assert "people in free text" in contact.reasons
+    exams = next(each for each in surveyed.scope.objects if each.object == "ClinicalExam__c")
+    assert "numbering systems" in exams.reasons
+    assert "many measures" not in exams.reasons
+
+
+def test_the_scope_is_printed_without_asking_the_destination(
+    staged: Office,
+    surveyed: Survey,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert surveyed.scope is not None
+    monkeypatch.setattr("migration_assets.cli.default_platform", lambda: staged.platform)
+    printed = CliRunner().invoke(app, ["scope", "maple", "salesforce"])
+
+    assert printed.exit_code == 0
+    for row in surveyed.scope.objects:
+        assert row.object in printed.output
+    assert f"{surveyed.scope.grade}: {surveyed.scope.source_rows} source rows" in printed.output
+    assert "reconciliation" in printed.output
+
+
+def test_without_staged_rows_there_is_nothing_to_scope(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAPLE_KEY", "x" * 32)
+    office = bare(tmp_path)
+    migration = office.migration()
+    with migration.planned() as (plan, _):
+        assert survey(office.platform, migration.target, plan) is None
+    with pytest.raises(StagingRefused, match="not everything is staged yet; materialise"):
+        stored_scope(office.platform, migration.target)
