@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import extraction, layout, practice, sandboxes
+from benchmarks import extraction, faults, layout, practice, sandboxes
 from benchmarks.machine import describe
 from benchmarks.report import as_markdown, for_terminal
 
@@ -21,6 +21,7 @@ SECTIONS = {
     "extraction": extraction.section,
     "sandboxes": sandboxes.section,
     "practice": practice.section,
+    "faults": faults.section,
 }
 
 _HEADING = """\

@@ -25,6 +25,14 @@ _CLIENT_ID, _CLIENT_SECRET = "BENCH_CLIENT_ID", "BENCH_CLIENT_SECRET"
 
 
 @dataclass(frozen=True)
+class Installation:
+    """A data folder, and the org that its practice's file names."""
+
+    data: Path
+    org: SalesforceSandbox
+
+
+@dataclass(frozen=True)
 class Source:
     """A running SQL server with one practice."""
 
@@ -32,7 +40,7 @@ class Source:
     folder: Path
 
     @contextmanager
-    def installation(self) -> Iterator[Path]:
+    def installation(self) -> Iterator[Installation]:
         """A data folder in which nothing has run yet, beside an org that holds nothing."""
         from migration_sandbox.salesforce.launch import SalesforceSandbox
 
@@ -47,7 +55,7 @@ class Source:
                 file = data / "practices" / f"{PRACTICE}.yaml"
                 file.parent.mkdir(parents=True)
                 file.write_text(yaml.safe_dump(self._document(org)), encoding="utf-8")
-                yield data
+                yield Installation(data, org)
 
     def _document(self, org: SalesforceSandbox) -> dict[str, Any]:
         rehearsal = {
@@ -59,7 +67,7 @@ class Source:
                 "client_secret": {"env": _CLIENT_SECRET},
             },
             # The org is on this machine: waiting between two looks at a job isn't what is measured.
-            "bulk": {"poll_first": 0.05, "poll_longest": 0.25},
+            "bulk": {"poll_first": 0.05, "poll_longest": 0.25, "lock_wait": 0.5},
         }
         return {
             "practice": PRACTICE,

@@ -119,8 +119,8 @@ def run(patients: int = PATIENTS, rounds: int = 2) -> Outcome:
     with source(practice) as running:
         for _ in range(rounds):
             for name, prepare in (("engine alone", bare), ("through Dagster", dagster)):
-                with running.installation() as data:
-                    piece = Piece(name, prepare, {"data": str(data)})
+                with running.installation() as installation:
+                    piece = Piece(name, prepare, {"data": str(installation.data)})
                     taken[name] += measure([piece], rounds=1)[0].rounds
     (loading,) = measure([Piece("loading the definitions", loading_definitions)], rounds=3)
     alone, whole = (Measured(name, tuple(figures)) for name, figures in taken.items())
@@ -148,7 +148,7 @@ def bare(data: str) -> Work:
     platform = default_platform(Path(data))
 
     def work() -> dict[str, Any]:
-        return {"stages": [asdict(_taken(*each)) for each in _operations(platform)]}
+        return {"stages": [asdict(_taken(*each)) for each in operations(platform)]}
 
     return work
 
@@ -158,7 +158,8 @@ def _taken(name: str, unit: str, operation: Callable[[], int]) -> Stage:
     return Stage(name, taken.seconds, taken.cpu_seconds, taken.peak_mb, taken.told["count"], unit)
 
 
-def _operations(platform: Any) -> Iterator[tuple[str, str, Callable[[], int]]]:
+def operations(platform: Any) -> Iterator[tuple[str, str, Callable[[], int]]]:
+    """Name, unit of what it counts, and the operation, in their order."""
     from migration_assets.migration.ledger import Target
     from migration_assets.migration.operations import Migration
     from migration_assets.migration.plan import load_mapping
