@@ -297,24 +297,31 @@ def assert_all_arrived(
     installation: Installation, org: Org, *, again: Sequence[str] = UPLOADS[1:]
 ) -> Reconciled:
     """Nothing lost, nothing twice, every field equal, nothing open, and ``again`` sends no record anew."""
-    expected = installation.payload_keys()
-    assert org.keys(*expected) == expected
-    assert installation.open_batches() == []
-    assert set(org.jobs().values()) <= {"JobComplete", "Aborted"}
-
-    before = org.last_request()
-    objects = [OBJECTS[step.removeprefix("upload ")] for step in again]
-    assert [(each.object, each.sent, each.unchanged) for each in installation.run(*again).returned] == [
-        (name, 0, len(expected.get(name, []))) for name in objects
-    ]
-    assert org.sent_since(before) == {}
-
+    assert_there_once(installation, org, again=again)
     reconciled = installation.reconcile()
     assert different(reconciled) == []
     assert reconciled.reconciliation.clean
     for each in reconciled.reconciliation.objects:
         assert each.state.loaded == each.state.in_scope == each.state.in_destination
     return reconciled
+
+
+def assert_there_once(
+    installation: Installation, org: Org, *, again: Sequence[str], loaded: Sequence[str] = UPLOADS
+) -> None:
+    """Nothing of what was ``loaded`` is lost or doubled, nothing is open, ``again`` sends nothing anew."""
+    objects = {OBJECTS[step.removeprefix("upload ")] for step in loaded}
+    expected = {name: keys for name, keys in installation.payload_keys().items() if name in objects}
+    assert org.keys(*expected) == expected
+    assert installation.open_batches() == []
+    assert set(org.jobs().values()) <= {"JobComplete", "Aborted"}
+
+    before = org.last_request()
+    names = [OBJECTS[step.removeprefix("upload ")] for step in again]
+    assert [(each.object, each.sent, each.unchanged) for each in installation.run(*again).returned] == [
+        (name, 0, len(expected.get(name, []))) for name in names
+    ]
+    assert org.sent_since(before) == {}
 
 
 def different(reconciled: Reconciled) -> list[tuple[str, str, str, str, str]]:

@@ -104,7 +104,7 @@ def charts(draw: st.DrawFn) -> tuple[list[Row], list[Row]]:
     return exams, rows
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(charts(), st.booleans())
 def test_the_same_chart_in_either_shape_gives_the_same_org(
     practice: tuple[list[Row], list[Row]], bits: bool
@@ -115,7 +115,7 @@ def test_the_same_chart_in_either_shape_gives_the_same_org(
     assert_same_org(one, other)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(charts(), st.booleans())
 def test_every_source_row_is_staged_rejected_or_excused_and_only_one_of_them(
     practice: tuple[list[Row], list[Row]], bits: bool

@@ -167,7 +167,7 @@ _GENERATED = {
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 @given(st.fixed_dictionaries(_GENERATED))
 def test_extracted_is_staged_and_rejected(tables: dict[str, list[Row]]) -> None:
