@@ -162,6 +162,10 @@ class Migration:
                 "materialise the payload again"
             )
 
+    def stored_plan(self) -> Plan:
+        """The plan without asking the destination; raises WarehouseTableMissing before the first plan."""
+        return self._stored_plan(self.practice)
+
     def _stored_plan(self, practice: Practice) -> Plan:
         return stored_plan(
             practice,

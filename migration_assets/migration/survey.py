@@ -32,8 +32,9 @@ from migration_assets.migration.data_findings import (
 from migration_assets.migration.ledger import Outcome, Target
 from migration_assets.migration.ledger_database import translated
 from migration_assets.migration.ledger_tables import BATCHES, RECORD_EVENTS
+from migration_assets.migration.operations import Migration
 from migration_assets.migration.payload import staged_names
-from migration_assets.migration.plan import Plan, stored_plan
+from migration_assets.migration.plan import Plan
 from migration_assets.migration.platform import Platform
 from migration_assets.migration.scoping import ChartFacts, Scope, make_scope
 from migration_assets.migration.staging import Verdict, read_verdicts
@@ -80,14 +81,7 @@ def stored_scope(platform: Platform, target: Target) -> tuple[Plan, Scope]:
 
     Raises WarehouseTableMissing before the first plan, StagingRefused where not everything is staged.
     """
-    practice = platform.practice(target.practice)
-    plan = stored_plan(
-        practice,
-        platform.profile(practice),
-        target,
-        platform.ledger_engine(practice.key),
-        platform.chart_choice(practice, target).kind,
-    )
+    plan = Migration(platform, target).stored_plan()
     surveyed = survey(platform, target, plan)
     if surveyed is None or surveyed.scope is None:
         raise StagingRefused(f"{target}: not everything is staged yet; materialise staged/* first")

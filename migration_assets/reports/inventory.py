@@ -140,7 +140,7 @@ def _object(made: FieldInventory, schema: ObjectSchema) -> dict[str, Any]:
 
 def as_workbook(made: FieldInventory) -> bytes:
     """A sheet an object, and a first one that explains; headers stay in sight and every column filters."""
-    import xlsxwriter  # type: ignore[import-untyped]
+    import xlsxwriter
 
     content = BytesIO()
     # A text that begins with = or http is a text.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from rich.console import Group, RenderableType
@@ -11,20 +10,15 @@ from rich.text import Text
 
 from migration_assets.errors import ConfigurationError
 from migration_assets.migration.reconciliation import ObjectReconciliation, Reconciliation
+from migration_assets.reports.files import write_private
 
 FILE_NAME = "reconciliation.json"
 
 
 def write_reconciliation(reconciliation: Reconciliation, directory: Path) -> Path:
     """Write ``reconciliation.json`` readable by its owner only, whole or not at all."""
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path, part = directory / FILE_NAME, directory / f".{FILE_NAME}.part"
-    part.unlink(missing_ok=True)
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(reconciliation.model_dump_json(indent=2) + "\n")
-    part.replace(path)
-    return path
+    text = reconciliation.model_dump_json(indent=2) + "\n"
+    return write_private(directory / FILE_NAME, text.encode())
 
 
 def read_reconciliation(directory: Path) -> Reconciliation:

@@ -218,20 +218,23 @@ def opened(folder: Path, destination: FakeDestination, chart: LayoutKind = "wide
     return Office(Platform(folder, folder / "practices", {"salesforce": kind}, settings), destination)
 
 
+def founded(folder: Path, chart: LayoutKind = "wide") -> Office:
+    """With the practice's file, and a destination that holds nothing."""
+    (folder / "practices").mkdir()
+    (folder / "practices" / "maple.yaml").write_text(FILE, encoding="utf-8")
+    return opened(folder, FakeDestination(batch_rows=2), chart)
+
+
 @pytest.fixture
 def new(tmp_path: Path, monkeypatched: pytest.MonkeyPatch) -> Office:  # noqa: ARG001
     """A practice of which nothing was staged yet."""
-    (tmp_path / "practices").mkdir()
-    (tmp_path / "practices" / "maple.yaml").write_text(FILE, encoding="utf-8")
-    return opened(tmp_path, FakeDestination(batch_rows=2))
+    return founded(tmp_path)
 
 
 @pytest.fixture
 def per_tooth(tmp_path: Path, monkeypatched: pytest.MonkeyPatch) -> Office:  # noqa: ARG001
     """As ``new``, of a practice that wants its charts as records of single teeth."""
-    (tmp_path / "practices").mkdir()
-    (tmp_path / "practices" / "maple.yaml").write_text(FILE, encoding="utf-8")
-    return opened(tmp_path, FakeDestination(batch_rows=2), "per_tooth")
+    return founded(tmp_path, "per_tooth")
 
 
 @pytest.fixture(scope="module")
@@ -239,10 +242,7 @@ def template(
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatched: pytest.MonkeyPatch,  # noqa: ARG001
 ) -> tuple[Office, dict[str, UploadSummary]]:
-    folder = tmp_path_factory.mktemp("office")
-    (folder / "practices").mkdir()
-    (folder / "practices" / "maple.yaml").write_text(FILE, encoding="utf-8")
-    office = opened(folder, FakeDestination(batch_rows=2))
+    office = founded(tmp_path_factory.mktemp("office"))
     office.stage()
     office.migration().prepare()
     return office, office.upload()
