@@ -47,10 +47,7 @@ def _staged_asset(staged_object: StagedObject) -> AssetsDefinition:
             *(panda_key(table) for table in staged_object.reads),
             *(staged_key(name) for name in staged_object.uses),
         ],
-        description=(
-            f"Rows of PANDA's table {staged_object.source_table} that passed their schema; the others stand "
-            "in staged.rejects, each with a code and a sentence."
-        ),
+        description=_description(staged_object),
         check_specs=[
             AssetCheckSpec(
                 ROWS_ACCOUNTED_FOR,
@@ -115,4 +112,16 @@ def _result(outcome: StagingOutcome) -> MaterializeResult[None]:
                 description=None if verdict.passed else verdict.complaint(),
             ),
         ],
+    )
+
+
+def _description(staged_object: StagedObject) -> str:
+    table = staged_object.source_table
+    if staged_object.derived:
+        return (
+            f"What several rows of PANDA's table {table} name together; another object accounts for the rows."
+        )
+    return (
+        f"Rows of PANDA's table {table} that passed their schema; the others stand in staged.rejects, each "
+        "with a code and a sentence."
     )
