@@ -33,6 +33,7 @@ class FieldType(StrEnum):
     URL = "url"
     LOOKUP = "lookup"
     MASTER_DETAIL = "master_detail"
+    USER = "user"
 
     @property
     def is_reference(self) -> bool:
@@ -46,7 +47,12 @@ class FieldSchema:
     ``length`` is characters (text kinds); ``precision`` and ``scale`` are digits in all and after the
     point (number kinds). A reference names the object it points to in ``reference_to`` and, in
     ``relationship``, the name by which a child's record reaches it (``Contact__r``, ``Account``); a
-    payload holds the parent's key in its column. ``child_relationship`` names the way back.
+    payload holds the parent's key in its column. ``child_relationship`` names the way back; ``also_to`` are
+    further objects of the mapping that the same field may point to. A USER field holds the destination's own id
+    of one of its users.
+
+    A ``read_only`` field is the destination's own (a file's checksum): expected and compared, never sent. A
+    ``virtual`` field is none of the destination's: the key of a record that can't carry one, see ``Identity``.
     """
 
     name: str
@@ -66,11 +72,42 @@ class FieldSchema:
     relationship: str | None = None
     child_relationship: str | None = None
     help_text: str | None = None
+    also_to: tuple[str, ...] = ()
+    read_only: bool = False
+    virtual: bool = False
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Every object of the mapping that the reference may point to."""
+        return () if self.reference_to is None else (self.reference_to, *self.also_to)
+
+
+class Identity(StrEnum):
+    """How a destination finds a record again.
+
+    EXTERNAL_ID: by the key field, which the destination keeps unique and upserts by. FIELD: by the key field,
+    which nothing there keeps unique, so that one looks before one creates. PARENTS: by the records that it joins;
+    the key is virtual, made of theirs (``joined_key``).
+    """
+
+    EXTERNAL_ID = "external_id"
+    FIELD = "field"
+    PARENTS = "parents"
+
+
+def joined_key(practice: str, key_space: str, parents: Sequence[str]) -> str:
+    """``maple:attendee:appointment:7+provider:3`` of ``maple:appointment:7`` and ``maple:provider:3``."""
+    return f"{practice}:{key_space}:" + "+".join(parent.removeprefix(f"{practice}:") for parent in parents)
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectSchema:
-    """One object of a destination with every field that the migration maps, the key field among them."""
+    """One object of a destination with every field that the migration maps, the key field among them.
+
+    Of an object whose records are files, ``content_field`` is the destination's field of their bytes: no column
+    of a payload, streamed from a BlobSource. Of one with the identity PARENTS, ``joins`` are the references that
+    the key is made of, in its order, and ``key_space`` is the key's.
+    """
 
     name: str
     label: str
@@ -78,6 +115,20 @@ class ObjectSchema:
     custom: bool
     key_field: str
     fields: tuple[FieldSchema, ...]
+    identity: Identity = Identity.EXTERNAL_ID
+    content_field: str | None = None
+    joins: tuple[str, ...] = ()
+    key_space: str | None = None
+
+    @property
+    def stored_fields(self) -> tuple[FieldSchema, ...]:
+        """Fields that the destination has."""
+        return tuple(each for each in self.fields if not each.virtual)
+
+    @property
+    def sent_fields(self) -> tuple[FieldSchema, ...]:
+        """Fields that a record is written with."""
+        return tuple(each for each in self.fields if not each.virtual and not each.read_only)
 
     def field(self, name: str) -> FieldSchema:
         for candidate in self.fields:
@@ -197,12 +248,15 @@ class Batch:
 
     Column types: text kinds and references String (a reference holds the parent's key), numbers Int*,
     Float64 or Decimal, CHECKBOX Boolean, DATE Date, DATETIME Datetime("ms", "UTC"). Null means "make it
-    null there". ``id`` is the ledger's id of the batch.
+    null there". ``id`` is the ledger's id of the batch. ``absent`` are keys that the ledger takes to be missing in
+    the destination; ``blobs`` gives the content of an object that has some.
     """
 
     id: str
     schema: ObjectSchema
     rows: pl.DataFrame
+    absent: frozenset[str] = frozenset()
+    blobs: BlobSource | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,9 +293,14 @@ class Journal(Protocol):
 
 
 class BlobSource(Protocol):
-    """Content of letters and radiographs by key, in pieces, straight from the source."""
+    """Content of letters and radiographs by the record's key, in pieces, straight from the source."""
 
-    def pieces(self, key: str) -> Iterator[bytes]: ...
+    def pieces(self, key: str) -> Iterator[bytes]:
+        """From the first byte each time it is called, from several threads at once.
+
+        Raises SourceError and its kin where the content can't be read, ContentChanged where it is not what was
+        extracted.
+        """
 
 
 class Destination(Protocol):
