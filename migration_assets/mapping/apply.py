@@ -11,18 +11,18 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from migration_assets.destinations.base import FieldSchema, ObjectSchema
+from migration_assets.destinations.base import FieldSchema, Identity, ObjectSchema
 from migration_assets.errors import WarehouseTableMissing
 from migration_assets.mapping.chart_gather import coded, gather, needs_tooth_record
 from migration_assets.mapping.chart_layout import SLOT_COLUMN, ChartLayout
+from migration_assets.mapping.declarations import ChartPart, KeyIn, Rule
 from migration_assets.mapping.problems import TEXT_KINDS, PayloadRefused, find_problems
 from migration_assets.mapping.spec import (
+    OWNERS_TABLE,
     PRACTICE_TABLE,
-    ChartPart,
     ChartSpec,
     MergedSpec,
     ObjectSpec,
-    Rule,
     SourceSpec,
 )
 
@@ -61,6 +61,7 @@ NO_WIDE_FIELD = "no_wide_field"
 32 permanent teeth only."""
 
 _CHART_ROLE = "chart"
+_SOURCE_ID = "_source_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +109,20 @@ def apply(
     parts = [_records(spec, source, staged, practice) for source in spec.sources]
     # A field that one source doesn't map is null there and has its type from the source that does.
     frame = pl.concat(parts, how="vertical_relaxed")
+    if schema.identity is Identity.PARENTS:
+        # Two letters can lie in one file, and both belong to one plan.
+        frame = frame.unique(schema.key_field, maintain_order=True)
     if frame[schema.key_field].is_duplicated().any():
         raise PayloadRefused(
             f"{spec.name}: a source id stands twice among the staged rows; stage the practice again"
         )
-    lineage = [_record_lineage(spec, source, staged[source.staged], practice) for source in spec.sources]
+    lineage = [
+        _record_lineage(spec, source, records, key=schema.key_field)
+        for source, records in zip(spec.sources, parts, strict=True)
+    ]
     excused = pl.DataFrame(schema=EXCUSED_COLUMNS)
     for source in spec.sources:
+        excused.extend(_no_records(source, staged))
         for merged in source.merged:
             taken, left_over = _merged_lineage(spec, source, merged, staged, practice)
             lineage.append(taken)
@@ -155,22 +163,53 @@ def source_column(staged: str, column: str) -> str:
 def _records(
     spec: ObjectSpec, source: SourceSpec, staged: Mapping[str, pl.DataFrame], practice: str
 ) -> pl.DataFrame:
-    """One row a staged row, all declared fields; those that this source doesn't map are null."""
-    rows = staged[source.staged]
-    columns = [_keys(practice, source.key_space, "source_id").alias(spec.schema.key_field)]
-    for field in spec.schema.fields:
-        if field.name != spec.schema.key_field:
+    """One row a staged row, all declared fields and ``_SOURCE_ID``; those that this source doesn't map are
+    null."""
+    schema = spec.schema
+    rows = _rows(source, staged)
+    columns = [pl.col("source_id").cast(pl.String).alias(_SOURCE_ID)]
+    columns.append(_keys(practice, source.key_space, "source_id").alias(schema.key_field))
+    for field in schema.fields:
+        if field.name != schema.key_field:
             rule = source.rules.get(field.name)
             value = pl.lit(None) if rule is None else _value(field, rule, source, staged, practice)
             columns.append(value.alias(field.name))
     records = rows.select(columns)
     for merged in source.merged:
-        records = records.with_columns(_of_merged_rows(spec, source, merged, staged))
+        records = records.with_columns(_of_merged_rows(spec, rows, merged, staged))
+    if schema.identity is Identity.PARENTS:
+        return records.with_columns(joined_keys(schema, practice).alias(schema.key_field)).filter(
+            pl.col(schema.key_field).is_not_null()
+        )
     return records
 
 
+def joined_keys(schema: ObjectSchema, practice: str) -> pl.Expr:
+    """``destinations.base.joined_key`` over the columns of the references; null where one of them is."""
+    parents = [pl.col(name).str.strip_prefix(f"{practice}:") for name in schema.joins]
+    return pl.lit(f"{practice}:{schema.key_space}:") + pl.concat_str(parents, separator="+")
+
+
+def _rows(source: SourceSpec, staged: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """The staged rows that are records of their own."""
+    wanted = [pl.col(column) == pl.lit(value) for column, value in source.where.items()]
+    return staged[source.staged].filter(*wanted) if wanted else staged[source.staged]
+
+
+def _no_records(source: SourceSpec, staged: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """The staged rows that aren't, as EXCUSED_COLUMNS; some may give fields to another's record."""
+    if not source.where:
+        return pl.DataFrame(schema=EXCUSED_COLUMNS)
+    others = staged[source.staged].join(_rows(source, staged), on="source_id", how="anti")
+    return others.select(
+        pl.lit(source_table(source.staged)).alias("source_table"),
+        pl.col("source_id").cast(pl.String),
+        pl.lit(source.otherwise).alias("reason"),
+    )
+
+
 def _of_merged_rows(
-    spec: ObjectSpec, source: SourceSpec, merged: MergedSpec, staged: Mapping[str, pl.DataFrame]
+    spec: ObjectSpec, records: pl.DataFrame, merged: MergedSpec, staged: Mapping[str, pl.DataFrame]
 ) -> list[pl.Series]:
     """The fields that merged rows give, in the records' order; null where a record has no such row."""
     rows = _matching(merged, staged)
@@ -192,7 +231,7 @@ def _of_merged_rows(
                 for name, rule in merged.rules.items()
             ),
         )
-    ids = staged[source.staged].select(pl.col("source_id").cast(pl.String).alias(merged.by))
+    ids = records.select(pl.col("source_id").cast(pl.String).alias(merged.by))
     beside = ids.join(values, on=merged.by, how="left", maintain_order="left")
     defaults = {name: rule.default for name, rule in merged.rules.items() if rule.default is not None}
     return beside.select(
@@ -216,7 +255,7 @@ def _merged_lineage(
     practice: str,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     rows = _matching(merged, staged)
-    records = staged[source.staged]["source_id"].cast(pl.String)
+    records = _rows(source, staged)["source_id"].cast(pl.String)
     table = pl.lit(source_table(merged.staged)).alias("source_table")
     there = pl.col(merged.by).is_in(records.implode())
     source_id = pl.col("source_id").cast(pl.String)
@@ -239,20 +278,35 @@ def _value(
     practice: str,
 ) -> pl.Expr:
     if rule.parent is not None:
-        if not rule.keys_in:
-            return pl.lit(key(practice, "practice", _practice_id(staged[PRACTICE_TABLE])))
         parents = source.optional_parents.get(field.name, (None,) * len(rule.keys_in))
         return pl.coalesce(
-            _keys(practice, way.key_space, way.column)
-            if parent is None
-            else pl.when(~_is_absent(way.column, staged[parent])).then(
-                _keys(practice, way.key_space, way.column)
-            )
+            _parents_key(way, None if parent is None else staged[parent], staged, practice)
             for way, parent in zip(rule.keys_in, parents, strict=True)
         )
+    if rule.user_of is not None:
+        return _users(rule.user_of, staged[OWNERS_TABLE])
     if rule.constant is not None:
         return pl.lit(rule.constant)
     return _copied(field, rule)
+
+
+def _parents_key(
+    way: KeyIn, parents: pl.DataFrame | None, staged: Mapping[str, pl.DataFrame], practice: str
+) -> pl.Expr:
+    """The key that a row names in this way; null where it may go without a parent that isn't staged."""
+    if way.column is None:
+        return pl.lit(key(practice, "practice", _practice_id(staged[PRACTICE_TABLE])))
+    named = _keys(practice, way.key_space, way.column)
+    return named if parents is None else pl.when(~_is_absent(way.column, parents)).then(named)
+
+
+def _users(provider: str, owners: pl.DataFrame) -> pl.Expr:
+    """The user of each row's provider, else the default owner, else nobody."""
+    of_provider = owners.filter(pl.col("provider_id").is_not_null())
+    known = dict(of_provider.select("provider_id", "user_id").iter_rows())
+    default = owners.filter(pl.col("provider_id").is_null())["user_id"]
+    found = pl.col(provider).cast(pl.String).replace_strict(known, default=None, return_dtype=pl.String)
+    return found.fill_null(default.item()) if default.len() else found
 
 
 def _copied(field: FieldSchema, rule: Rule, *, default: bool = True) -> pl.Expr:
@@ -273,7 +327,7 @@ def _is_absent(column: str, parents: pl.DataFrame) -> pl.Expr:
 
 
 def _left_empty(source: SourceSpec, staged: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    rows = staged[source.staged]
+    rows = _rows(source, staged)
     parts = [
         rows.filter(_is_absent(way.column, staged[parent])).select(
             source_table=pl.lit(source_table(source.staged)),
@@ -282,6 +336,7 @@ def _left_empty(source: SourceSpec, staged: Mapping[str, pl.DataFrame]) -> pl.Da
         )
         for name, parents in source.optional_parents.items()
         for way, parent in zip(source.rules[name].keys_in, parents, strict=True)
+        if way.column is not None
     ]
     return pl.concat([pl.DataFrame(schema=LEFT_EMPTY_COLUMNS), *parts])
 
@@ -297,12 +352,12 @@ def _keys(practice: str, key_space: str, column: str) -> pl.Expr:
     return pl.concat_str(pl.lit(key(practice, key_space, "")), pl.col(column).cast(pl.String))
 
 
-def _record_lineage(spec: ObjectSpec, source: SourceSpec, rows: pl.DataFrame, practice: str) -> pl.DataFrame:
-    return rows.select(
+def _record_lineage(spec: ObjectSpec, source: SourceSpec, records: pl.DataFrame, *, key: str) -> pl.DataFrame:
+    return records.select(
         object=pl.lit(spec.name),
-        key=_keys(practice, source.key_space, "source_id"),
+        key=pl.col(key),
         source_table=pl.lit(source_table(source.staged)),
-        source_id=pl.col("source_id").cast(pl.String),
+        source_id=pl.col(_SOURCE_ID),
         role=pl.lit(source.role),
     )
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from migration_assets.destinations.base import FieldSchema, FieldType
+from migration_assets.destinations.base import Identity as IdentityKind
 from migration_assets.documents import Document, KeyPath
 from migration_assets.errors import SpecError
 from migration_assets.mapping.conventions import Conventions
+from migration_assets.mapping.declarations import FieldDeclaration, Identity, StandardField
 from migration_assets.mapping.names import complaint, unknown_name
-from migration_assets.mapping.spec import FieldDeclaration, Identity, StandardField
 
 Catalogue = Mapping[str, Mapping[str, FieldDeclaration]]
 """Standard fields by object and name."""
@@ -58,7 +59,10 @@ def read_fields(
         schemas[name] = schema
         if mission_name is not None:
             mission_names[name] = mission_name
-    _check_identity(document, identity, schemas)
+    if identity.kind is IdentityKind.PARENTS:
+        schemas[identity.field] = _joined(document, identity, schemas)
+    else:
+        _check_key(document, identity, schemas)
     for name, declaration in standard.items():
         if declaration.required and name not in schemas:
             raise complaint(
@@ -135,12 +139,23 @@ def _reference(document: Document, at: KeyPath, schema: FieldSchema, conventions
     return replace(schema, relationship=relationship)
 
 
-def _check_identity(document: Document, identity: Identity, schemas: Mapping[str, FieldSchema]) -> None:
+def _joined(document: Document, identity: Identity, schemas: Mapping[str, FieldSchema]) -> FieldSchema:
+    """The key that no field of the destination holds."""
+    for place, name in enumerate(identity.joins):
+        if name not in schemas or not schemas[name].type.is_reference:
+            raise complaint(
+                document, ("identity", "joins", place), f"{name} is no reference", "declare it as one"
+            )
+    return FieldSchema(identity.field, "Identity", FieldType.TEXT, custom=False, virtual=True)
+
+
+def _check_key(document: Document, identity: Identity, schemas: Mapping[str, FieldSchema]) -> None:
     at: KeyPath = ("identity", "field")
     if identity.field not in schemas:
         raise unknown_name(document, at, "declared field", identity.field, schemas)
     key = schemas[identity.field]
-    if key.type is not FieldType.TEXT or not (key.external_id and key.unique):
+    unique = key.unique or identity.kind is IdentityKind.FIELD
+    if key.type is not FieldType.TEXT or not (key.external_id and unique):
         raise complaint(
             document, at, "the key must be a unique external id", "declare it text, unique and external_id"
         )

@@ -15,7 +15,8 @@ import polars as pl
 from migration_assets.destinations.base import FieldSchema
 from migration_assets.mapping.apply import source_table
 from migration_assets.mapping.chart_layout import ChartLayout
-from migration_assets.mapping.spec import ChartPart, MappingSet, ObjectSpec, Rule, SourceSpec
+from migration_assets.mapping.declarations import ChartPart, Rule
+from migration_assets.mapping.spec import MappingSet, ObjectSpec, SourceSpec
 
 INVENTORY_COLUMNS: dict[str, pl.DataType] = {
     "object": pl.String(),
@@ -81,7 +82,7 @@ class _Filling:
 
 
 def _declared(spec: ObjectSpec) -> Iterator[dict[str, Any]]:
-    for field in spec.schema.fields:
+    for field in spec.schema.stored_fields:
         fillings = [filling for source in spec.sources for filling in _fillings(spec, source, field.name)]
         why = _why_declared(spec, field, fillings)
         for filling in fillings:
@@ -92,8 +93,8 @@ def _fillings(spec: ObjectSpec, source: SourceSpec, field: str) -> Iterator[_Fil
     if field == spec.schema.key_field:
         yield _Filling(source.staged, "source_id", f"key {source.key_space}")
     elif (rule := source.rules.get(field)) is not None:
-        others = "".join(f" or {key.column}" for key in rule.keys_in[1:])
-        yield _Filling(source.staged, rule.column, rule.transform + others, rule)
+        others = "".join(f" or {key.column or key.key_space}" for key in rule.keys_in[1:])
+        yield _Filling(source.staged, rule.column or rule.user_of, rule.transform + others, rule)
     for merged in source.merged:
         where = "".join(f", {column} {_text(value)}" for column, value in merged.where.items())
         if (rule := merged.rules.get(field)) is not None:
@@ -108,7 +109,7 @@ def _why_declared(spec: ObjectSpec, field: FieldSchema, fillings: Sequence[_Fill
     if field.name == spec.schema.key_field:
         reason = "identity: by it the record is found again and never made twice"
     elif field.type.is_reference:
-        reason = f"reference to {field.reference_to}"
+        reason = f"reference to {' or '.join(field.targets)}"
     elif not field.custom:
         reason = f"standard field of {spec.name}"
     elif mission_name is not None:

@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from migration_assets.destinations.base import Identity as IdentityKind
 from migration_assets.destinations.base import ObjectSchema
 from migration_assets.documents import Document, read_document
 from migration_assets.errors import SpecError
 from migration_assets.mapping.chart_checks import ChartDraft, join_parts, read_chart, read_part
 from migration_assets.mapping.conventions import CONVENTIONS, Conventions
+from migration_assets.mapping.declarations import Identity
 from migration_assets.mapping.field_checks import Catalogue, DeclaredFields, read_catalogue, read_fields
 from migration_assets.mapping.names import complaint, unknown_name
 from migration_assets.mapping.rule_checks import StagedColumn, StagedColumns, World, read_source
-from migration_assets.mapping.spec import PRACTICE_TABLE, Identity, MappingSet, ObjectSpec
+from migration_assets.mapping.spec import PRACTICE_TABLE, MappingSet, ObjectSpec
 from migration_assets.practice import Settings
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ class SpecFile(Settings):
     plural_label: str
     custom: bool
     identity: Identity
+    content: str | None = None
     fields: dict[str, dict[str, Any]]
     sources: list[dict[str, Any]]
     chart: dict[str, Any] | None = None
@@ -117,6 +120,10 @@ def _by_object(drafts: Sequence[_Draft]) -> dict[str, _Draft]:
 
 
 def _key_spaces(draft: _Draft) -> Mapping[str, str]:
+    """Of each key space the staged table that its records are made from; records that only join others have
+    none that anything could name."""
+    if draft.header.identity.kind is IdentityKind.PARENTS:
+        return {}
     return {str(source.get("key_space")): str(source.get("staged")) for source in draft.header.sources}
 
 
@@ -131,12 +138,14 @@ def _finish(draft: _Draft, world: World) -> ChartDraft:
         read_source(document, ("sources", position), fields, key_field, world)
         for position in range(len(header.sources))
     )
-    if len({source.key_space for source in sources}) < len(sources):
+    by_parents = header.identity.kind is IdentityKind.PARENTS
+    if not by_parents and len({source.key_space for source in sources}) < len(sources):
         raise complaint(
             document, ("sources",), "two sources share a key space", "give each its own, or keys will collide"
         )
     merged = (part.field_names for source in sources for part in source.merged)
-    mapped = {key_field}.union(*(source.rules for source in sources), *merged)
+    rules = (name for source in sources for name, _ in source.possible_rules)
+    mapped = {key_field}.union(rules, *merged)
     for name in fields:
         if name not in mapped:
             raise complaint(
@@ -146,7 +155,16 @@ def _finish(draft: _Draft, world: World) -> ChartDraft:
     if chart is not None and len(sources) != 1:
         raise complaint(document, ("chart",), "needs exactly one source, the exams", "split the object")
     schema = ObjectSchema(
-        header.object, header.label, header.plural_label, header.custom, key_field, tuple(fields.values())
+        header.object,
+        header.label,
+        header.plural_label,
+        header.custom,
+        key_field,
+        tuple(fields.values()),
+        header.identity.kind,
+        header.content,
+        header.identity.joins,
+        header.identity.key_space,
     )
     spec = ObjectSpec(document.path.stem, schema, sources, mission_names=draft.fields.mission_names)
     return ChartDraft(document, spec, chart, None if header.chart_part is None else read_part(document))

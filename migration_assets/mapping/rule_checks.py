@@ -11,15 +11,15 @@ import polars as pl
 from migration_assets.destinations.base import FieldSchema, FieldType
 from migration_assets.documents import Document, KeyPath
 from migration_assets.errors import SpecError
-from migration_assets.mapping.names import complaint, unknown_name
-from migration_assets.mapping.spec import (
+from migration_assets.mapping.declarations import (
+    Alternatives,
     Constant,
     MergedDeclaration,
-    MergedSpec,
     Rule,
     SourceDeclaration,
-    SourceSpec,
 )
+from migration_assets.mapping.names import complaint, unknown_name
+from migration_assets.mapping.spec import Chosen, MergedSpec, SourceSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,25 @@ def read_source(
             f"staged.{declared.staged} has no source_id that is never null",
             "use a table whose rows have a primary key",
         )
-    rules = _rules(document, (*at, "map"), declared.map, fields, key_field, declared.staged, world)
+    for column in declared.where:
+        if column not in columns:
+            raise unknown_name(
+                document, (*at, "where", column), f"column of staged.{declared.staged}", column, columns
+            )
+    plain, choices = _by_choice(document, (*at, "map"), declared.map)
+    rules = _rules(document, (*at, "map"), plain, fields, key_field, declared.staged, world)
+    alternatives = {
+        name: (
+            given.by,
+            _options(document, (*at, "map", name), name, given, fields, key_field, declared, world),
+        )
+        for name, given in choices.items()
+    }
     merged = tuple(
         _merged(document, (*at, "merged", position), fields, key_field, world)
         for position in range(len(declared.merged))
     )
-    filled = set(rules)
+    filled = {*rules, *alternatives}
     for position, part in enumerate(merged):
         for name in part.field_names:
             if name in filled:
@@ -69,18 +82,65 @@ def read_source(
                     document, (*at, "merged", position), f"{name} is mapped already", "keep one of the two"
                 )
             filled.add(name)
+    always = {*rules, *(name for name, (_, options) in alternatives.items() if None not in options.values())}
     for name, schema in fields.items():
-        if schema.required and name not in rules:
+        if schema.required and name not in always:
             raise complaint(
                 document, (*at, "map"), f"the required field {name} is not mapped", "map it to a column"
             )
     ordered = {name: rules[name] for name in fields if name in rules}
-    optional = {
-        name: tuple(world.key_spaces[str(rule.parent)][way.key_space] for way in rule.keys_in)
-        for name, rule in ordered.items()
-        if rule.if_absent is not None
-    }
-    return SourceSpec(declared.staged, declared.key_space, declared.role, ordered, optional, merged)
+    return SourceSpec(
+        declared.staged,
+        declared.key_space,
+        declared.role,
+        ordered,
+        {name: found for name, rule in ordered.items() if (found := _optional_parents(rule, world))},
+        merged,
+        declared.where,
+        declared.otherwise,
+        alternatives,
+        declared.when,
+    )
+
+
+def _by_choice(
+    document: Document, at: KeyPath, given: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Alternatives]]:
+    """Plain rules, and those of which the practice chooses one."""
+    chosen = {name for name, rule in given.items() if isinstance(rule, dict) and "by" in rule}
+    return (
+        {name: rule for name, rule in given.items() if name not in chosen},
+        {name: document.parse(Alternatives, (*at, name), SpecError) for name in given if name in chosen},
+    )
+
+
+def _options(
+    document: Document,
+    at: KeyPath,
+    name: str,
+    given: Alternatives,
+    fields: Mapping[str, FieldSchema],
+    key_field: str,
+    declared: SourceDeclaration,
+    world: World,
+) -> dict[str, Chosen | None]:
+    _check_field(document, at, name, fields, key_field)
+    options: dict[str, Chosen | None] = {}
+    for option, written in given.options().items():
+        if written is None:
+            options[option] = None
+            continue
+        rule = _rule(document, (*at, option), written)
+        _check_rule(document, (*at, option), fields[name], rule, staged=declared.staged, world=world)
+        options[option] = Chosen(rule, _optional_parents(rule, world))
+    return options
+
+
+def _optional_parents(rule: Rule, world: World) -> tuple[str, ...]:
+    """The staged tables that would hold the parent, one for each of the rule's ``keys_in``."""
+    if rule.if_absent is None:
+        return ()
+    return tuple(world.key_spaces[str(way.parent)][way.key_space] for way in rule.keys_in)
 
 
 def _rules(
@@ -184,9 +244,16 @@ def _check_rule(
     world: World,
 ) -> None:
     columns = world.staged[staged]
-    for column in (rule.column, None if rule.or_in is None else rule.or_in.column):
+    for column in (rule.column, rule.user_of, None if rule.or_in is None else rule.or_in.column):
         if column is not None and column not in columns:
             raise unknown_name(document, at, f"column of staged.{staged}", column, columns)
+    if (rule.user_of is not None) is not (field.type is FieldType.USER):
+        raise complaint(
+            document,
+            at,
+            f"{field.name} is a {field.type}",
+            "a user, and nothing else, is mapped by {user_of}",
+        )
     if (rule.parent is not None) is not field.type.is_reference:
         raise complaint(
             document,
@@ -208,18 +275,21 @@ def _check_rule(
 
 
 def _check_parent(document: Document, at: KeyPath, field: FieldSchema, rule: Rule, world: World) -> None:
-    parent = rule.parent or ""
-    named = [str(rule.key_space)] if rule.or_in is None else [str(rule.key_space), rule.or_in.key_space]
-    if parent not in world.key_spaces:
-        raise unknown_name(document, (*at, "parent"), "object of this mapping", parent, world.key_spaces)
-    if parent != field.reference_to:
-        raise complaint(
-            document, (*at, "parent"), f"{field.name} refers to {field.reference_to}", "name that object"
-        )
-    for key_space in named:
-        if key_space not in world.key_spaces[parent]:
+    for way in rule.keys_in:
+        parent = str(way.parent)
+        if parent not in world.key_spaces:
+            raise unknown_name(document, (*at, "parent"), "object of this mapping", parent, world.key_spaces)
+        if parent not in field.targets:
+            raise complaint(
+                document, (*at, "parent"), f"{field.name} refers to {field.reference_to}", "name that object"
+            )
+        if way.key_space not in world.key_spaces[parent]:
             raise unknown_name(
-                document, (*at, "key_space"), f"key space of {parent}", key_space, world.key_spaces[parent]
+                document,
+                (*at, "key_space"),
+                f"key space of {parent}",
+                way.key_space,
+                world.key_spaces[parent],
             )
     if rule.if_absent is not None and field.required:
         raise complaint(

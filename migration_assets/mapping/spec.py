@@ -1,8 +1,7 @@
-"""A mapping spec: what one YAML file under ``<destination>/`` says, and the objects it becomes.
+"""A mapping spec once it is checked: the objects that the engine works with.
 
-The declarations mirror the file key by key; ``ObjectSpec`` and ``MappingSet`` are what the engine works
-with. Reading files, and everything that looks beyond one key (do columns exist, do types agree, are
-parents there), stands in ``loader``.
+What a file may say stands in ``declarations``. Reading files, and everything that looks beyond one key (do
+columns exist, do types agree, are parents there), stands in ``loader``.
 """
 
 from __future__ import annotations
@@ -10,13 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
-from enum import StrEnum
-from typing import Annotated, Any, Literal
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
-from pydantic import Field, model_validator
-
-from migration_assets.destinations.base import FieldType, ObjectSchema
+from migration_assets.destinations.base import ObjectSchema
 from migration_assets.mapping.chart_layout import (
     ChartColumn,
     ChartLayout,
@@ -25,224 +21,16 @@ from migration_assets.mapping.chart_layout import (
     tooth_fields,
     wide_columns,
 )
-from migration_assets.practice import Settings
-
-KeySpace = Literal[
-    "practice",
-    "patient",
-    "provider",
-    "referrer",
-    "exam",
-    "exam_chart2",
-    "exam_chart3",
-    "exam_tooth",
-    "exam_finding",
-    "plan",
-    "plan_line",
-    "referral",
-    "appointment",
-    "note",
-]
-Constant = bool | int | str
+from migration_assets.mapping.declarations import ChartDeclaration, ChartPart, Constant, KeySpace, Rule
 
 PRACTICE_TABLE = "practice"
 """The pseudo-table with one row, the practice itself: ``source_id`` and ``name``, both text."""
 
+OWNERS_TABLE = "owners"
+"""The pseudo-table of the destination's users: ``provider_id``, null for the default owner, ``user_id``."""
 
-class Identity(Settings):
-    """How a record is found again; design.md lists the kinds to come, each with its own way to settle."""
-
-    kind: Literal["external_id"]
-    field: str
-
-
-class StandardField(Settings):
-    """``{standard: true}``: the rest stands in the destination's catalogue of standard fields."""
-
-    standard: Literal[True]
-    required: bool | None = None
-    mission_name: str | None = None
-
-
-class FieldDeclaration(Settings):
-    """A field as ``FieldSchema`` describes it; also the form of the catalogue's entries.
-
-    ``mission_name`` is the name that the mission's own list gives the field.
-    """
-
-    type: FieldType
-    label: Annotated[str, Field(min_length=1)]
-    length: Annotated[int, Field(ge=1)] | None = None
-    precision: Annotated[int, Field(ge=1)] | None = None
-    scale: Annotated[int, Field(ge=0)] | None = None
-    required: bool = False
-    unique: bool = False
-    external_id: bool = False
-    case_sensitive: bool = False
-    values: tuple[str, ...] = ()
-    restricted: bool = True
-    reference_to: str | None = None
-    relationship: str | None = None
-    child_relationship: str | None = None
-    help_text: str | None = None
-    mission_name: str | None = None
-
-    @model_validator(mode="after")
-    def _consistent(self) -> FieldDeclaration:
-        numeric = self.type in (FieldType.NUMBER, FieldType.CURRENCY, FieldType.PERCENT)
-        picklist = self.type in (FieldType.PICKLIST, FieldType.MULTI_PICKLIST)
-        self._only_with(numeric, "a number", precision=self.precision, scale=self.scale)
-        self._only_with(picklist, "a picklist", values=self.values or None)
-        self._only_with(self.type.is_reference, "a reference", reference_to=self.reference_to)
-        if self.type in (FieldType.TEXT, FieldType.LONG_TEXT) and self.length is None:
-            raise ValueError("a text needs 'length'")
-        if numeric and (self.scale or 0) > (self.precision or 0):
-            raise ValueError("'scale' is larger than 'precision', which counts all digits")
-        if len(set(self.values)) != len(self.values):
-            raise ValueError("'values' holds a value twice")
-        if self.type is FieldType.CHECKBOX and self.required:
-            raise ValueError("a checkbox always has a value; leave out 'required'")
-        if self.external_id and self.type not in (FieldType.TEXT, FieldType.NUMBER, FieldType.EMAIL):
-            raise ValueError("an external id is a text, a number or an email")
-        return self
-
-    def _only_with(self, is_one: bool, what: str, **settings: object) -> None:
-        for name, value in settings.items():
-            if is_one and value is None:
-                raise ValueError(f"{what} needs '{name}'")
-            if not is_one and value is not None:
-                raise ValueError(f"'{name}' belongs to {what} only")
-
-
-class KeyIn(Settings):
-    """Another key space of the same parent: ``column`` holds the source id there."""
-
-    key_space: KeySpace
-    column: str
-
-
-class Rule(Settings):
-    """Where one field's value comes from; a bare column name is short for ``{column: name}``.
-
-    ``{column, values, default}`` copies a staged column, translating words of a picklist and filling
-    nulls; ``{parent, key_space, column}`` is the parent's key, ``column`` its source id (left out for the
-    practice itself) and ``or`` where it stands if that column is null; ``{constant}`` is the same for every
-    record.
-
-    A record waits for its parent, unless ``if_absent: leave_empty`` says that it goes without: the reference
-    is then null wherever the parent isn't staged or didn't get into the destination, and that is listed.
-    """
-
-    column: str | None = None
-    values: dict[str, str] | None = None
-    default: Constant | None = None
-    parent: str | None = None
-    key_space: KeySpace | None = None
-    or_in: Annotated[KeyIn | None, Field(alias="or")] = None
-    if_absent: Literal["leave_empty"] | None = None
-    constant: Constant | None = None
-
-    @model_validator(mode="after")
-    def _one_transform(self) -> Rule:
-        given = {name for name in type(self).model_fields if getattr(self, name) is not None}
-        if given == {"constant"}:
-            return self
-        if "parent" in given:
-            if "key_space" not in given or not given <= {
-                "parent",
-                "key_space",
-                "column",
-                "or_in",
-                "if_absent",
-            }:
-                raise ValueError("a parent's key is {parent, key_space, column, or, if_absent}")
-            if "or_in" in given and "column" not in given:
-                raise ValueError("'or' stands beside a 'column' that may be null")
-            if "column" not in given and self.key_space != "practice":
-                raise ValueError("'column' is missing: the staged column that holds the parent's source id")
-        elif "column" not in given or not given <= {"column", "values", "default"}:
-            raise ValueError("a rule is {column, values, default}, {parent, key_space, column} or {constant}")
-        return self
-
-    @property
-    def keys_in(self) -> tuple[KeyIn, ...]:
-        """Where the parent's source id may stand, the first that isn't null counts; none for the practice."""
-        if self.key_space is None or self.column is None:
-            return ()
-        first = KeyIn(key_space=self.key_space, column=self.column)
-        return (first,) if self.or_in is None else (first, self.or_in)
-
-    @property
-    def transform(self) -> str:
-        """How the value is made, in the words of the field inventory."""
-        if self.constant is not None:
-            return "constant"
-        if self.parent is not None:
-            return f"key of {self.parent}"
-        parts = ["values" if self.values else "copy"]
-        return " + ".join(parts + (["default"] if self.default is not None else []))
-
-
-class MergedDeclaration(Settings):
-    """Rows of another staged table that become fields of a source's records.
-
-    ``by`` is its column that holds the record's source id, ``where`` the values that a row's columns must
-    have. ``map`` copies columns of the one row that a record then has; ``lines`` puts a column of all its
-    rows, ordered by ``order_by``, on lines of one text.
-    """
-
-    staged: str
-    by: str
-    role: Annotated[str, Field(min_length=1)]
-    where: dict[str, Constant] = Field(default_factory=dict)
-    map: dict[str, Any] = Field(default_factory=dict)
-    lines: dict[str, str] = Field(default_factory=dict)
-    order_by: str | None = None
-
-    @model_validator(mode="after")
-    def _either(self) -> MergedDeclaration:
-        if bool(self.map) is bool(self.lines):
-            raise ValueError("merged rows are mapped by 'map', one row a record, or by 'lines', all of them")
-        if bool(self.order_by) is not bool(self.lines):
-            raise ValueError("'lines' need 'order_by', the column in whose order they stand")
-        return self
-
-
-class SourceDeclaration(Settings):
-    """A staged table whose rows become records of the object, one each."""
-
-    staged: str
-    key_space: KeySpace
-    role: Literal["record", "companion"]
-    map: dict[str, Any]
-    merged: list[dict[str, Any]] = Field(default_factory=list)
-
-
-class ChartDeclaration(Settings):
-    """The staged table whose rows, many an exam, are gathered into the object's wide fields."""
-
-    staged: str
-    exam_column: str
-    measures: Annotated[tuple[str, ...], Field(min_length=1)]
-
-
-class ChartPart(StrEnum):
-    """What of a chart an object's records hold.
-
-    EXAM: the exam with the measures that have room there; COMPANION: one an exam, wide fields of measures
-    that had no room before it; TEETH: one a tooth that holds what no wide field takes.
-    """
-
-    EXAM = "exam"
-    COMPANION = "companion"
-    TEETH = "teeth"
-
-
-class ChartPartDeclaration(Settings):
-    """``{of, holds}``: the object takes a part of the chart that the object ``of`` carries."""
-
-    of: str
-    holds: Literal[ChartPart.COMPANION, ChartPart.TEETH]
+Choices = Mapping[str, str]
+"""What a practice chose, by the choice's name (``declarations.CHOICES``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,11 +64,22 @@ class MergedSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Chosen:
+    """A field's rule under one option of a choice; ``optional`` are its ``optional_parents``."""
+
+    rule: Rule
+    optional: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SourceSpec:
     """A checked source: ``rules`` by field name, in the order of the object's fields.
 
     ``optional_parents``: field whose parent may be absent -> staged tables that would hold the parent, one
-    for each of the rule's ``keys_in``. ``merged`` fill fields that no rule does.
+    for each of the rule's ``keys_in``. ``merged`` fill fields that no rule does. Rows without the values of
+    ``where`` are no records, for the reason ``otherwise``. ``alternatives`` are rules by field, choice and
+    option (None: not mapped then), ``when`` the options under which the source counts; both are gone once
+    the choices are made.
     """
 
     staged: str
@@ -289,6 +88,45 @@ class SourceSpec:
     rules: Mapping[str, Rule]
     optional_parents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     merged: tuple[MergedSpec, ...] = ()
+    where: Mapping[str, Constant] = field(default_factory=dict)
+    otherwise: str | None = None
+    alternatives: Mapping[str, tuple[str, Mapping[str, Chosen | None]]] = field(default_factory=dict)
+    when: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def possible_rules(self) -> Iterator[tuple[str, Rule]]:
+        """Field and rule, whatever the practice chooses."""
+        yield from self.rules.items()
+        for name, (_, options) in self.alternatives.items():
+            yield from ((name, chosen.rule) for chosen in options.values() if chosen is not None)
+
+    def is_chosen(self, choices: Choices) -> bool:
+        return all(choices[name] in options for name, options in self.when.items())
+
+    def resolved(self, choices: Choices) -> SourceSpec:
+        options = {name: options[choices[choice]] for name, (choice, options) in self.alternatives.items()}
+        picked = {name: chosen for name, chosen in options.items() if chosen is not None}
+        rules = {name: chosen.rule for name, chosen in picked.items()}
+        optional = {name: chosen.optional for name, chosen in picked.items() if chosen.optional}
+        return replace(
+            self,
+            rules={**self.rules, **rules},
+            optional_parents={**self.optional_parents, **optional},
+            alternatives={},
+            when={},
+        )
+
+    def described(self) -> dict[str, Any]:
+        """Plain values of everything that it says; part of the mapping's hash."""
+        return {
+            "staged": self.staged,
+            "key_space": self.key_space,
+            "role": self.role,
+            "rules": {name: rule.model_dump() for name, rule in self.rules.items()},
+            "merged": [merged.described() for merged in self.merged],
+            "where": dict(self.where),
+            "otherwise": self.otherwise,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,8 +182,8 @@ class ObjectSpec:
     @property
     def parents(self) -> frozenset[str]:
         """Other objects whose keys this one's records hold; its own records are ordered by ``load``."""
-        rules = (rule for source in self.sources for rule in source.rules.values())
-        return frozenset(rule.parent for rule in rules if rule.parent is not None) - {self.name}
+        rules = (rule for source in self.sources for _, rule in source.possible_rules)
+        return frozenset(parent for rule in rules for parent in rule.parents) - {self.name}
 
     @property
     def optional_references(self) -> frozenset[str]:
@@ -360,8 +198,11 @@ class ObjectSpec:
     def staged_tables(self) -> tuple[str, ...]:
         """Staged tables that ``apply`` needs, the practice's pseudo-table among them where it is used."""
         tables = dict.fromkeys(source.staged for source in self.sources)
-        if any(rule.key_space == "practice" for source in self.sources for rule in source.rules.values()):
+        rules = [rule for source in self.sources for _, rule in source.possible_rules]
+        if any(way.column is None for rule in rules for way in rule.keys_in):
             tables[PRACTICE_TABLE] = None
+        if any(rule.user_of is not None for rule in rules):
+            tables[OWNERS_TABLE] = None
         for source in self.sources:
             for parents in source.optional_parents.values():
                 tables.update(dict.fromkeys(parents))
@@ -380,14 +221,25 @@ class ObjectSpec:
             charted = tooth_fields(self.chart.declaration.measures)
         else:
             charted = fields(chart.measures_on(self.name))
-        return ObjectSchema(
-            declared.name,
-            declared.label,
-            declared.plural_label,
-            declared.custom,
-            declared.key_field,
-            declared.fields + charted,
+        return replace(declared, fields=declared.fields + charted)
+
+    def resolved(self, choices: Choices) -> ObjectSpec | None:
+        """The object as the practice's choices make it; None where no source of it is left.
+
+        A field that nothing fills any more is gone.
+        """
+        sources = [source.resolved(choices) for source in self.sources if source.is_chosen(choices)]
+        if not sources:
+            return None
+        merged = (part.field_names for source in sources for part in source.merged)
+        filled = {self.schema.key_field}.union(*(source.rules for source in sources), *merged)
+        kept = tuple(each for each in self.schema.fields if each.name in filled)
+        order = {each.name: place for place, each in enumerate(kept)}
+        in_order = tuple(
+            replace(source, rules=dict(sorted(source.rules.items(), key=lambda rule: order[rule[0]])))
+            for source in sources
         )
+        return replace(self, schema=replace(self.schema, fields=kept), sources=in_order)
 
     def chart_columns(self, chart: ChartLayout) -> tuple[ChartColumn, ...]:
         """Where the chart's fields of ``schema_with`` are filled from, in their order."""
@@ -413,6 +265,14 @@ class MappingSet:
 
     def __iter__(self) -> Iterator[ObjectSpec]:
         return iter(self.objects)
+
+    def resolved(self, choices: Choices) -> MappingSet:
+        """What is left of all that the specs may say once a practice has chosen."""
+        chosen = (spec.resolved(choices) for spec in self.objects)
+        return replace(self, objects=tuple(spec for spec in chosen if spec is not None))
+
+    def has_asset(self, asset: str) -> bool:
+        return any(spec.asset == asset for spec in self.objects)
 
     def merging(self, staged: str) -> tuple[str, ...]:
         """Objects that take rows of the staged table as fields of their records."""
@@ -440,16 +300,7 @@ class MappingSet:
             {
                 "asset": spec.asset,
                 "schema": asdict(spec.schema),
-                "sources": [
-                    {
-                        "staged": source.staged,
-                        "key_space": source.key_space,
-                        "role": source.role,
-                        "rules": {name: rule.model_dump() for name, rule in source.rules.items()},
-                        "merged": [merged.described() for merged in source.merged],
-                    }
-                    for source in spec.sources
-                ],
+                "sources": [source.described() for source in spec.sources],
                 "chart": spec.chart.described() if spec.chart else None,
             }
             for spec in self.objects

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from migration_assets.destinations.base import Volumes
 from migration_assets.mapping.chart_layout import ChartLayout
-from migration_assets.mapping.spec import PRACTICE_TABLE, ChartPart, MappingSet, ObjectSpec
+from migration_assets.mapping.declarations import ChartPart
+from migration_assets.mapping.spec import PRACTICE_TABLE, MappingSet, ObjectSpec
 
 
 def volumes(
