@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Annotated
+from uuid import uuid4
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from migration_assets.errors import ConfigurationError, MigrationError
+from migration_assets.errors import ConfigurationError, GateClosed, MigrationError
 from migration_assets.migration.gate import LIVE, REHEARSAL
 from migration_assets.migration.ledger import Target
+from migration_assets.migration.operations import Migration
 from migration_assets.migration.platform import Platform, default_platform
 
 app = typer.Typer(
@@ -93,6 +96,50 @@ def scope(
     target = _target(practice, destination, environment)
     plan, scoped = stored_scope(default_platform(), target)
     console.print(render_scope(target, plan.hash, scoped))
+
+
+@app.command()
+def adopt(
+    practice: PracticeArgument,
+    destination: DestinationArgument,
+    environment: EnvironmentOption = "rehearsal",
+    decide: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Adopt the list that was shown last; who decides.")
+    ] = None,
+    take_back: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Give adopted records back; who decides.")
+    ] = None,
+    shown: Annotated[
+        str | None, typer.Option("--list", metavar="HASH", help="Decide about this list and no other.")
+    ] = None,
+) -> None:
+    """Show who is in the destination already without our key; adopt them, or give them back."""
+    from migration_assets.reports.adoption import (
+        render_adopted,
+        render_given_back,
+        render_look,
+        write_adoptions,
+    )
+
+    if decide is not None and take_back is not None:
+        raise ConfigurationError("--decide and --take-back are two decisions; give one of them")
+    target = _target(practice, destination, environment)
+    platform = default_platform()
+    migration = Migration(platform, target)
+    if take_back is not None:
+        console.print(render_given_back(target, migration.take_back_adoptions(take_back)))
+    elif decide is not None:
+        last = migration.shown_adoptions()
+        if shown is not None and not last.startswith(shown):
+            raise GateClosed(
+                f"{target}: list {shown} isn't the one that was shown last ({last[:12]}); look again"
+            )
+        console.print(render_adopted(target, migration.adopt(decide, last)))
+    else:
+        found = migration.find_adoptions(f"look-{uuid4()}")
+        directory = platform.report_directory(target)
+        workbook, _ = write_adoptions(found, target, datetime.now(UTC), directory)
+        console.print(render_look(target, found, workbook), soft_wrap=True)
 
 
 @app.command()

@@ -68,6 +68,12 @@ class SourceTimeout(SourceError):
     code = "source_timeout"
 
 
+class ContentChanged(SourceError):
+    """A row or a file isn't there any more, or not as it was extracted; extracting again mends it."""
+
+    code = "content_changed"
+
+
 class WarehouseError(MigrationError):
     """A practice's DuckDB file can't be used."""
 

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
@@ -61,11 +62,23 @@ def resolve(setting: str | int | EnvReference) -> str:
     return setting.value() if isinstance(setting, EnvReference) else str(setting)
 
 
+Accounts = Literal["practice", "household", "none"]
+"""What the patients' contacts hang on: the practice's Account, their household's, or none."""
+
+
 class Policies(Settings):
-    """The practice's choices that shape staging and payloads."""
+    """The practice's choices that shape staging and payloads, and the limits that judge them.
+
+    ``failure_limit``: of an object's records in scope, the share that a destination may refuse and the run
+    still only warns. ``undecided_adoptions``: what becomes of records that may be there already as somebody
+    else's, until a person has decided.
+    """
 
     reject_limit: Annotated[float, Field(ge=0, le=1)] = 0.02
     on_bad_tooth: Literal["load_flagged", "hold_exam"] = "load_flagged"
+    accounts: Accounts = "practice"
+    failure_limit: Annotated[float, Field(ge=0, le=1)] = 0.0
+    undecided_adoptions: Literal["hold", "create"] = "hold"
 
 
 class _GeneralPart(Settings):
@@ -87,9 +100,15 @@ class _GeneralPart(Settings):
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, zone: str) -> str:
-        if zone not in available_timezones():
+        if zone not in _time_zones():
             raise ValueError("is no IANA time zone such as America/New_York")
         return zone
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    """Known to this machine; asking it reads a folder of files."""
+    return frozenset(available_timezones())
 
 
 @dataclass(frozen=True)

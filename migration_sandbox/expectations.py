@@ -24,12 +24,15 @@ _TABLES = {
     "note": "ClinicalNote",
     "appointment": "Appointment",
     "referral": "Referral",
+    "document": "Document",
+    "radiograph": "Radiograph",
 }
 """Key space of a record -> the table of the row that it is; records of other spaces are never held back."""
-_GO_WITH_ANOTHER = ("PeriodontalClassification", "Insurance")
+_GO_WITH_ANOTHER = ("PeriodontalClassification", "Insurance", "Letter")
 """Tables whose rows are fields of another row's record: what holds that one back is listed for it alone."""
-_GO_WITH_THEIR_EXAM = "exam_tooth"
-"""Rows of a chart: whether they are records of their own is the layout's choice; no manifest lists them."""
+_FOLLOW = ("exam_tooth", "file_patient", "file_plan", "file_referral", "attendee")
+"""Key spaces that no manifest lists: rows of a chart, which are records of their own where the layout says
+so, and links, which go with the two records that they join."""
 
 
 def unexpected(manifest_file: Path, reconciliation_file: Path) -> list[str]:
@@ -44,7 +47,10 @@ def unexpected(manifest_file: Path, reconciliation_file: Path) -> list[str]:
         lines += [f"planted, but not {outcome}: {_words(cell)}" for cell in sorted(planted - found)]
         lines += [f"{outcome}, but not planted: {_words(cell)}" for cell in sorted(found - planted)]
     with_records = tables.difference(_GO_WITH_ANOTHER)
-    kept_back = {(table, key) for table, key, _, _ in _planted(manifest, "held_back", with_records)}
+    # A column says of which other record the row is fields: what holds that one back is listed for it alone.
+    kept_back = {
+        (table, key) for table, key, column, _ in _planted(manifest, "held_back", with_records) if not column
+    }
     held = {row for each in reconciliation["held_back"] if (row := _source_row(each["key"])) is not None}
     lines += [f"planted, but not held back: {table} {key}" for table, key in sorted(kept_back - held)]
     lines += [f"held back, but not planted: {table} {key}" for table, key in sorted(held - kept_back)]
@@ -68,7 +74,7 @@ def _planted(manifest: dict[str, Any], outcome: str, tables: set[str]) -> set[Ce
 def _source_row(key: str) -> tuple[str, str] | None:
     """Table and source key of a record's key; None for one that follows another row's fate."""
     _, space, source_key = key.split(":", 2)
-    return None if space == _GO_WITH_THEIR_EXAM else (_TABLES.get(space, space), source_key)
+    return None if space in _FOLLOW else (_TABLES.get(space, space), source_key)
 
 
 def _cell(listed: dict[str, Any]) -> Cell:

@@ -1,4 +1,4 @@
-"""A sandbox installation in one folder: both servers, their secrets, the demo practices' databases.
+"""A sandbox installation in one folder: both servers, their secrets, the demo practices' databases and files.
 
 Secrets are made at random once and kept in a file that only its owner can read; ports are kept too, so that
 a practice file which names the variables goes on working after a restart.
@@ -7,6 +7,7 @@ a practice file which names the variables goes on working after a restart.
 import json
 import os
 import secrets
+import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from migration_sandbox.practice.generator import Practice, generate, write_database
+from migration_sandbox.practice.generator import Practice, generate, write_database, write_share
 from migration_sandbox.practice.nhanes import nhanes_practice
 from migration_sandbox.practice.teeth import Habit
 from migration_sandbox.salesforce.launch import SalesforceSandbox
@@ -61,11 +62,11 @@ class Installation:
     @contextmanager
     def running(self) -> Iterator[Running]:
         """Both servers, started for the duration unless another process already runs them."""
+        self.make_databases()
         found = self._already_running()
         if found is not None:
             yield found
             return
-        self.make_databases()
         ports = self._ports()
         sql = self._start_sql(ports.get("sql", 0))
         try:
@@ -82,18 +83,17 @@ class Installation:
             sql.stop()
 
     def make_databases(self) -> None:
-        """Generate the demo practices that aren't there yet, each with its manifest."""
+        """Generate the demo practices that aren't there yet, each with its manifest and its image share."""
         for key in PRACTICES:
             database = self.sql_directory / f"panda_{key}.duckdb"
-            if database.exists():
+            shared = self.share(key).exists() or key not in _GENERATED
+            if database.exists() and shared:
                 continue
-            self.sql_directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             practice = _practice(key)
-            unfinished = database.with_name(f"unfinished-{database.name}")
-            unfinished.unlink(missing_ok=True)
-            write_database(practice, unfinished)
-            practice.manifest.write(self.manifest(key))
-            unfinished.rename(database)
+            if not shared:
+                self._write_share(key, practice)
+            if not database.exists():
+                self._write_database(key, practice, database)
 
     def environment(self, running: Running) -> dict[str, str]:
         """Variables that the demo's practice files and the checker refer to."""
@@ -107,11 +107,16 @@ class Installation:
             "DEMO_SALESFORCE_CA": str(running.salesforce_ca),
             "DEMO_SALESFORCE_CLIENT_ID": kept["client_id"],
             "DEMO_SALESFORCE_CLIENT_SECRET": kept["client_secret"],
+            **{f"DEMO_FILE_SHARE_{key.upper()}": str(self.share(key)) for key in _GENERATED},
         }
 
     @property
     def sql_directory(self) -> Path:
         return self.directory / "sqlserver"
+
+    def share(self, practice: str) -> Path:
+        """The folder that stands for the practice's image share."""
+        return self.directory / "shares" / practice
 
     def manifest(self, practice: str) -> Path:
         return self.directory / "manifests" / practice / "manifest.json"
@@ -122,6 +127,23 @@ class Installation:
             self._write(path.name, {name: secrets.token_hex(24) for name in _SECRETS})
         kept: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
         return kept
+
+    def _write_database(self, key: str, practice: Practice, database: Path) -> None:
+        self.sql_directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        unfinished = database.with_name(f"unfinished-{database.name}")
+        unfinished.unlink(missing_ok=True)
+        write_database(practice, unfinished)
+        practice.manifest.write(self.manifest(key))
+        unfinished.rename(database)
+
+    def _write_share(self, key: str, practice: Practice) -> None:
+        share = self.share(key)
+        share.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        unfinished = share.with_name(f"unfinished-{share.name}")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(mode=0o700)
+        write_share(practice, unfinished)
+        unfinished.rename(share)
 
     def _start_sql(self, port: int) -> SandboxServer:
         kept = self.secrets()

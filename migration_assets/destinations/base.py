@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import polars as pl
 
@@ -48,11 +48,12 @@ class FieldSchema:
     point (number kinds). A reference names the object it points to in ``reference_to`` and, in
     ``relationship``, the name by which a child's record reaches it (``Contact__r``, ``Account``); a
     payload holds the parent's key in its column. ``child_relationship`` names the way back; ``also_to`` are
-    further objects of the mapping that the same field may point to. A USER field holds the destination's own id
-    of one of its users.
+    further objects of the mapping that the same field may point to. A USER field holds the destination's own
+    id of one of its users; null leaves the owner to the destination.
 
     A ``read_only`` field is the destination's own (a file's checksum): expected and compared, never sent. A
-    ``virtual`` field is none of the destination's: the key of a record that can't carry one, see ``Identity``.
+    ``virtual`` field is none of the destination's: the key of a record that can't carry one (``Identity``), or
+    a parent without which a record waits.
     """
 
     name: str
@@ -86,8 +87,8 @@ class Identity(StrEnum):
     """How a destination finds a record again.
 
     EXTERNAL_ID: by the key field, which the destination keeps unique and upserts by. FIELD: by the key field,
-    which nothing there keeps unique, so that one looks before one creates. PARENTS: by the records that it joins;
-    the key is virtual, made of theirs (``joined_key``).
+    which nothing there keeps unique, so that one looks before one creates. PARENTS: by the records that it
+    joins; the key is virtual, made of theirs (``joined_key``).
     """
 
     EXTERNAL_ID = "external_id"
@@ -104,9 +105,9 @@ def joined_key(practice: str, key_space: str, parents: Sequence[str]) -> str:
 class ObjectSchema:
     """One object of a destination with every field that the migration maps, the key field among them.
 
-    Of an object whose records are files, ``content_field`` is the destination's field of their bytes: no column
-    of a payload, streamed from a BlobSource. Of one with the identity PARENTS, ``joins`` are the references that
-    the key is made of, in its order, and ``key_space`` is the key's.
+    Of an object whose records are files, ``content_field`` is the destination's field of their bytes: no
+    column of a payload, streamed from a BlobSource. Of one with the identity PARENTS, ``joins`` are the
+    references that the key is made of, in its order, and ``key_space`` is the key's.
     """
 
     name: str
@@ -141,6 +142,15 @@ class ObjectSchema:
         return tuple(each.name for each in self.fields)
 
     @property
+    def returned_fields(self) -> tuple[FieldSchema, ...]:
+        """Fields of a record as it is read back: those that the destination has, and the key."""
+        return tuple(each for each in self.fields if not each.virtual or each.name == self.key_field)
+
+    @property
+    def returned_names(self) -> tuple[str, ...]:
+        return tuple(each.name for each in self.returned_fields)
+
+    @property
     def references(self) -> tuple[FieldSchema, ...]:
         return tuple(each for each in self.fields if each.type.is_reference)
 
@@ -152,6 +162,21 @@ class DestinationIdentity:
     organization_id: str
     is_sandbox: bool
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationUser:
+    """Somebody who logs in there; ``id`` is what a USER field holds.
+
+    ``email`` is the address that people know, without what a test copy of an organisation adds to it. Only a
+    user who is ``active`` and whose kind ``may_own`` records can be made their owner.
+    """
+
+    id: str
+    email: str | None
+    username: str
+    active: bool
+    may_own: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,8 +273,8 @@ class Batch:
 
     Column types: text kinds and references String (a reference holds the parent's key), numbers Int*,
     Float64 or Decimal, CHECKBOX Boolean, DATE Date, DATETIME Datetime("ms", "UTC"). Null means "make it
-    null there". ``id`` is the ledger's id of the batch. ``absent`` are keys that the ledger takes to be missing in
-    the destination; ``blobs`` gives the content of an object that has some.
+    null there". ``id`` is the ledger's id of the batch. ``absent`` are keys that the ledger takes to be
+    missing in the destination; ``blobs`` gives the content of an object that has some.
     """
 
     id: str
@@ -279,6 +304,24 @@ class ReadRequest:
     fields: tuple[str, ...] = field(default=())
 
 
+@dataclass(frozen=True, slots=True)
+class KeyChange:
+    """The key that one record is given or rid of: ``after`` is written where ``before`` stands.
+
+    ``fields`` are written with it, typed as in ``Batch``, but a reference holds the destination's own id.
+    """
+
+    record_id: str
+    before: str | None
+    after: str | None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """The key that it is about."""
+        return self.after or self.before or ""
+
+
 class Journal(Protocol):
     """Where a destination writes down, durably before it returns, what it is about to rely on."""
 
@@ -298,8 +341,7 @@ class BlobSource(Protocol):
     def pieces(self, key: str) -> Iterator[bytes]:
         """From the first byte each time it is called, from several threads at once.
 
-        Raises SourceError and its kin where the content can't be read, ContentChanged where it is not what was
-        extracted.
+        Raises SourceError and its kin where the content can't be read, ContentChanged where it is gone.
         """
 
 
@@ -362,5 +404,27 @@ class Destination(Protocol):
         ``request.fields`` (all of the schema's where empty), typed as in ``Batch``; a reference holds
         the parent's key (null where the parent has none).
         """
+
+    def unkeyed(self, schema: ObjectSchema, fields: Sequence[str]) -> Iterator[pl.DataFrame]:
+        """Records of the object whose key field is null, in frames of bounded size.
+
+        Columns: ``_id``, ``_modified_at``, then ``fields`` as in ``read``; but a reference holds the
+        destination's own id, since its parent needn't have a key either.
+        """
+
+    def write_keys(self, schema: ObjectSchema, changes: Sequence[KeyChange]) -> list[LoadResult]:
+        """One result a change, in their order, with the key that it is about.
+
+        ``loaded`` where ``after`` stands there now, also where it stood there before; ``failed`` where the
+        record holds another key than ``before`` (KEY_CHANGED), isn't there (RECORD_GONE), or was refused (the
+        destination's code). A record that failed is as it was.
+        """
+
+    def users(self) -> list[DestinationUser]:
+        """Everybody who is known there, inactive ones and machines among them."""
+
+    @property
+    def default_owner(self) -> str | None:
+        """Username or e-mail of the user who owns what nobody else does, as the settings have it."""
 
     def close(self) -> None: ...

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal, get_args
 
 from migration_assets.destinations.base import FieldSchema, FieldType, ObjectCapacity
@@ -188,6 +189,11 @@ def wide_columns(measures: Iterable[str]) -> tuple[ChartColumn, ...]:
 
 def fields(measures: Iterable[str]) -> tuple[FieldSchema, ...]:
     """The wide fields in the order of ``wide_columns``."""
+    return _fields(tuple(measures))
+
+
+@cache
+def _fields(measures: tuple[str, ...]) -> tuple[FieldSchema, ...]:
     return tuple(_schema(each) for each, _ in _slotted(measures))
 
 

@@ -26,6 +26,8 @@ KeySpace = Literal[
     "exam_tooth",
     "exam_finding",
     "household",
+    "office",
+    "account_tie",
     "document",
     "radiograph",
     "file_link",
@@ -40,8 +42,15 @@ Constant = bool | int | str
 
 JOINED = "_key"
 """Column of a key that no field of the destination holds."""
-CHOICES: Mapping[str, tuple[str, ...]] = {"accounts": ("practice", "household", "none")}
-"""Choices of a practice by which a spec may say different things, and what each may be."""
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "accounts": ("practice", "household", "none"),
+    "account_relations": ("off", "on"),
+}
+"""Choices by which a spec may say different things, and what each may be; the first where nothing is chosen.
+
+``accounts`` is the practice's policy, ``account_relations`` whether the destination keeps contacts of several
+accounts.
+"""
 
 
 class Identity(Settings):

@@ -18,6 +18,7 @@ from migration_assets.destinations.base import Identity as IdentityKind
 from migration_assets.destinations.base import ObjectSchema
 from migration_assets.documents import Document, read_document
 from migration_assets.errors import SpecError
+from migration_assets.mapping.adoption_rule import read_adoption
 from migration_assets.mapping.chart_checks import ChartDraft, join_parts, read_chart, read_part
 from migration_assets.mapping.conventions import CONVENTIONS, Conventions
 from migration_assets.mapping.declarations import Identity
@@ -49,6 +50,7 @@ class SpecFile(Settings):
     sources: list[dict[str, Any]]
     chart: dict[str, Any] | None = None
     chart_part: dict[str, Any] | None = None
+    adopt: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,10 @@ def _finish(draft: _Draft, world: World) -> ChartDraft:
         header.identity.joins,
         header.identity.key_space,
     )
-    spec = ObjectSpec(document.path.stem, schema, sources, mission_names=draft.fields.mission_names)
+    adopt = None if header.adopt is None else read_adoption(document, fields, key_field)
+    spec = ObjectSpec(
+        document.path.stem, schema, sources, mission_names=draft.fields.mission_names, adopt=adopt
+    )
     return ChartDraft(document, spec, chart, None if header.chart_part is None else read_part(document))
 
 

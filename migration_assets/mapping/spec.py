@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from migration_assets.destinations.base import ObjectSchema
+from migration_assets.destinations.base import Identity, ObjectSchema
+from migration_assets.mapping.adoption_rule import AdoptionRule
 from migration_assets.mapping.chart_layout import (
     ChartColumn,
     ChartLayout,
@@ -21,7 +22,14 @@ from migration_assets.mapping.chart_layout import (
     tooth_fields,
     wide_columns,
 )
-from migration_assets.mapping.declarations import ChartDeclaration, ChartPart, Constant, KeySpace, Rule
+from migration_assets.mapping.declarations import (
+    CHOICES,
+    ChartDeclaration,
+    ChartPart,
+    Constant,
+    KeySpace,
+    Rule,
+)
 
 PRACTICE_TABLE = "practice"
 """The pseudo-table with one row, the practice itself: ``source_id`` and ``name``, both text."""
@@ -166,7 +174,7 @@ class ObjectSpec:
     """One destination object, checked; ``asset`` is its snake_case name in Dagster.
 
     ``schema`` holds the declared fields, the key first; a chart's fields come from the resolved layout
-    (``schema_with``).
+    (``schema_with``). ``adopt`` says how records that are there already are recognised.
     """
 
     asset: str
@@ -174,6 +182,7 @@ class ObjectSpec:
     sources: tuple[SourceSpec, ...]
     chart: ChartSpec | None = None
     mission_names: Mapping[str, str] = field(default_factory=dict)
+    adopt: AdoptionRule | None = None
 
     @property
     def name(self) -> str:
@@ -268,8 +277,18 @@ class MappingSet:
 
     def resolved(self, choices: Choices) -> MappingSet:
         """What is left of all that the specs may say once a practice has chosen."""
-        chosen = (spec.resolved(choices) for spec in self.objects)
+        made = {name: options[0] for name, options in CHOICES.items()} | dict(choices)
+        chosen = (spec.resolved(made) for spec in self.objects)
         return replace(self, objects=tuple(spec for spec in chosen if spec is not None))
+
+    def is_record(self, staged: str) -> bool:
+        """Whether rows of the staged table become records of their own."""
+        return any(
+            source.staged == staged
+            for spec in self.objects
+            if spec.schema.identity is not Identity.PARENTS
+            for source in spec.sources
+        )
 
     def has_asset(self, asset: str) -> bool:
         return any(spec.asset == asset for spec in self.objects)

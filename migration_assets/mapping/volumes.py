@@ -12,25 +12,36 @@ from migration_assets.mapping.spec import PRACTICE_TABLE, MappingSet, ObjectSpec
 
 
 def volumes(
-    mapping: MappingSet, layout: ChartLayout | None, rows: Mapping[str, int], teeth_without_slot: int
+    mapping: MappingSet,
+    layout: ChartLayout | None,
+    rows: Mapping[str, int],
+    teeth_without_slot: int,
+    *,
+    wide: ChartLayout | None = None,
+    files: int = 0,
+    file_bytes: int = 0,
 ) -> Volumes:
-    """``rows`` by staged table; ``teeth_without_slot`` counts charted primary and supernumerary teeth.
+    """``rows`` by staged table; ``teeth_without_slot`` counts charted primary and supernumerary teeth; files
+    are the same in any layout.
 
     A wide layout makes records of single teeth of those, and of every tooth where a measure had no room;
-    ``per_tooth`` makes one of every charted tooth and no companion.
+    ``per_tooth`` makes one of every charted tooth and no companion. Each is told beside the other: a wide one
+    beside ``per_tooth`` where it is given, since it depends on the organisation's room.
     """
     if layout is None:
-        return Volumes(_records(mapping, None, rows, 0))
+        return Volumes(_records(mapping, None, rows, 0), files, file_bytes)
     charted = mapping.charted.chart if mapping.charted is not None else None
     teeth = rows.get(charted.declaration.staged, 0) if charted is not None else 0
-    per_tooth = ChartLayout((), layout.unplaced, "per_tooth")
-    wide_teeth = teeth if layout.unplaced else teeth_without_slot
+
+    def records(of: ChartLayout) -> dict[str, int]:
+        every_tooth = of.kind == "per_tooth" or of.unplaced
+        return _records(mapping, of, rows, teeth if every_tooth else teeth_without_slot)
+
     if layout.kind == "per_tooth":
-        return Volumes(_records(mapping, layout, rows, teeth))
-    return Volumes(
-        _records(mapping, layout, rows, wide_teeth),
-        alternatives={"per_tooth": _records(mapping, per_tooth, rows, teeth)},
-    )
+        others = {} if wide is None else {"wide": records(wide)}
+    else:
+        others = {"per_tooth": records(ChartLayout((), layout.unplaced, "per_tooth"))}
+    return Volumes(records(layout), files, file_bytes, others)
 
 
 def _records(

@@ -13,11 +13,14 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from migration_assets.destinations.base import FieldSchema, Finding
+from migration_assets.mapping.declarations import Constant
 from migration_assets.mapping.problems import TEXT_KINDS
-from migration_assets.mapping.spec import Constant, MappingSet, ObjectSpec, SourceSpec
+from migration_assets.mapping.spec import MappingSet, ObjectSpec, SourceSpec
+from migration_assets.migration.letter_naming import LetterNaming
 from migration_assets.migration.staging import Verdict
 
 EXAMS, PLAN_LINES, REFERRERS = "clinical_exams", "treatment_plan_lines", "referrers"
+DOCUMENTS, PROVIDERS = "documents", "providers"
 NEAR_THE_LIMIT = 0.5
 """Of the practice's reject_limit: from here on, a delta or a live run may pass it."""
 WITHIN_THE_LIMIT = frozenset({"rejects_near_limit", "exams_without_numbering_system"})
@@ -45,11 +48,30 @@ class TooLong:
     rows: int
 
 
+@dataclass(frozen=True, slots=True)
+class TooLarge:
+    """A file of ``bytes`` that the destination doesn't take."""
+
+    table: str
+    source_id: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Untied:
+    """A dentist (``source_id`` of the staged ``table``) who is named with several ``offices``, where the plan
+    ties nobody to offices; their names are the practice's own and leave data/ no more than any row does."""
+
+    table: str
+    source_id: str
+    offices: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class DataFacts:
     """What was counted in the staged tables; ``chart_rows_without_system`` are rejects of exams that say no
     numbering system, ``referrers_ambiguous`` and ``referrers_name_only`` people as ``objects.referrers``
-    counts them."""
+    counts them; ``too_large`` are files larger than ``file_limit`` bytes."""
 
     verdicts: Sequence[Verdict] = ()
     procedures: Sequence[ProcedureTexts] = ()
@@ -58,6 +80,23 @@ class DataFacts:
     referrers_ambiguous: int = 0
     referrers_name_only: int = 0
     too_long: Sequence[TooLong] = ()
+    file_limit: int = 0
+    too_large: Sequence[TooLarge] = ()
+    letters: LetterNaming = field(default_factory=LetterNaming)
+    untied: Sequence[Untied] = ()
+
+
+def untied_dentists(ties: pl.DataFrame, offices: pl.DataFrame) -> list[Untied]:
+    """From ``staged.office_ties`` and columns source_id and name of ``staged.offices``: each dentist of
+    several, the offices in the ties' order."""
+    named = ties.join(
+        offices.select(office_id="source_id", office="name"), on="office_id", maintain_order="left"
+    )
+    dentists = named.group_by("provider_id", "referrer_id", maintain_order=True).agg("office")
+    return [
+        Untied(REFERRERS if provider is None else PROVIDERS, provider or referrer, tuple(names))
+        for provider, referrer, names in dentists.filter(pl.col("office").list.len() > 1).iter_rows()
+    ]
 
 
 def procedures_with_several_texts(lines: pl.DataFrame) -> list[ProcedureTexts]:
@@ -152,14 +191,23 @@ def _longer(text: _Text, rows: pl.DataFrame) -> int:
     return int(longer.item())
 
 
+def too_large(table: str, files: pl.DataFrame, limit: int) -> list[TooLarge]:
+    """``files`` with source_id and bytes (null where a row has no file); the largest first."""
+    found = files.filter(pl.col("bytes") > limit).sort("bytes", "source_id", descending=[True, False])
+    return [TooLarge(table, key, size) for key, size in found.select("source_id", "bytes").iter_rows()]
+
+
 def data_findings(mapping: MappingSet, facts: DataFacts) -> list[Finding]:
     """What somebody should know or mend in PANDA, each with what it means and what to do."""
     return [
         *_rejects(facts.verdicts),
         *_charts(mapping, facts),
         *_too_long(facts.too_long),
+        *_too_large(mapping, facts),
         *_referrers(mapping, facts),
+        *_account_ties(mapping, facts.untied),
         *_procedures(mapping, facts.procedures),
+        *_letters(mapping, facts.letters),
     ]
 
 
@@ -202,6 +250,37 @@ def _too_long(found: Sequence[TooLong]) -> Iterator[Finding]:
         yield Finding("text_too_long", "warning", message, each.object, each.field)
 
 
+def _too_large(mapping: MappingSet, facts: DataFacts) -> Iterator[Finding]:
+    if facts.too_large:
+        largest = max(each.bytes for each in facts.too_large)
+        message = (
+            f"{len(facts.too_large):,} files are larger than the {facts.file_limit:,} bytes that the "
+            f"destination takes, the largest {largest:,}: they would fail and everything else go; see the "
+            "report for the rows, make them smaller in PANDA or hand them over by other means"
+        )
+        yield Finding("files_too_large", "warning", message, _place(mapping, DOCUMENTS, "title")[0])
+
+
+def _letters(mapping: MappingSet, letters: LetterNaming) -> Iterator[Finding]:
+    """Contents aren't read, so letters whose subject says nothing are told, too."""
+    place = _place(mapping, DOCUMENTS, "title")[0]
+    unseen = f"{letters.not_comparable:,} letters of plans say no procedure in their subject"
+    if letters.differing:
+        message = (
+            f"{len(letters.differing):,} of {letters.compared:,} letters name a procedure in their subject "
+            "that their plan doesn't have, by code or by text; nothing is corrected and the plan's codes "
+            f"count: see the report for the letters, and look at both in PANDA ({unseen}, and what stands in "
+            "a letter's file isn't read)"
+        )
+        yield Finding("letter_names_other_procedure", "note", message, place)
+    elif letters.not_comparable:
+        message = (
+            f"{unseen}, and what stands in a letter's file isn't read: whether they name it as their plan "
+            "does is for somebody to look at"
+        )
+        yield Finding("letters_not_compared", "note", message, place)
+
+
 def _referrers(mapping: MappingSet, facts: DataFacts) -> Iterator[Finding]:
     place = _place(mapping, REFERRERS, "last_name")
     if facts.referrers_ambiguous:
@@ -217,6 +296,18 @@ def _referrers(mapping: MappingSet, facts: DataFacts) -> Iterator[Finding]:
             "in PANDA where they are one"
         )
         yield Finding("referrers_name_only", "note", message, place[0])
+
+
+def _account_ties(mapping: MappingSet, untied: Sequence[Untied]) -> Iterator[Finding]:
+    if untied:
+        message = (
+            f"{len(untied):,} dentists are named with more than one office and hang on the practice's account "
+            "alone; the offices stay as text with the dentist and with each referral: see the report for "
+            "them; to tie them, switch on Contacts to Multiple Accounts there, set account_relations for the "
+            "environment, and have accounts"
+        )
+        place = _place(mapping, PROVIDERS, "practice_name")
+        yield Finding("account_ties_not_migrated", "note", message, *place)
 
 
 def _procedures(mapping: MappingSet, procedures: Sequence[ProcedureTexts]) -> Iterator[Finding]:

@@ -54,7 +54,30 @@ class Approval(_Entry):
     rehearsal_run_id: str
 
 
-Decision = RehearsalCompleted | Approval
+class _AdoptionEntry(_Entry):
+    environment: str
+    object: str
+    decided_by: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+    os_user: str
+    host: str
+    count: int
+
+
+class AdoptionDecided(_AdoptionEntry):
+    """A person decided that ``count`` records that are there already are ours, and are given their keys:
+    those of the list of pairs (key, id) with this hash, as it was shown."""
+
+    kind: Literal["adoption_decided"] = "adoption_decided"
+    list_hash: str
+
+
+class AdoptionTakenBack(_AdoptionEntry):
+    """A person decided that ``count`` adopted records are given back as they were."""
+
+    kind: Literal["adoption_taken_back"] = "adoption_taken_back"
+
+
+Decision = RehearsalCompleted | Approval | AdoptionDecided | AdoptionTakenBack
 _DECISION: TypeAdapter[Decision] = TypeAdapter(Annotated[Decision, Field(discriminator="kind")])
 
 

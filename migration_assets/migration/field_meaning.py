@@ -6,19 +6,20 @@ A part of the comparison of meaning: no code of objects/ and mapping/ is used.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 import polars as pl
 from pydantic import Field
 
-from migration_assets.migration import raw_referrers
+from migration_assets.migration import raw_files, raw_households, raw_referrers
 from migration_assets.migration.raw_chart import ExamsMeaning, universal_tooth
 from migration_assets.migration.raw_practice import RawPractice
 from migration_assets.migration.raw_reader import JUDGED_HERE, ReadAs, read
 from migration_assets.migration.raw_referrers import PersonField
-from migration_assets.practice import Settings
+from migration_assets.practice import Accounts, Settings
 
 RAW, EXPECTED = "_raw", "expected"
+_PATIENTS = ("Patient", "PatientID")
 
 
 class ColumnMeaning(Settings):
@@ -41,7 +42,7 @@ class ColumnMeaning(Settings):
 class ConstantMeaning(Settings):
     """What the field shows in every record of the key space."""
 
-    constant: Annotated[bool, Field(alias="is")]
+    constant: Annotated[bool | str, Field(alias="is")]
 
 
 class PartsMeaning(Settings):
@@ -68,14 +69,49 @@ class DentistMeaning(Settings):
     else_in: Annotated[str, Field(alias="else")]
 
 
+class FoundMeaning(Settings):
+    """A cell of the row of ``in`` whose key stands in the column ``by``; nothing where it wasn't staged."""
+
+    by: str
+    table: Annotated[str, Field(alias="in")]
+    found: ColumnMeaning
+
+
+class KindMeaning(Settings):
+    """The first word of ``kinds`` whose table names the row in its column ``column``, else ``otherwise``."""
+
+    kinds: dict[str, str]
+    column: str
+    otherwise: str
+
+
 class PersonMeaning(Settings):
     """A value of a person whom only free text names."""
 
     person: PersonField
 
 
-RowMeaning = ColumnMeaning | PartsMeaning | ToothMeaning | DentistMeaning
-FieldMeaning = RowMeaning | ConstantMeaning | PersonMeaning
+class AccountMeaning(Settings):
+    """By the practice's choice (``policies.accounts``): the practice's Account, a patient's household's, or
+    none."""
+
+    account: dict[Accounts, Literal["practice", "household"] | None]
+
+
+class HouseholdMeaning(Settings):
+    """A value of a household of patients."""
+
+    household: Literal["name"]
+
+
+class FileMeaning(Settings):
+    """A fact of the file that a row has in the database or on the share."""
+
+    file: Literal["title", "name", "type", "bytes", "md5"]
+
+
+RowMeaning = ColumnMeaning | PartsMeaning | ToothMeaning | DentistMeaning | FoundMeaning | KindMeaning
+FieldMeaning = RowMeaning | ConstantMeaning | PersonMeaning | AccountMeaning | HouseholdMeaning | FileMeaning
 
 
 def expected_cells(table: str, key: str, declared: RowMeaning, raw: RawPractice) -> pl.DataFrame:
@@ -91,6 +127,10 @@ def expected_cells(table: str, key: str, declared: RowMeaning, raw: RawPractice)
             value = _teeth(table, declared, raw)
         case DentistMeaning():
             value = _dentists(table, key, declared, raw)
+        case FoundMeaning():
+            value = _found(table, declared, raw)
+        case KindMeaning():
+            value = _kinds(table, key, declared, raw)
         case ColumnMeaning():
             cells = pl.DataFrame([raw.keys(table, key).alias(RAW), _expected(table, declared, raw)])
             return _corrected(cells, table, declared, raw)
@@ -107,10 +147,63 @@ def expected_of_people(fields: Mapping[str, FieldMeaning], raw: RawPractice) -> 
     }
 
 
+def expected_of_households(fields: Mapping[str, FieldMeaning], raw: RawPractice) -> dict[str, pl.DataFrame]:
+    """By field with a HouseholdMeaning ``_raw`` and ``expected``, a row each household."""
+    told = households(raw).select(pl.col("record").alias(RAW), "name").unique()
+    return {
+        field: told.select(RAW, pl.col(declared.household).alias(EXPECTED))
+        for field, declared in fields.items()
+        if isinstance(declared, HouseholdMeaning)
+    }
+
+
+def beside_account(there: pl.DataFrame, declared: AccountMeaning, raw: RawPractice) -> pl.DataFrame:
+    """``there`` (``_raw`` and more) with ``expected``, the key of the Account that the practice chose."""
+    match declared.account[raw.policies.accounts]:
+        case "practice":
+            return there.with_columns(pl.lit(f"{raw.practice}:practice:{raw.practice}").alias(EXPECTED))
+        case "household":
+            told = households(raw).select(
+                pl.col("patient").alias(RAW),
+                (f"{raw.practice}:household:" + pl.col("record")).alias(EXPECTED),
+            )
+            return there.join(told, on=RAW, how="left")
+        case None:
+            return there.with_columns(pl.lit(None, pl.String).alias(EXPECTED))
+
+
+def households(raw: RawPractice) -> pl.DataFrame:
+    """As ``raw_households`` tells them of the staged patients; no row where the practice wants none."""
+    if raw.policies.accounts != "household":
+        return pl.DataFrame(schema=raw_households.TOLD)
+    table, key = _PATIENTS
+    texts = [_corrected_text(table, column, raw).alias(column) for column in raw_households.COLUMNS]
+    born = ColumnMeaning.model_validate({"column": "DateOfBirth", "as": "date"})
+    patients = pl.DataFrame(
+        [
+            raw.keys(table, key).alias("patient"),
+            expected_cells(table, key, born, raw)[EXPECTED].alias("DateOfBirth"),
+            *texts,
+        ]
+    ).filter(is_staged(table, raw))
+    return raw_households.households(patients, raw.minted.get("households", {}))
+
+
 def is_staged(table: str, raw: RawPractice) -> pl.Series:
-    """Of each raw row whether staging kept it; the key of one that stood twice ends in ``#`` and a number."""
-    rejected = raw.rejects.filter(pl.col("source_table") == table)["source_key"].str.replace(r"#\d+$", "")
+    """Of each raw row whether staging kept it; the key of one that stood twice ends in ``#`` and a number.
+
+    A rejection for a reason that lies in the row's file counts only where the file gives that reason.
+    """
     keys = raw.keys(table, raw.profile.table(table).key)
+    rejects = raw.rejects.filter(pl.col("source_table") == table).select(
+        pl.col("source_key").str.replace(r"#\d+$", ""), "code"
+    )
+    by_file = pl.col("code").is_in(raw_files.BY_FILE).fill_null(value=False)
+    rejected = rejects.filter(~by_file)["source_key"]
+    if rejects.select(by_file.any()).item():
+        given = pl.DataFrame({"source_key": keys, "code": raw_files.contents(table, raw)["problem"]})
+        told = rejects.join(given, on=["source_key", "code"], how="semi")["source_key"]
+        rejected = pl.concat([rejected, told])
     return ~keys.is_in(rejected.implode()).fill_null(value=True)
 
 
@@ -171,6 +264,27 @@ def _dentists(table: str, key: str, declared: DentistMeaning, raw: RawPractice) 
     keys = f"{raw.practice}:{declared.key_space}:" + provider.set(~known, None)
     people = f"{raw.practice}:{declared.else_in}:" + told["referrer"]
     return keys.zip_with(provider.is_not_null(), people).alias(EXPECTED)
+
+
+def _found(table: str, declared: FoundMeaning, raw: RawPractice) -> pl.Series:
+    key = raw.profile.table(declared.table).key
+    known = expected_cells(declared.table, key, declared.found, raw).filter(is_staged(declared.table, raw))
+    named = pl.DataFrame([raw.keys(table, declared.by).alias(RAW)])
+    return named.join(
+        known.drop_nulls(RAW).unique(RAW, keep="first", maintain_order=True),
+        on=RAW,
+        how="left",
+        maintain_order="left",
+    )[EXPECTED]
+
+
+def _kinds(table: str, key: str, declared: KindMeaning, raw: RawPractice) -> pl.Series:
+    naming = {kind: set(raw.keys(of, declared.column)) for kind, of in declared.kinds.items()}
+    kinds = [
+        next((kind for kind, named in naming.items() if row in named), declared.otherwise)
+        for row in raw.keys(table, key)
+    ]
+    return pl.Series(EXPECTED, kinds, dtype=pl.String)
 
 
 def _corrected_text(table: str, column: str, raw: RawPractice) -> pl.Series:

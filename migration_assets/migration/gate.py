@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from migration_assets.errors import GateClosed
-from migration_assets.migration.decisions import Decision, RehearsalCompleted
+from migration_assets.migration.decisions import Approval, Decision, RehearsalCompleted
 
 LIVE = "live"
 REHEARSAL = "rehearsal"
@@ -29,7 +29,13 @@ def requirements(
     """
     if environment == REHEARSAL:
         return []
-    of_plan = [each for each in decisions if each.destination == destination and each.plan_hash == plan_hash]
+    of_plan = [
+        each
+        for each in decisions
+        if isinstance(each, RehearsalCompleted | Approval)
+        and each.destination == destination
+        and each.plan_hash == plan_hash
+    ]
     latest: RehearsalCompleted | None = None
     approved = False
     for each in of_plan:

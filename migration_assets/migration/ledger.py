@@ -45,10 +45,13 @@ class Outcome(StrEnum):
 
 
 class Presence(StrEnum):
-    """What a read-back found out about a record that the ledger believed otherwise."""
+    """What is known of a record but from its sending: a read-back found it, or didn't, where the ledger
+    believed otherwise; a record of theirs was given the key, or was rid of it again (``adoption_events``)."""
 
     FOUND = "found"
     ABSENT = "absent"
+    ADOPTED = "adopted"
+    TAKEN_BACK = "taken_back"
 
 
 STATE_COLUMNS: dict[str, pl.DataType] = {
@@ -63,7 +66,8 @@ STATE_COLUMNS: dict[str, pl.DataType] = {
     "run_id": pl.String(),
 }
 """Current state of each record: ``outcome`` and ``payload_hash`` of its last sending, whether it is
-``present`` in the destination, and the last sending's failure or reason, if any."""
+``present`` in the destination, and the last sending's failure or reason, if any. A record that was adopted
+and never sent is present and has no outcome."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,14 +288,17 @@ class Ledger:
             )
             presences = _latest_of(connection, of_object, (Outcome.LOADED, *Presence), ("kind",))
             # A read-back that found a record doesn't know its id; the answer to its last sending does.
-            loaded = _latest_of(connection, of_object, (Outcome.LOADED,), ("destination_id",))
-        there = pl.col("kind").is_in([str(Outcome.LOADED), str(Presence.FOUND)])
+            loaded = _latest_of(
+                connection, of_object, (Outcome.LOADED, Presence.ADOPTED), ("destination_id",)
+            )
+        there = pl.col("kind").is_in([str(Outcome.LOADED), str(Presence.FOUND), str(Presence.ADOPTED)])
         return (
             outcomes.rename({"kind": "outcome"})
-            .join(presences.select("key", present=there), on="key", how="left")
+            .join(presences.select("key", present=there), on="key", how="full", coalesce=True)
             .join(loaded, on="key", how="left")
             .select(*STATE_COLUMNS)
             .with_columns(pl.col("present").fill_null(value=False))
+            .filter(pl.col("present") | pl.col("outcome").is_not_null())
             .sort("key")
         )
 

@@ -18,6 +18,7 @@ import polars as pl
 
 from migration_assets.destinations.base import (
     Batch,
+    BlobSource,
     Destination,
     LoadResult,
     ObjectSchema,
@@ -26,7 +27,7 @@ from migration_assets.destinations.base import (
 )
 from migration_assets.errors import JobLost, LedgerError
 from migration_assets.migration.ledger import Hold, Ledger, Outcome
-from migration_assets.migration.parents import PAYLOAD_HASH, in_waves, without_absent
+from migration_assets.migration.parents import PAYLOAD_HASH, in_waves, present_of, without_absent
 from migration_assets.migration.progress import Progress, Watch, unwatched
 from migration_assets.migration.upload_file import HOLD_COLUMNS
 
@@ -75,6 +76,7 @@ class Loader:
     known_jobs: Callable[[], frozenset[str]]
     parents: Callable[[str], ObjectSchema]
     watch: Watch = unwatched
+    blobs: BlobSource | None = None
 
     def load(self, shipment: Shipment) -> UploadSummary:
         """Every key of the shipment has an outcome in the ledger when this returns.
@@ -99,7 +101,8 @@ class Loader:
         schema = shipment.schema
         possible = without_absent(schema, shipment.optional, wave, self._present)
         keyed = possible.with_columns(pl.col(schema.key_field).alias(KEY))
-        unchanged = _unchanged(keyed, self.ledger.state(schema))
+        state = self.ledger.state(schema)
+        unchanged = _unchanged(keyed, state)
         open_rows = keyed.join(unchanged, on=KEY, how="anti")
 
         refused = self._refuse_unsendable(shipment, open_rows)
@@ -109,7 +112,9 @@ class Loader:
 
         if to_send.height:
             self._keep_before_images(schema, to_send)
-            self._send(schema, to_send)
+            there = state.filter("present")["key"]
+            absent = to_send.filter(~pl.col(KEY).is_in(there.implode()))[KEY]
+            self._send(schema, to_send, frozenset(absent))
         return unchanged.height, to_send[KEY]
 
     def _present(self, object_name: str) -> pl.Series:
@@ -156,14 +161,12 @@ class Loader:
         chosen = shipment.holds.join(rows.select(pl.col(KEY).alias("key")), on="key", how="semi")
         holds = {row["key"]: Hold(**row) for row in chosen.iter_rows(named=True)}
         for reference in schema.references:
-            if reference.reference_to is None:
-                continue
-            parents = self._present(reference.reference_to)
+            parents = present_of(reference, self._present)
             waiting = rows.filter(
                 pl.col(reference.name).is_not_null() & ~pl.col(reference.name).is_in(parents.implode())
             )
             for key, parent in waiting.select(KEY, reference.name).iter_rows():
-                message = f"its {reference.reference_to} {parent} is not in the destination"
+                message = f"its {' or '.join(reference.targets)} {parent} is not in the destination"
                 holds.setdefault(key, Hold(key, "parent_absent", message))
         self.ledger.hold_back(schema, list(holds.values()), self.run_id)
         return list(holds)
@@ -181,7 +184,7 @@ class Loader:
                 schema, ((row[schema.key_field], row) for row in theirs.iter_rows(named=True)), self.run_id
             )
 
-    def _send(self, schema: ObjectSchema, rows: pl.DataFrame) -> None:
+    def _send(self, schema: ObjectSchema, rows: pl.DataFrame, absent: frozenset[str]) -> None:
         """Several batches are on their way at once, as many as the destination likes.
 
         Where one fails as a whole no further one begins; those on their way are followed to their end.
@@ -195,15 +198,17 @@ class Loader:
                     ended, on_their_way = wait(on_their_way, return_when=FIRST_COMPLETED)
                     for each in ended:
                         each.result()
-                on_their_way.add(threads.submit(self._send_batch, schema, part, told))
+                on_their_way.add(threads.submit(self._send_batch, schema, part, absent, told))
             for each in as_completed(on_their_way):
                 each.result()
 
-    def _send_batch(self, schema: ObjectSchema, part: pl.DataFrame, told: _Told) -> None:
+    def _send_batch(
+        self, schema: ObjectSchema, part: pl.DataFrame, absent: frozenset[str], told: _Told
+    ) -> None:
         hashes = zip(part[schema.key_field], part[PAYLOAD_HASH], strict=True)
         batch_id = self.ledger.intend(schema, hashes, self.run_id)
-        batch = Batch(batch_id, schema, part.drop(PAYLOAD_HASH))
         keys = tuple(part[schema.key_field])
+        batch = Batch(batch_id, schema, part.drop(PAYLOAD_HASH), absent.intersection(keys), self.blobs)
         results = told.listening(self.destination.send(batch, self.ledger))
         self._record_all(batch_id, keys, schema, results)
         self.ledger.settled(batch_id)

@@ -19,14 +19,20 @@ from migration_assets.migration.chart_meaning import ChartMeaning
 from migration_assets.migration.field_meaning import (
     EXPECTED,
     RAW,
+    AccountMeaning,
     ColumnMeaning,
     ConstantMeaning,
     FieldMeaning,
     RowMeaning,
+    beside_account,
     expected_cells,
+    expected_of_households,
     expected_of_people,
+    households,
     staged_keys,
 )
+from migration_assets.migration.file_meaning import expected_of_files, files_of
+from migration_assets.migration.joined_meaning import JoinMeaning, joined_records
 from migration_assets.migration.merged_meaning import MergedMeaning, expected_merged
 from migration_assets.migration.raw_markup import in_words
 from migration_assets.migration.raw_practice import RawPractice
@@ -42,7 +48,9 @@ class ObjectMeaning(Settings):
     """Which raw table records of one key space mirror, and what each plain field must show.
 
     ``merged`` rows of other tables fill more of its fields. Where ``people`` is true the records mirror the
-    people whom the table's free text names, not its rows.
+    people whom the table's free text names, where ``households`` is true the households of its patients; not
+    its rows. Where ``files`` is true only rows with a file are records. Records with ``joins`` only join
+    others: what they join is in their key, and no other plain field but constants is declared of them.
     """
 
     table: str
@@ -52,10 +60,14 @@ class ObjectMeaning(Settings):
     merged: list[MergedMeaning] = Field(default_factory=list)
     chart: ChartMeaning | None = None
     people: bool = False
+    households: bool = False
+    files: bool = False
+    joins: list[JoinMeaning] = Field(default_factory=list)
 
     @property
     def field_names(self) -> tuple[str, ...]:
-        return (*self.fields, *(field for each in self.merged for field in each.field_names))
+        merged = (field for each in self.merged for field in each.field_names)
+        return (*(join.field for join in self.joins), *self.fields, *merged)
 
 
 def load_meanings(destination: str, directory: Path = _MEANINGS) -> Mapping[str, tuple[ObjectMeaning, ...]]:
@@ -84,6 +96,8 @@ def compare(
     """
     known = dict.fromkeys(field for meaning in meanings for field in meaning.field_names)
     fields = [field for field in known if field in returned.columns]
+    if any(meaning.joins for meaning in meanings):
+        return _compare_joins(meanings, object_name, key_field, returned, raw, fields)
     found = [
         _compare_key_space(
             meaning,
@@ -120,7 +134,9 @@ def missing(
     for meaning in meanings:
         if meaning.table not in raw.tables:
             continue
-        if meaning.chart is not None and meaning.chart.teeth is not None:
+        if meaning.joins:
+            ids = joined_records(meaning.table, meaning.joins, raw)["id"]
+        elif meaning.chart is not None and meaning.chart.teeth is not None:
             needed = chart_meaning.needed_records(meaning.chart, chart_fields, raw)
             exams = staged_keys(meaning.chart.exams.table, raw)
             ids = needed.filter(pl.col("exam").is_in(exams.implode()))["record"]
@@ -130,6 +146,44 @@ def missing(
         lost = rows.filter(~pl.col("key").is_in(keys.implode())).with_columns(expected=None, actual=None)
         parts.append(differences("meaning", object_name, key_field, lost, pl.lit("record_missing")))
     return pl.concat(parts)
+
+
+def _compare_joins(
+    meanings: Sequence[ObjectMeaning],
+    object_name: str,
+    key_field: str,
+    returned: pl.DataFrame,
+    raw: RawPractice,
+    fields: Sequence[str],
+) -> Comparison:
+    """Records there that no raw row asks for, and what those that one asks for show; those that aren't there
+    are ``missing``."""
+    none = pl.DataFrame(schema=dict.fromkeys(("key", *fields), pl.String))
+    asked = [_asked(meaning, fields, raw) for meaning in meanings if meaning.table in raw.tables]
+    # Rows of two tables may ask for one record.
+    told = pl.concat(asked or [none]).unique("key", keep="first", maintain_order=True)
+    there = returned.select(pl.col(key_field).alias("key"), *fields)
+    odd = there.join(told, on="key", how="anti").select("key").with_columns(expected=None, actual=None)
+    parts = [differences("meaning", object_name, key_field, odd, pl.lit("record_unexpected"))]
+    both = there.join(told, on="key", how="inner", suffix=EXPECTED)
+    for field in fields:
+        cells = both.select("key", pl.col(field).alias(_ACTUAL), pl.col(field + EXPECTED).alias(EXPECTED))
+        parts.append(_unequal(object_name, field, cells))
+    return Comparison(there.height * (1 + len(fields)), pl.concat([no_differences(), *parts]))
+
+
+def _asked(meaning: ObjectMeaning, fields: Sequence[str], raw: RawPractice) -> pl.DataFrame:
+    """``key`` and what each of the fields must show, of the records that only join."""
+    constants = {
+        field: pl.lit(declared.constant)
+        for field, declared in meaning.fields.items()
+        if isinstance(declared, ConstantMeaning)
+    }
+    prefix = f"{raw.practice}:{meaning.key_space}:"
+    records = joined_records(meaning.table, meaning.joins, raw).with_columns(
+        key=prefix + pl.col("id"), **constants
+    )
+    return records.select("key", *fields)
 
 
 def _compare_key_space(
@@ -160,8 +214,12 @@ def _compare_key_space(
 
 
 def _told_at_once(meaning: ObjectMeaning, fields: Sequence[str], raw: RawPractice) -> dict[str, pl.DataFrame]:
-    """Cells of the fields that rows of other tables give, or people; one reading tells several of them."""
+    """Cells of the fields that rows of other tables give, people or households; one reading tells several."""
     told = expected_of_people(meaning.fields, raw) if meaning.people else {}
+    if meaning.files:
+        told |= expected_of_files(meaning.fields, meaning.table, meaning.key, raw)
+    if meaning.households:
+        told |= expected_of_households(meaning.fields, raw)
     for merged in meaning.merged:
         if set(merged.field_names) & set(fields):
             told |= expected_merged(merged, raw)
@@ -175,6 +233,8 @@ def _beside_expected(
     declared = meaning.fields.get(field)
     if isinstance(declared, ConstantMeaning):
         return there.with_columns(pl.lit(declared.constant).alias(EXPECTED))
+    if isinstance(declared, AccountMeaning):
+        return beside_account(there, declared, raw)
     if isinstance(declared, RowMeaning):
         told = expected_cells(meaning.table, meaning.key, declared, raw)
     if told is None:
@@ -187,7 +247,12 @@ def _beside_expected(
 
 
 def _staged_keys(meaning: ObjectMeaning, raw: RawPractice) -> pl.Series:
-    return raw_referrers.people(raw)["record"] if meaning.people else staged_keys(meaning.table, raw)
+    if meaning.people:
+        return raw_referrers.people(raw)["record"]
+    if meaning.households:
+        return households(raw)["record"].unique(maintain_order=True)
+    keys = staged_keys(meaning.table, raw)
+    return keys.filter(keys.is_in(files_of(meaning.table, raw).implode())) if meaning.files else keys
 
 
 def _unequal(object_name: str, field: str, cells: pl.DataFrame) -> pl.DataFrame:

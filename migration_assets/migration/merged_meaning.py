@@ -13,13 +13,16 @@ from typing import Any, Literal
 import polars as pl
 from pydantic import Field, model_validator
 
+from migration_assets.migration import raw_papers
 from migration_assets.migration.field_meaning import (
     EXPECTED,
     RAW,
     ColumnMeaning,
+    RowMeaning,
     expected_cells,
     is_staged,
 )
+from migration_assets.migration.raw_papers import PaperRows, papers_of
 from migration_assets.migration.raw_practice import RawPractice
 from migration_assets.migration.raw_reader import ReadAs
 from migration_assets.practice import Settings
@@ -43,15 +46,16 @@ class MergedMeaning(Settings):
     """Rows of ``table`` whose column ``by`` holds the record's source id.
 
     ``rows``: of classifications the ``latest`` or the ``earlier`` ones; of active insurances the ``first`` or
-    the ``second`` one, or all ``others`` with those no longer active. One row gives ``fields``, several give
-    the text ``lines``, a line each.
+    the ``second`` one, or all ``others`` with those no longer active; of letters and radiographs the
+    ``first_of_file`` or ``further_of_file`` of a document, or those ``without_file``. One row gives
+    ``fields``, several give the text ``lines``, a line each.
     """
 
     table: str
     key: str
     by: str
-    rows: Literal["latest", "earlier", "first", "second", "others"]
-    fields: dict[str, ColumnMeaning] = Field(default_factory=dict)
+    rows: Literal["latest", "earlier", "first", "second", "others"] | PaperRows
+    fields: dict[str, RowMeaning] = Field(default_factory=dict)
     lines: str | None = None
 
     @model_validator(mode="after")
@@ -67,19 +71,36 @@ class MergedMeaning(Settings):
 
 def expected_merged(merged: MergedMeaning, raw: RawPractice) -> dict[str, pl.DataFrame]:
     """By field ``_raw``, a record's source id, and ``expected``; records without such a row aren't there."""
-    rows = _told(merged, raw)
-    chosen = dict(_chosen(merged, rows))
+    chosen = _places(merged, raw)
     if merged.lines is not None:
-        line = _classified_line if merged.rows == "earlier" else _insured_line
-        texts = [(record, "\n".join(line(row) for row in of_record)) for record, of_record in chosen.items()]
+        line = _lines(merged, raw)
+        texts = [(record, "\n".join(line[place] for place in places)) for record, places in chosen.items()]
         schema = {RAW: pl.String, EXPECTED: pl.String}
         return {merged.lines: pl.DataFrame([each for each in texts if each[1]], schema=schema, orient="row")}
-    places = [row["place"] for of_record in chosen.values() for row in of_record]
+    places = [place for of_record in chosen.values() for place in of_record]
     records = raw.keys(merged.table, merged.by).alias(RAW)
     return {
         field: expected_cells(merged.table, merged.key, declared, raw).with_columns(records)[places]
         for field, declared in merged.fields.items()
     }
+
+
+def _places(merged: MergedMeaning, raw: RawPractice) -> dict[str, list[int]]:
+    """Of each record the places of the raw rows that count, in the order of their lines."""
+    match merged.rows:
+        case "first_of_file" | "further_of_file" | "without_file" as rows:
+            return papers_of(merged.table, merged.by, rows, raw)
+    chosen = _chosen(merged, _told(merged, raw))
+    return {record: [row["place"] for row in of_record] for record, of_record in chosen}
+
+
+def _lines(merged: MergedMeaning, raw: RawPractice) -> list[str]:
+    """How each raw row reads as a line."""
+    match merged.rows:
+        case "further_of_file" | "without_file":
+            return raw_papers.lines(merged.table, raw)
+    line = _classified_line if merged.rows == "earlier" else _insured_line
+    return [line(row) for row in _told(merged, raw)]
 
 
 def _chosen(merged: MergedMeaning, rows: Sequence[_Row]) -> Iterator[tuple[str, list[_Row]]]:

@@ -1,8 +1,9 @@
 """The operations that a person or a schedule starts, each joined from the parts of this package.
 
 Orchestration and the command line call these and add nothing but their own way of showing the outcome.
-Order for one target: ``prepare`` (schema and plan), ``build_payload``, ``upload`` an object after its
-parents, ``reconcile``.
+Order for one target: ``prepare`` (schema and plan), ``match_owners``, ``build_payload``, ``upload`` an object
+after its parents, ``reconcile``. Who is there already is looked for before the upload (``find_adoptions``)
+and adopted by a person's decision (``adopt``).
 """
 
 from __future__ import annotations
@@ -10,15 +11,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from getpass import getuser
+from socket import gethostname
+from typing import Any
+from uuid import uuid4
 
-from migration_assets.destinations.base import Destination, SchemaDeployment
+from migration_assets.destinations.base import BlobSource, Destination, SchemaDeployment
 from migration_assets.errors import DestinationError, StagingRefused
-from migration_assets.migration import gate, payload
-from migration_assets.migration.decisions import Head, RehearsalCompleted
+from migration_assets.mapping.spec import ObjectSpec
+from migration_assets.migration import adoption, gate, owners, payload
+from migration_assets.migration.adopting import Adopted, Adopter, GivenBack, Look
+from migration_assets.migration.adoption_events import AdoptionEvents
+from migration_assets.migration.contents import RecordContents
+from migration_assets.migration.decisions import (
+    AdoptionDecided,
+    AdoptionTakenBack,
+    Head,
+    RehearsalCompleted,
+)
 from migration_assets.migration.ledger import Ledger, Target
-from migration_assets.migration.load import Loader, UploadSummary
+from migration_assets.migration.load import Loader, Shipment, UploadSummary
+from migration_assets.migration.owners import Owners
 from migration_assets.migration.payload import Build, PayloadSummary
-from migration_assets.migration.plan import Plan, make_plan, stored_plan
+from migration_assets.migration.plan import Plan, load_mapping, make_plan, stored_plan
 from migration_assets.migration.platform import Platform
 from migration_assets.migration.progress import Watch, unwatched
 from migration_assets.migration.reconcile import Reconciled, Reconciler
@@ -64,8 +79,27 @@ class Migration:
                 self.platform.ledger_engine(practice.key),
                 destination,
                 chart=self.platform.chart_choice(practice, self.target),
+                options=self.platform.options(practice, self.target),
             )
             yield plan, destination
+
+    def match_owners(self, run_id: str) -> Owners:
+        """Match staff and providers with the destination's users, and keep who owns whose records.
+
+        Raises ConfigurationError where the default owner can't own records; nothing is kept then.
+        """
+        practice = self.practice
+        with self.platform.panda_warehouse(practice.key).open(read_only=True) as session:
+            staff, providers = (session.read("staged", name) for name in (owners.STAFF, owners.PROVIDERS))
+        with self._connected(practice) as destination:
+            self._ledger(practice).bind(destination.identity())
+            users, wanted = destination.users(), destination.default_owner
+        where = f"practice {practice.key}, {self.target.destination}/{self.target.environment}"
+        default = None if wanted is None else owners.find_default_owner(users, wanted, where)
+        found = owners.match(staff, providers, users, run_id=run_id, default=default)
+        with self.platform.upload_warehouse(self.target).open() as session:
+            owners.store(session, found)
+        return found
 
     def build_payload(self, run_id: str, scope: str) -> PayloadSummary:
         """Payload of the staged tables as they are now; raises StagingRefused without a passing verdict."""
@@ -80,6 +114,71 @@ class Migration:
             scope=scope,
         )
 
+    def find_adoptions(self, run_id: str) -> Look:
+        """Who of the payload is in the destination already without our key; nothing is changed there."""
+        with self._adopting(run_id) as adopter:
+            return adopter.look()
+
+    def shown_adoptions(self) -> str:
+        """Hash of the list of matches that was shown last."""
+        with self.platform.upload_warehouse(self.target).open() as session:
+            return adoption.list_hash(adoption.read(session))
+
+    def adopt(self, decided_by: str, list_hash: str) -> Adopted:
+        """Give the matched records of the list that was shown our keys; the decision is written down first.
+
+        Raises GateClosed where it isn't the list that was shown last, or isn't so any more.
+        """
+        practice = self.practice
+        self._require_open(practice, self._stored_plan(practice))
+        with self._adopting(f"adopt-{uuid4()}") as adopter:
+            shown = adopter.shown(list_hash)
+            for each in shown:
+                self.platform.decisions(practice).append(
+                    AdoptionDecided(
+                        **self._decided(decided_by, each.spec.name, len(each.matched)), list_hash=list_hash
+                    )
+                )
+            return adopter.adopt(shown)
+
+    def take_back_adoptions(self, decided_by: str) -> GivenBack:
+        """Give adopted records back as they were before; the decision is written down first."""
+        with self._adopting(f"take-back-{uuid4()}") as adopter:
+            for name, count in adopter.standing().items():
+                self.platform.decisions(self.practice).append(
+                    AdoptionTakenBack(**self._decided(decided_by, name, count))
+                )
+            return adopter.give_back()
+
+    @contextmanager
+    def _adopting(self, run_id: str) -> Iterator[Adopter]:
+        practice = self.practice
+        plan = self._stored_plan(practice)
+        ledger = self._ledger(practice)
+        engine, keys = self.platform.ledger_engine(practice.key), self.platform.keys(practice)
+        with self._connected(practice) as destination:
+            ledger.bind(destination.identity())
+            yield Adopter(
+                practice,
+                plan,
+                destination,
+                ledger,
+                AdoptionEvents(engine, self.target, keys),
+                self.platform.upload_warehouse(self.target),
+                run_id,
+            )
+
+    def _decided(self, decided_by: str, name: str, count: int) -> dict[str, Any]:
+        return {
+            "destination": self.target.destination,
+            "environment": self.target.environment,
+            "object": name,
+            "decided_by": decided_by,
+            "os_user": getuser(),
+            "host": gethostname(),
+            "count": count,
+        }
+
     def upload(self, asset: str, run_id: str, watch: Watch = unwatched) -> UploadSummary:
         """Bring one object's records in scope to the payload's state; ``watch`` is told of every answer.
 
@@ -90,18 +189,26 @@ class Migration:
         self._require_open(practice, plan)
         current = payload.current_verdicts(self.platform.panda_warehouse(practice.key), plan.mapping)
         require_passed(practice.key, current)
+        if asset not in plan.schemas:
+            # Assets are fixed before a practice chooses and any layout is planned: a companion that got no
+            # measure has no records.
+            name = load_mapping(self.target.destination).of_asset(asset).name
+            return UploadSummary(name, 0, 0, 0, 0, 0, 0, 0)
         spec = plan.mapping.of_asset(asset)
-        if spec not in plan.specs:
-            # Assets are fixed before any layout is planned; a companion that got no measure has no records.
-            return UploadSummary(spec.name, 0, 0, 0, 0, 0, 0, 0)
         warehouse = self.platform.upload_warehouse(self.target)
         with warehouse.open() as session:
             self._require_built_by(plan, payload.read_build(session))
             copied = payload.read_copied_verdicts(session, payload.staged_names(plan.mapping))
             require_passed(practice.key, copied)
+            looked = spec.adopt is None or adoption.is_looked_for(session, spec)
             shipment = payload.read_shipment(session, spec, plan)
         ledger = self._ledger(practice)
-        with self._connected(practice) as destination:
+        if not looked and _has_new(shipment, ledger):
+            # Nobody has looked who is there since the payload was built: nobody is to be there twice.
+            self.find_adoptions(run_id)
+            with warehouse.open() as session:
+                shipment = payload.read_shipment(session, spec, plan)
+        with self._connected(practice) as destination, self._contents(practice, spec) as blobs:
             ledger.bind(destination.identity())
             loader = Loader(
                 destination=destination,
@@ -110,6 +217,7 @@ class Migration:
                 known_jobs=self.platform.known_jobs,
                 parents=plan.schema_of_object,
                 watch=watch,
+                blobs=blobs,
             )
             summary = loader.load(shipment)
         with warehouse.open() as session:
@@ -172,8 +280,18 @@ class Migration:
             self.platform.profile(practice),
             self.target,
             self.platform.ledger_engine(practice.key),
-            self.platform.chart_choice(practice, self.target).kind,
+            kind=self.platform.chart_choice(practice, self.target).kind,
+            options=self.platform.options(practice, self.target),
         )
+
+    @contextmanager
+    def _contents(self, practice: Practice, spec: ObjectSpec) -> Iterator[BlobSource | None]:
+        """What the records' files hold, where they are files; nothing is opened before it is asked for."""
+        if spec.schema.content_field is None:
+            yield None
+            return
+        with self.platform.contents(practice) as contents:
+            yield RecordContents(contents, spec)
 
     def _ledger(self, practice: Practice) -> Ledger:
         return self.platform.ledger(practice, self.target)
@@ -189,3 +307,9 @@ class Migration:
             raise
         finally:
             destination.close()
+
+
+def _has_new(shipment: Shipment, ledger: Ledger) -> bool:
+    """Whether any record in scope isn't in the destination, for all that the ledger knows."""
+    present = ledger.state(shipment.schema).filter("present")["key"]
+    return not shipment.payload[shipment.schema.key_field].is_in(present.implode()).all()

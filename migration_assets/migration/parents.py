@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 
 import polars as pl
 
-from migration_assets.destinations.base import ObjectSchema
+from migration_assets.destinations.base import FieldSchema, ObjectSchema
 from migration_assets.mapping.payload_hash import hash_rows
 
 PAYLOAD_HASH = "_payload_hash"
@@ -20,12 +20,17 @@ Present = Callable[[str], pl.Series]
 """Object -> keys of its records that are in the destination."""
 
 
+def present_of(reference: FieldSchema, present: Present) -> pl.Series:
+    """Keys of all records in the destination that the reference may point to."""
+    return pl.concat([pl.Series([], dtype=pl.String), *(present(target) for target in reference.targets)])
+
+
 def in_waves(schema: ObjectSchema, rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
     """``rows`` in parts, each after those that hold a record which it names; together every row once.
 
     Records that name each other in a circle come last, together: none of them can find the other there.
     """
-    to_itself = [each.name for each in schema.references if each.reference_to == schema.name]
+    to_itself = [each.name for each in schema.references if schema.name in each.targets]
     if not to_itself:
         yield rows
         return
@@ -48,9 +53,9 @@ def without_absent(
     """
     changed = pl.Series([False]).new_from_index(0, rows.height)
     for reference in schema.references:
-        if reference.name not in optional or reference.reference_to is None:
+        if reference.name not in optional:
             continue
-        there = rows[reference.name].is_in(present(reference.reference_to).implode())
+        there = rows[reference.name].is_in(present_of(reference, present).implode())
         absent = rows[reference.name].is_not_null() & ~there.fill_null(False)
         rows = rows.with_columns(rows[reference.name].set(absent, None).alias(reference.name))
         changed |= absent

@@ -12,12 +12,15 @@ from datetime import UTC, datetime
 
 import polars as pl
 
+from migration_assets.destinations.base import Identity
 from migration_assets.errors import WarehouseTableMissing
 from migration_assets.mapping.apply import LINEAGE_COLUMNS, apply, source_table
 from migration_assets.mapping.apply import key as record_key
+from migration_assets.mapping.declarations import ChartPart
 from migration_assets.mapping.payload_hash import hash_rows
 from migration_assets.mapping.problems import MESSAGES
-from migration_assets.mapping.spec import PRACTICE_TABLE, ChartPart, MappingSet, ObjectSpec
+from migration_assets.mapping.spec import OWNERS_TABLE, PRACTICE_TABLE, MappingSet, ObjectSpec
+from migration_assets.migration import owners
 from migration_assets.migration.load import Shipment, UploadSummary
 from migration_assets.migration.merged_rows import MergedRows
 from migration_assets.migration.minted_keys import MintedKeys
@@ -40,6 +43,7 @@ from migration_assets.migration.upload_file import (
     problems_table,
 )
 from migration_assets.objects.registry import STAGED_OBJECTS
+from migration_assets.panda.share import SHARE_FILES, SHARE_FILES_COLUMNS
 from migration_assets.practice import Practice
 from migration_assets.warehouse import Session, Warehouse, quoted
 
@@ -100,6 +104,7 @@ def build(
         require_passed(practice.key, verdicts)
         staged = {name: session.read(SOURCE, f"staged_{name}") for name in names}
         _mint(session, staged, minted)
+        staged[OWNERS_TABLE] = owners.read(session)
         staged[PRACTICE_TABLE] = pl.DataFrame({"source_id": [practice.key], "name": [practice.name]})
         with session.transaction():
             return _write(session, practice, plan, staged, Build(plan.hash, scope, run_id))
@@ -157,6 +162,10 @@ def _copy_source(session: Session, names: list[str]) -> None:
     session.execute(f"CREATE SCHEMA IF NOT EXISTS {SOURCE}")
     objects = [each for each in STAGED_OBJECTS if each.name in names]
     raw = dict.fromkeys(table for each in objects for table in each.reads)
+    if SHARE_FILES in raw and not _is_in_panda(session, SHARE_FILES):
+        # An extraction that looked at no files.
+        session.replace_table(SOURCE, f"raw_{SHARE_FILES}", pl.DataFrame(schema=SHARE_FILES_COLUMNS))
+        del raw[SHARE_FILES]
     copies = [(f"raw_{table}", f"panda.{quoted(table)}") for table in raw]
     copies += [(f"staged_{name}", f"staged.{quoted(name)}") for name in names]
     copies += [(name, f"panda.{name}") for name in ("extractions", "not_in_scope")]
@@ -167,11 +176,20 @@ def _copy_source(session: Session, names: list[str]) -> None:
         )
 
 
+def _is_in_panda(session: Session, table: str) -> bool:
+    found = session.sql(
+        "SELECT 1 AS n FROM duckdb_tables() "
+        "WHERE database_name = $1 AND schema_name = 'panda' AND table_name = $2",
+        (_PANDA, table),
+    )
+    return found.height > 0
+
+
 def _mint(session: Session, staged: dict[str, pl.DataFrame], minted: MintedKeys) -> None:
     """Puts minted ids in the place of those that staging gave the rows of derived tables."""
     rows: list[dict[str, str]] = []
     for each in STAGED_OBJECTS:
-        if not each.derived or each.name not in staged:
+        if each.name not in staged or not each.derived or "aliases" not in staged[each.name].columns:
             continue
         people = staged[each.name]
         ids = minted.resolve(each.name, dict(people.select("source_id", "aliases").iter_rows()))
@@ -265,15 +283,19 @@ def _accountable(spec: ObjectSpec, mapping: MappingSet) -> Iterator[tuple[str, l
     """Staged tables whose every row must be in a payload of these objects or be excused by this one.
 
     The exam's object answers for the chart's rows, whichever of the chart's objects they went to; of several
-    objects that take a table's rows as fields the first one answers.
+    objects that take a table's rows as fields the first one answers, unless the rows are records of another.
+    Records that only join others account for no row: that of one of the joined does.
     """
+    if spec.schema.identity is Identity.PARENTS:
+        return
+    own = [source.staged for source in spec.sources]
     if spec.chart is None or spec.chart.holds is not ChartPart.TEETH:
-        yield from ((source.staged, [spec.name]) for source in spec.sources)
+        yield from ((staged, list(dict.fromkeys([spec.name, *mapping.merging(staged)]))) for staged in own)
     if spec.chart is not None and spec.chart.holds is ChartPart.EXAM:
         yield spec.chart.declaration.staged, list(spec.chart.objects)
     for staged in dict.fromkeys(merged.staged for source in spec.sources for merged in source.merged):
         merging = mapping.merging(staged)
-        if merging[0] == spec.name:
+        if merging[0] == spec.name and not mapping.is_record(staged):
             yield staged, list(merging)
 
 

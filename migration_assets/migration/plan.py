@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, cached_property
+from typing import get_args
 
 from sqlalchemy import Engine, insert, select
 
-from migration_assets.destinations.base import Destination, ObjectSchema
+from migration_assets.destinations.base import Destination, ObjectCapacity, ObjectSchema
 from migration_assets.errors import ConfigurationError, DestinationWithoutRoom, WarehouseTableMissing
 from migration_assets.mapping.chart_layout import (
     ChartChoice,
@@ -26,15 +27,18 @@ from migration_assets.mapping.chart_layout import (
     room_for_chart,
 )
 from migration_assets.mapping.loader import load_specs
-from migration_assets.mapping.spec import MappingSet, ObjectSpec
+from migration_assets.mapping.spec import ChartSpec, Choices, MappingSet, ObjectSpec
+from migration_assets.migration.gate import REHEARSAL
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.ledger_tables import PLANS
 from migration_assets.objects.registry import STAGED_OBJECTS
 from migration_assets.panda.profile import Profile
 from migration_assets.practice import Practice
 
-ENGINE_VERSION = 3
+ENGINE_VERSION = 4
 """Raised whenever the same staged rows would give another payload."""
+_ONLY_JUDGING = frozenset({"failure_limit"})
+"""The practice's policies that no payload depends on."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,16 @@ def load_mapping(destination: str) -> MappingSet:
     return load_specs(destination, {each.name: each.model for each in STAGED_OBJECTS})
 
 
+def chosen_mapping(practice: Practice, destination: str, options: Choices) -> MappingSet:
+    """The specs as the practice's choices and the destination's ``options`` make them."""
+    return _resolved(destination, tuple(sorted({"accounts": practice.policies.accounts, **options}.items())))
+
+
+@cache
+def _resolved(destination: str, choices: tuple[tuple[str, str], ...]) -> MappingSet:
+    return load_mapping(destination).resolved(dict(choices))
+
+
 def make_plan(
     practice: Practice,
     profile: Profile,
@@ -73,25 +87,35 @@ def make_plan(
     destination: Destination,
     *,
     chart: ChartChoice,
+    options: Choices,
 ) -> Plan:
     """The plan with its stored layout, planned and stored now where there is none.
 
-    Raises DestinationWithoutRoom where measures of the chart don't fit and the mapping has no records of
-    single teeth for them.
+    Environments share one layout, so that live gets the one that was rehearsed; whether it has room for it is
+    found by its preflight and before its schema is deployed. Raises ConfigurationError where live wants its
+    charts otherwise than they are planned, DestinationWithoutRoom where measures of the chart don't fit and
+    the mapping has no records of single teeth for them.
     """
-    mapping = load_mapping(target.destination)
+    mapping = chosen_mapping(practice, target.destination, options)
     layout = _stored_layout(engine, target, mapping, chart.kind)
     if layout is None and mapping.charted is not None:
+        _require_rehearsed_kind(engine, target, mapping, chart.kind)
         layout = _plan_layout(mapping, destination, chart)
         _store_layout(engine, target, mapping, layout)
     return Plan(mapping, layout, _hash(practice, profile, mapping, layout))
 
 
 def stored_plan(
-    practice: Practice, profile: Profile, target: Target, engine: Engine, kind: LayoutKind
+    practice: Practice,
+    profile: Profile,
+    target: Target,
+    engine: Engine,
+    *,
+    kind: LayoutKind,
+    options: Choices,
 ) -> Plan:
     """The plan without asking the destination; raises WarehouseTableMissing before the first plan."""
-    mapping = load_mapping(target.destination)
+    mapping = chosen_mapping(practice, target.destination, options)
     layout = _stored_layout(engine, target, mapping, kind)
     if layout is None and mapping.charted is not None:
         raise WarehouseTableMissing(
@@ -99,6 +123,41 @@ def stored_plan(
             "materialise the destination's schema asset first"
         )
     return Plan(mapping, layout, _hash(practice, profile, mapping, layout))
+
+
+def _require_rehearsed_kind(engine: Engine, target: Target, mapping: MappingSet, kind: LayoutKind) -> None:
+    """Only a rehearsal starts another kind of layout: an approval of the former one says nothing about it."""
+    others = (each for each in get_args(LayoutKind) if each != kind)
+    planned = [each for each in others if _stored_layout(engine, target, mapping, each) is not None]
+    if planned and target.environment != REHEARSAL:
+        raise ConfigurationError(
+            f"{target}: chart_layout is {kind} here, and the practice's charts are planned "
+            f"{' and '.join(planned)}; write the same chart_layout for every environment, and rehearse "
+            f"{kind} first if that is what the practice wants"
+        )
+
+
+def wide_layout(current: Plan, destination: Destination, fields_left_free: int) -> ChartLayout | None:
+    """What the charts of a plan that keeps them by tooth would be otherwise, by the organisation's room now;
+    nothing is stored. None where they aren't kept by tooth."""
+    charted = current.mapping.charted
+    kept_by_tooth = current.layout is not None and current.layout.kind == "per_tooth"
+    if charted is None or charted.chart is None or not kept_by_tooth:
+        return None
+    _, rooms = _rooms(current.mapping, charted.chart, destination, fields_left_free)
+    return plan(charted.chart.declaration.measures, rooms)
+
+
+def _rooms(
+    mapping: MappingSet, chart: ChartSpec, destination: Destination, fields_left_free: int
+) -> tuple[dict[str, ObjectCapacity], dict[str, int]]:
+    """By object that holds wide fields, the exam's first: its capacity, and the wide fields that fit in."""
+    capacities = destination.capacity(chart.wide_objects)
+    rooms = {
+        name: room_for_chart(capacities[name], mapping.of_object(name).schema.fields, fields_left_free)
+        for name in chart.wide_objects
+    }
+    return capacities, rooms
 
 
 def _plan_layout(mapping: MappingSet, destination: Destination, choice: ChartChoice) -> ChartLayout | None:
@@ -111,11 +170,7 @@ def _plan_layout(mapping: MappingSet, destination: Destination, choice: ChartCho
             f"chart_layout per_tooth keeps charts as records of single teeth, and the mapping of "
             f"{charted.name} has none; write wide"
         )
-    capacities = destination.capacity(chart.wide_objects)
-    rooms = {
-        name: room_for_chart(capacities[name], mapping.of_object(name).schema.fields, fields_left_free)
-        for name in chart.wide_objects
-    }
+    capacities, rooms = _rooms(mapping, chart, destination, fields_left_free)
     layout = plan(chart.declaration.measures, rooms, choice.kind)
     if layout.unplaced and chart.teeth is None:
         measures = chart.declaration.measures
@@ -177,7 +232,7 @@ def _hash(practice: Practice, profile: Profile, mapping: MappingSet, layout: Cha
         "practice": practice.key,
         "name": practice.name,
         "time_zone": practice.time_zone.key,
-        "policies": practice.policies.model_dump(mode="json"),
+        "policies": practice.policies.model_dump(mode="json", exclude=set(_ONLY_JUDGING)),
         "layout": layout.content_hash() if layout else None,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

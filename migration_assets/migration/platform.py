@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine
 
@@ -28,13 +28,18 @@ from migration_assets.panda.settings import SourceSettings
 from migration_assets.practice import Practice, PracticeRegistry, Settings
 from migration_assets.warehouse import DuckDBSettings, Warehouse, WarehouseLayout
 
+if TYPE_CHECKING:
+    from migration_assets.panda.contents import Contents
+
 
 @dataclass(frozen=True)
 class DestinationKind:
     """How to configure and reach one kind of destination.
 
     ``environment`` picks an environment's settings (raises ConfigurationError where the practice has none),
-    ``connect`` makes no request, ``chart`` is how the practice wants its charts laid out there.
+    ``connect`` makes no request, ``chart`` is how the practice wants its charts laid out there,
+    ``file_limit`` the bytes of the largest file that it takes (None where it has no limit or takes no files),
+    ``options`` what specs may say differently there (``mapping.declarations.CHOICES``).
     """
 
     name: str
@@ -42,6 +47,8 @@ class DestinationKind:
     environment: Callable[[Any, str], Any]
     connect: Callable[[Any], Destination]
     chart: Callable[[Any], ChartChoice]
+    file_limit: Callable[[Any], int | None] = lambda _: None
+    options: Callable[[Any], Mapping[str, str]] = lambda _: {}
 
 
 def salesforce_kind() -> DestinationKind:
@@ -62,6 +69,8 @@ def salesforce_kind() -> DestinationKind:
         environment,
         connect,
         lambda settings: ChartChoice(settings.chart_layout, settings.fields_left_free),
+        lambda settings: settings.files.max_bytes,
+        lambda settings: {"account_relations": "on" if settings.account_relations else "off"},
     )
 
 
@@ -95,6 +104,12 @@ class Platform:
             raise TypeError("the registry was built with another source settings model")
         return practice.source
 
+    def contents(self, practice: Practice) -> Contents:
+        from migration_assets.panda.connection import Source
+        from migration_assets.panda.contents import Contents
+
+        return Contents(Source(self.source(practice)), self.profile(practice))
+
     def profile(self, practice: Practice) -> Profile:
         return load_profile(self.source(practice).profile, self.profiles)
 
@@ -114,6 +129,12 @@ class Platform:
 
     def chart_choice(self, practice: Practice, target: Target) -> ChartChoice:
         return self.destinations[target.destination].chart(self._environment(practice, target))
+
+    def file_limit(self, practice: Practice, target: Target) -> int | None:
+        return self.destinations[target.destination].file_limit(self._environment(practice, target))
+
+    def options(self, practice: Practice, target: Target) -> Mapping[str, str]:
+        return self.destinations[target.destination].options(self._environment(practice, target))
 
     def _environment(self, practice: Practice, target: Target) -> Any:
         settings = practice.destinations.get(target.destination)

@@ -9,13 +9,15 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from migration_assets.panda.profile import Profile
+from migration_assets.practice import Policies
 
 
 @dataclass(frozen=True)
 class RawPractice:
     """Raw tables by logical name as they were copied with the payload, and what staging said of them:
     ``rejects`` and ``corrections`` as objects/base.py has them. ``minted``: staged table -> staging's id of
-    a person -> the id that their record's key ends in, where the ledger has given them another one."""
+    a person or household -> the id that their record's key ends in, where the ledger has given them another
+    one. ``policies``: the practice's choices."""
 
     practice: str
     zone: ZoneInfo
@@ -24,6 +26,7 @@ class RawPractice:
     rejects: pl.DataFrame
     corrections: pl.DataFrame
     minted: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    policies: Policies = field(default_factory=Policies)
 
     def column(self, table: str, logical: str) -> pl.Series:
         return self.tables[table][self.profile.table(table).actual(logical)]

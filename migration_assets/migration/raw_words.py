@@ -55,6 +55,7 @@ _REFERRAL_STATUSES: Mapping[str, tuple[str, ...]] = {
     "declined": ("DECLINED", "DECLINE"),
     "completed": ("COMPLETED", "COMPLETE"),
 }
+_LETTER_TYPES = ("to patient", "to specialist", "to referring dentist")
 _EXTENTS: Mapping[str, tuple[str, ...]] = {
     "Localized": ("LOCALIZED", "LOCALISED", "LOCAL"),
     "Generalized": ("GENERALIZED", "GENERALISED", "GENERAL"),
@@ -183,6 +184,12 @@ def note_title(written: str) -> str | None:
         return None
     says_so = re.search(r"\bnotes?$", words[-1], re.IGNORECASE)
     return " ".join(words if says_so else [*words, "note"])
+
+
+def letter_type(written: str) -> str | None:
+    """One spelling of the types that every practice has; others stay as they are written."""
+    known = re.sub(r"[\s_-]+", " ", written.strip().lower())
+    return known if known in _LETTER_TYPES else written.strip() or None
 
 
 def _single_spaced(written: str) -> str:

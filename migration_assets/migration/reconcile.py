@@ -117,6 +117,7 @@ class Reconciler:
             rejects=session.read(SOURCE, "rejects"),
             corrections=session.read(SOURCE, "corrections"),
             minted=_minted(session),
+            policies=self.practice.policies,
         )
 
     def _object(
@@ -241,7 +242,7 @@ def _minted(session: Session) -> dict[str, dict[str, str]]:
 
 def _empty_readback(schema: ObjectSchema) -> pl.DataFrame:
     columns: dict[str, pl.DataType] = {"_id": pl.String(), "_modified_at": pl.Datetime("ms", "UTC")}
-    return pl.DataFrame(schema=columns | {each.name: payload_dtype(each) for each in schema.fields})
+    return pl.DataFrame(schema=columns | {each.name: payload_dtype(each) for each in schema.returned_fields})
 
 
 def _run_counts(session: Session, object_name: str) -> RunCounts:
@@ -272,7 +273,10 @@ def _fill_rates(returned: pl.DataFrame, schema: ObjectSchema) -> dict[str, float
     """Share of records with a value, by field, of what the destination holds."""
     if returned.is_empty():
         return {}
-    return {name: round(1 - returned[name].null_count() / returned.height, 4) for name in schema.field_names}
+    return {
+        each.name: round(1 - returned[each.name].null_count() / returned.height, 4)
+        for each in schema.returned_fields
+    }
 
 
 def _sources(session: Session, plan: Plan) -> list[SourceCounts]:

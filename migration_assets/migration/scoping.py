@@ -23,7 +23,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from migration_assets.destinations.base import Volumes
-from migration_assets.mapping.spec import PRACTICE_TABLE, ChartPart, ObjectSpec
+from migration_assets.mapping.declarations import ChartPart
+from migration_assets.mapping.spec import PRACTICE_TABLE, ObjectSpec
 from migration_assets.migration.data_findings import NEAR_THE_LIMIT
 from migration_assets.migration.plan import Plan
 from migration_assets.migration.staging import Verdict

@@ -25,6 +25,7 @@ from migration_assets.objects.base import (
 )
 from migration_assets.objects.registry import STAGED_OBJECTS
 from migration_assets.panda.profile import Profile
+from migration_assets.panda.share import SHARE_FILES, read_share_files
 from migration_assets.practice import Practice
 from migration_assets.warehouse import Session, Warehouse
 
@@ -88,8 +89,12 @@ class StagingOutcome:
 
 
 def source_tables() -> tuple[str, ...]:
-    """Logical tables that any migrated object reads, in a fixed order; all others aren't in scope."""
-    return tuple(dict.fromkeys(table for each in STAGED_OBJECTS for table in each.reads))
+    """Logical tables that any migrated object reads, in a fixed order; all others aren't in scope.
+
+    The files of the practice's share, which extraction lists as a table, are none of the database's.
+    """
+    read = dict.fromkeys(table for each in STAGED_OBJECTS for table in each.reads)
+    return tuple(table for table in read if table != SHARE_FILES)
 
 
 def stage(
@@ -101,7 +106,7 @@ def stage(
     """
     with warehouse.open() as session:
         inputs = StagingInputs(
-            raw={table: session.read("panda", table) for table in staged_object.reads},
+            raw={table: _raw(session, table) for table in staged_object.reads},
             staged={name: read_staged(session, name) for name in staged_object.uses},
         )
         batch_id, extracted_at = _latest_extraction(session, staged_object.source_table)
@@ -110,6 +115,7 @@ def stage(
             time_zone=practice.time_zone,
             profile=profile,
             today=_local(extracted_at, practice.time_zone).date(),
+            name=practice.name,
         )
         outcome = staged_object.stage(inputs, context)
         rows = outcome.rows if staged_object.derived else inputs.raw[staged_object.source_table]
@@ -133,6 +139,10 @@ def stage(
         corrections_by_code=_by_code(outcome.corrections),
         findings=dict(outcome.findings),
     )
+
+
+def _raw(session: Session, table: str) -> pl.DataFrame:
+    return read_share_files(session, "panda") if table == SHARE_FILES else session.read("panda", table)
 
 
 def read_staged(session: Session, name: str) -> Staged:

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, func, select
 
 from migration_assets.destinations.base import Finding, Volumes
 from migration_assets.errors import StagingRefused, WarehouseTableMissing
-from migration_assets.mapping.chart_layout import MEASURES, SLOT_COLUMN
+from migration_assets.mapping.chart_layout import MEASURES, SLOT_COLUMN, ChartLayout
 from migration_assets.mapping.volumes import volumes
 from migration_assets.migration.data_findings import (
     EXAMS,
@@ -23,15 +23,26 @@ from migration_assets.migration.data_findings import (
     REFERRERS,
     DataFacts,
     ProcedureTexts,
+    TooLarge,
     TooLong,
+    Untied,
     data_findings,
     procedures_with_several_texts,
     text_columns,
+    too_large,
     too_long,
+    untied_dentists,
 )
 from migration_assets.migration.ledger import Outcome, Target
 from migration_assets.migration.ledger_database import translated
 from migration_assets.migration.ledger_tables import BATCHES, RECORD_EVENTS
+from migration_assets.migration.letter_naming import (
+    LETTER_COLUMNS,
+    LINE_COLUMNS,
+    PLAN_COLUMNS,
+    LetterNaming,
+    letter_naming,
+)
 from migration_assets.migration.operations import Migration
 from migration_assets.migration.payload import staged_names
 from migration_assets.migration.plan import Plan
@@ -42,7 +53,8 @@ from migration_assets.objects.base import StagingContext, StagingInputs
 from migration_assets.objects.referrers import match_referrers
 from migration_assets.warehouse import Session, quoted
 
-CHARTING = "charting"
+CHARTING, LETTERS, PLANS = "charting", "letters", "treatment_plans"
+OFFICES, OFFICE_TIES = "offices", "office_ties"
 _NO_SYSTEM = "no_numbering_system"
 MEASURABLE_RECORDS = 200
 """An upload of fewer records says nothing about the rate of a large one."""
@@ -50,19 +62,29 @@ MEASURABLE_RECORDS = 200
 
 @dataclass(frozen=True)
 class Survey:
-    """``scope`` is None where a staged object is missing yet; then there are no findings either."""
+    """``scope`` is None where a staged object is missing yet; then there are no findings either.
+
+    ``letters`` are ids of letters that name a procedure otherwise than their plan, ``untied`` dentists of
+    several offices where the plan ties nobody to any.
+    """
 
     volumes: Volumes
     scope: Scope | None = None
     findings: tuple[Finding, ...] = ()
     procedures: Sequence[ProcedureTexts] = ()
+    letters: Sequence[str] = ()
+    files_too_large: Sequence[TooLarge] = ()
+    untied: Sequence[Untied] = ()
 
 
-def survey(platform: Platform, target: Target, plan: Plan) -> Survey | None:
-    """What the staged tables say of a load by this plan; None where nothing is staged yet."""
+def survey(platform: Platform, target: Target, plan: Plan, wide: ChartLayout | None = None) -> Survey | None:
+    """What the staged tables say of a load by this plan; None where nothing is staged yet.
+
+    ``wide``: of a plan that keeps charts by tooth, the layout that it would have otherwise.
+    """
     try:
         with platform.panda_warehouse(target.practice).open(read_only=True) as session:
-            counted = read_volumes(session, plan)
+            counted = read_volumes(session, plan, wide)
             try:
                 verdicts = read_verdicts(session, staged_names(plan.mapping))
             except StagingRefused:
@@ -73,7 +95,10 @@ def survey(platform: Platform, target: Target, plan: Plan) -> Survey | None:
         return None
     rates = measured_rates(platform.ledger_engine(target.practice), target)
     scope = make_scope(plan, counted, verdicts, charts, rates)
-    return Survey(counted, scope, tuple(data_findings(plan.mapping, facts)), facts.procedures)
+    found = tuple(data_findings(plan.mapping, facts))
+    return Survey(
+        counted, scope, found, facts.procedures, facts.letters.differing, facts.too_large, facts.untied
+    )
 
 
 def stored_scope(platform: Platform, target: Target) -> tuple[Plan, Scope]:
@@ -88,7 +113,7 @@ def stored_scope(platform: Platform, target: Target) -> tuple[Plan, Scope]:
     return plan, surveyed.scope
 
 
-def read_volumes(session: Session, plan: Plan) -> Volumes:
+def read_volumes(session: Session, plan: Plan, wide: ChartLayout | None = None) -> Volumes:
     """From the staged tables as they are; raises WarehouseTableMissing where charts aren't staged yet."""
     charted = plan.mapping.charted
     rows = {name: session.count("staged", name) for name in session.tables("staged")}
@@ -96,7 +121,27 @@ def read_volumes(session: Session, plan: Plan) -> Volumes:
     if charted is not None and charted.chart is not None:
         chart = session.read("staged", charted.chart.declaration.staged, [SLOT_COLUMN])
         without_slot = chart[SLOT_COLUMN].null_count()
-    return volumes(plan.mapping, plan.layout, rows, without_slot)
+    sizes = [_sizes(session, name)["bytes"] for name in _file_tables(plan) if name in rows]
+    return volumes(
+        plan.mapping,
+        plan.layout,
+        rows,
+        without_slot,
+        wide=wide,
+        files=sum(each.len() - each.null_count() for each in sizes),
+        file_bytes=sum(int(each.sum()) for each in sizes),
+    )
+
+
+def _file_tables(plan: Plan) -> list[str]:
+    """Staged tables whose rows bring a file, each named once."""
+    specs = (spec for spec in plan.specs if spec.schema.content_field is not None)
+    return list(dict.fromkeys(source.staged for spec in specs for source in spec.sources))
+
+
+def _sizes(session: Session, table: str) -> pl.DataFrame:
+    """source_id, and bytes where the row has a file of its own."""
+    return session.read("staged", table, ["source_id", "bytes"])
 
 
 def measured_rates(engine: Engine, target: Target) -> dict[str, float]:
@@ -163,6 +208,7 @@ def _data_facts(
     )
     rejects = session.read("staged", "rejects", ["object", "source_key", "code"])
     unread = rejects.filter(pl.col("object") == CHARTING, pl.col("code") == _NO_SYSTEM)
+    limit = platform.file_limit(platform.practice(target.practice), target)
     ambiguous, name_only = _doubtful_referrers(session, platform, target) if REFERRERS in names else (0, 0)
     return DataFacts(
         verdicts=verdicts,
@@ -172,6 +218,33 @@ def _data_facts(
         referrers_ambiguous=ambiguous,
         referrers_name_only=name_only,
         too_long=list(_texts_too_long(session, plan, names)),
+        file_limit=limit or 0,
+        too_large=[] if limit is None else list(_files_too_large(session, plan, names, limit)),
+        letters=_letter_naming(session) if {LETTERS, PLANS, PLAN_LINES} <= names else LetterNaming(),
+        untied=[] if OFFICE_TIES in names else _untied(session),
+    )
+
+
+def _untied(session: Session) -> list[Untied]:
+    """Of a plan that ties nobody; offices are no part of it, so they may not be staged."""
+    if not {OFFICES, OFFICE_TIES} <= set(session.tables("staged")):
+        return []
+    return untied_dentists(
+        session.read("staged", OFFICE_TIES), session.read("staged", OFFICES, ["source_id", "name"])
+    )
+
+
+def _files_too_large(session: Session, plan: Plan, staged: set[str], limit: int) -> Iterator[TooLarge]:
+    for name in _file_tables(plan):
+        if name in staged:
+            yield from too_large(name, _sizes(session, name), limit)
+
+
+def _letter_naming(session: Session) -> LetterNaming:
+    return letter_naming(
+        session.read("staged", LETTERS, LETTER_COLUMNS),
+        session.read("staged", PLANS, PLAN_COLUMNS),
+        session.read("staged", PLAN_LINES, LINE_COLUMNS),
     )
 
 

@@ -53,10 +53,9 @@ def compare(schema: ObjectSchema, sent: pl.DataFrame, returned: pl.DataFrame, kn
         _records(schema, returned.filter(~pl.col(key).is_in(known.to_list())), "record_unexpected"),
         _records(schema, returned.filter(pl.col(key).is_duplicated()).unique(subset=key), "record_doubled"),
     ]
-    fields = [each for each in schema.fields if each.name != key]
-    both = sent.select(schema.field_names).join(
-        returned.select(schema.field_names), on=key, how="inner", suffix=_RETURNED
-    )
+    names = [each.name for each in schema.returned_fields]
+    fields = [each for each in schema.returned_fields if each.name != key]
+    both = sent.select(names).join(returned.select(names), on=key, how="inner", suffix=_RETURNED)
     parts.extend(_differing(schema, each, both) for each in _unlike(fields, both))
     return Comparison(both.height * len(fields), pl.concat(parts))
 
@@ -100,16 +99,20 @@ def _records(schema: ObjectSchema, rows: pl.DataFrame, code: str) -> pl.DataFram
 
 def _unlike(fields: list[FieldSchema], both: pl.DataFrame) -> list[FieldSchema]:
     """Fields in which any record differs: asked of all at once, since a chart has hundreds of them."""
-    unlike = both.select(
-        (~pl.col(each.name).eq_missing(pl.col(each.name + _RETURNED))).any().alias(each.name)
-        for each in fields
-    )
+    unlike = both.select(_is_unlike(each).any().alias(each.name) for each in fields)
     return [each for each in fields if unlike[each.name].item()]
+
+
+def _is_unlike(field: FieldSchema) -> pl.Expr:
+    expected = pl.col(field.name)
+    unlike = ~expected.eq_missing(pl.col(field.name + _RETURNED))
+    # A record for which no owner was found has the one whom the destination gave it.
+    return unlike & expected.is_not_null() if field.type is FieldType.USER else unlike
 
 
 def _differing(schema: ObjectSchema, field: FieldSchema, both: pl.DataFrame) -> pl.DataFrame:
     expected, actual = pl.col(field.name), pl.col(field.name + _RETURNED)
-    rows = both.filter(~expected.eq_missing(actual)).select(
+    rows = both.filter(_is_unlike(field)).select(
         pl.col(schema.key_field).alias("key"), expected.alias("expected"), actual.alias("actual")
     )
     if rows.is_empty():

@@ -50,12 +50,14 @@ the (staged or rejected) row that it is part of, and, where it is part of none, 
 
 @dataclass(frozen=True)
 class StagingContext:
-    """What staging needs besides rows; ``today`` is the practice-local date of the extraction."""
+    """What staging needs besides rows; ``today`` is the practice-local date of the extraction, ``name`` what
+    the practice calls itself, where it matters."""
 
     practice: str
     time_zone: ZoneInfo
     profile: Profile
     today: date
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,8 @@ class StagedObject:
     them), ``uses`` the staged objects that it needs first, ``source_columns`` the staged columns that come
     from one logical column of ``source_table`` each. A ``derived`` object's rows are made out of several of
     ``source_table``'s, which another object stages: they account for no source row. What staging calls them
-    follows the rows, so their model has ``aliases`` and the ledger mints the ids that destinations know;
-    ``named_by`` are the staged tables and columns that hold these ids.
+    follows the rows, so the model of those that become records has ``aliases`` and the ledger mints the ids
+    that destinations know; ``named_by`` are the staged tables and columns that hold these ids.
     """
 
     name: str

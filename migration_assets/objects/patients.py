@@ -1,9 +1,12 @@
-"""Patients: the schema of ``staged.patients`` and how rows of Patient become it."""
+"""Patients: the schema of ``staged.patients`` and how rows of Patient become it.
+
+The households that they name are told in ``households``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Annotated
 
@@ -14,6 +17,7 @@ from pandera.polars import PolarsData
 from migration_assets.objects import local_time, source_rows
 from migration_assets.objects.base import Staged, StagedObject, StagingContext, StagingInputs
 from migration_assets.objects.corrections import Correction
+from migration_assets.objects.households import household_ids
 from migration_assets.objects.outcome import Rules, settle
 from migration_assets.objects.plausible import EARLIEST_DATE, is_address
 from migration_assets.objects.source_rows import Kind, SourceRows
@@ -46,6 +50,7 @@ SOURCE_COLUMNS: Mapping[str, str] = {
     "source_id": _KEY,
     **_TEXTS,
     "street": "Address1",
+    "household_id": "Address1",
     "date_of_birth": "DateOfBirth",
     "inactive": "Inactive",
     **_TIMES,
@@ -69,7 +74,7 @@ _SENTENCES: Mapping[str, str] = {
 
 
 class Patient(pa.DataFrameModel):
-    """``staged.patients``: one row a patient of the practice."""
+    """``staged.patients``: one row a patient of the practice; ``household_id`` is one of ``households``."""
 
     source_id: pl.String = pa.Field(unique=True)
     chart_number: pl.String = pa.Field(nullable=True)
@@ -89,6 +94,7 @@ class Patient(pa.DataFrameModel):
     city: pl.String = pa.Field(nullable=True)
     state: pl.String = pa.Field(nullable=True)
     postal_code: pl.String = pa.Field(nullable=True)
+    household_id: pl.String
     provider_id: pl.String = pa.Field(nullable=True)
     bridge_id: pl.String = pa.Field(nullable=True)
     inactive: pl.Boolean = pa.Field(nullable=True)
@@ -131,7 +137,10 @@ def birth_dates(written: pl.Series, today: date) -> BirthDates:
 
 
 def stage(inputs: StagingInputs, context: StagingContext) -> Staged:
-    """Rows of Patient as ``Patient`` says; e-mails keep the case that they are written in."""
+    """Rows of Patient as ``Patient`` says; e-mails keep the case that they are written in.
+
+    Rejected patients belong to no household and join none.
+    """
     source = source_rows.read(inputs, context, _TABLE, _KINDS)
     frame, cleansed = _without_bridge_marks(source, context.profile.bridge.patient)
     births = birth_dates(frame["DateOfBirth"], context.today)
@@ -151,10 +160,12 @@ def stage(inputs: StagingInputs, context: StagingContext) -> Staged:
         sex.alias("Sex"),
     )
     plain = {staged: pl.col(column) for staged, column in SOURCE_COLUMNS.items() if staged not in _TIMES}
-    rows = frame.select(**{**plain, "street": _street()}).with_columns(
+    # Who lives together is known when it is known who is staged; until then everybody lives alone.
+    alone = pl.format("h{}", pl.col(_KEY).fill_null(""))
+    rows = frame.select(**{**plain, "street": _street(), "household_id": alone}).with_columns(
         utc.times.alias(staged) for staged, utc in times.items()
     )
-    return settle(
+    staged = settle(
         _RULES,
         source,
         rows,
@@ -165,6 +176,7 @@ def stage(inputs: StagingInputs, context: StagingContext) -> Staged:
             "duplicate_chart_number": _repeated(verdict.rows["chart_number"]),
         },
     )
+    return replace(staged, rows=staged.rows.with_columns(household_ids(staged.rows)))
 
 
 def _without_bridge_marks(

@@ -186,5 +186,5 @@ REFERRERS = StagedObject(
     stage=stage,
     source_columns=SOURCE_COLUMNS,
     derived=True,
-    named_by={"referrals": "referrer_id"},
+    named_by={"referrals": "referrer_id", "office_ties": "referrer_id"},
 )

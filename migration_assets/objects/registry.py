@@ -8,10 +8,16 @@ from migration_assets.objects.charting import CHARTING
 from migration_assets.objects.classifications import CLASSIFICATIONS
 from migration_assets.objects.clinical_exams import CLINICAL_EXAMS
 from migration_assets.objects.clinical_notes import CLINICAL_NOTES
+from migration_assets.objects.documents import DOCUMENTS
 from migration_assets.objects.exam_findings import EXAM_FINDINGS
+from migration_assets.objects.households import HOUSEHOLDS
 from migration_assets.objects.insurances import INSURANCES
+from migration_assets.objects.letters import LETTERS
+from migration_assets.objects.office_ties import OFFICE_TIES
+from migration_assets.objects.offices import OFFICES
 from migration_assets.objects.patients import PATIENTS
 from migration_assets.objects.providers import PROVIDERS
+from migration_assets.objects.radiographs import RADIOGRAPHS
 from migration_assets.objects.referrals import REFERRALS
 from migration_assets.objects.referrers import REFERRERS
 from migration_assets.objects.staff_users import STAFF_USERS
@@ -21,6 +27,7 @@ from migration_assets.objects.treatment_plans import TREATMENT_PLANS
 STAGED_OBJECTS: tuple[StagedObject, ...] = (
     PROVIDERS,
     PATIENTS,
+    HOUSEHOLDS,
     CHARTING,
     CLINICAL_EXAMS,
     TREATMENT_PLANS,
@@ -32,6 +39,11 @@ STAGED_OBJECTS: tuple[StagedObject, ...] = (
     APPOINTMENTS,
     REFERRERS,
     REFERRALS,
+    OFFICES,
+    OFFICE_TIES,
+    DOCUMENTS,
+    LETTERS,
+    RADIOGRAPHS,
     STAFF_USERS,
 )
 """In the order of dependency: whatever an object ``uses`` stands before it."""

@@ -1,11 +1,12 @@
 """Groups of one destination's environment (``salesforce_rehearsal``): field inventory, preflight, schema,
-payload, an upload for each object, reconciliation. One factory for every destination and environment, driven
-by the mapping."""
+owners, payload, adoptions, an upload for each object, reconciliation. One factory for every destination and
+environment, driven by the mapping."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from dagster import (
     AssetCheckResult,
+    AssetCheckSeverity,
     AssetCheckSpec,
     AssetExecutionContext,
     AssetKey,
@@ -20,15 +21,19 @@ from migration_assets.mapping.spec import MappingSet, ObjectSpec
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.load import UploadSummary
 from migration_assets.migration.operations import Migration
+from migration_assets.migration.owners import PROVIDERS, STAFF
 from migration_assets.migration.payload import staged_names
 from migration_assets.migration.progress import now_and_then
 from migration_assets.migration.reconcile import Reconciled
+from migration_assets.orchestration.adoption_assets import ADOPTIONS, build_adoptions
 from migration_assets.orchestration.boundary import errors_without_values
 from migration_assets.orchestration.common import OWNERS, counts_table, rows_table
 from migration_assets.orchestration.inspection_assets import (
     FIELD_INVENTORY,
     PREFLIGHT,
+    RECORD_OWNERS,
     build_field_inventory,
+    build_owners,
     build_preflight,
     findings_check,
 )
@@ -39,7 +44,8 @@ from migration_assets.reports.reconciliation import write_reconciliation
 
 MAY_UPLOAD = "may_upload"
 SCHEMA_DRIFT = "schema_drift"
-BEFORE_UPLOADS = (FIELD_INVENTORY, PREFLIGHT, "schema", "payload")
+FAILURES = "failures"
+BEFORE_UPLOADS = (FIELD_INVENTORY, PREFLIGHT, "schema", RECORD_OWNERS, "payload", ADOPTIONS)
 """Assets of an environment that come before anything is sent."""
 _RECONCILIATION_CHECKS = {
     "sources_accounted_for": "Per source table: extracted = staged + rejected.",
@@ -47,7 +53,7 @@ _RECONCILIATION_CHECKS = {
     "records_accounted_for": "In scope = loaded + failed + held back; loaded + stale + retained = found.",
     "transport": "What was sent equals what the destination returns, field by field.",
     "meaning": "What the destination returns equals the practice's raw rows, field by field.",
-    "failures": "The destination refused no record.",
+    FAILURES: "The destination refused no record; an error beyond the practice's failure_limit.",
 }
 
 
@@ -64,7 +70,9 @@ def build_destination_assets(mapping: MappingSet, environment: str) -> list[Asse
         build_field_inventory(group, mapping.destination, environment),
         build_preflight(group, mapping.destination, environment, staged),
         factory.schema(),
+        build_owners(group, mapping.destination, environment, [staged_key(STAFF), staged_key(PROVIDERS)]),
         factory.payload(),
+        build_adoptions(group, mapping.destination, environment),
         *(factory.upload(spec) for spec in mapping),
         factory.reconciliation(),
     ]
@@ -130,7 +138,10 @@ class _Factory:
             kinds={"duckdb", "polars"},
             owners=OWNERS,
             partitions_def=PRACTICES,
-            deps=[self._key("schema"), *(staged_key(name) for name in staged_names(self._mapping))],
+            deps=[
+                *(self._key(name) for name in ("schema", RECORD_OWNERS)),
+                *(staged_key(name) for name in staged_names(self._mapping)),
+            ],
             description="Every record as it will be sent, with its lineage; in this environment's own file.",
         )
         def payload(context: AssetExecutionContext, platform: PlatformResource) -> MaterializeResult[None]:
@@ -157,7 +168,7 @@ class _Factory:
             owners=OWNERS,
             partitions_def=PRACTICES,
             pool=self._pool,
-            deps=[self._key("payload"), *parents],
+            deps=[self._key("payload" if spec.adopt is None else ADOPTIONS), *parents],
             description=f"{spec.name} records as the payload has them; only what is new or changed is sent.",
             check_specs=[
                 AssetCheckSpec(
@@ -165,7 +176,13 @@ class _Factory:
                     asset=key,
                     partitions_def=PRACTICES,
                     description="The staged batch passed and the gate is open; otherwise no request is made.",
-                )
+                ),
+                AssetCheckSpec(
+                    FAILURES,
+                    asset=key,
+                    partitions_def=PRACTICES,
+                    description=_RECONCILIATION_CHECKS[FAILURES],
+                ),
             ],
         )
         def upload(
@@ -173,10 +190,10 @@ class _Factory:
         ) -> Iterator[AssetCheckResult | MaterializeResult[None]]:
             refusal = None
             with errors_without_values(context.partition_key):
+                migration = self._migration(context, platform)
+                limit = migration.practice.policies.failure_limit
                 try:
-                    summary = self._migration(context, platform).upload(
-                        spec.asset, context.run.run_id, now_and_then(context.log.info)
-                    )
+                    summary = migration.upload(spec.asset, context.run.run_id, now_and_then(context.log.info))
                 except (GateClosed, StagingRefused) as error:
                     refusal = error
             if refusal is not None:
@@ -185,7 +202,10 @@ class _Factory:
                     raise refusal
             yield MaterializeResult(
                 metadata=_upload_metadata(summary),
-                check_results=[AssetCheckResult(check_name=MAY_UPLOAD, passed=True)],
+                check_results=[
+                    AssetCheckResult(check_name=MAY_UPLOAD, passed=True),
+                    failures_check({spec.name: (summary.failed, summary.in_scope)}, limit),
+                ],
             )
 
         return upload
@@ -215,6 +235,7 @@ class _Factory:
                 reconciled = migration.reconcile(context.run.run_id)
                 directory = migration.platform.report_directory(migration.target)
                 path = write_reconciliation(reconciled.reconciliation, directory)
+                limit = migration.practice.policies.failure_limit
                 head = migration.platform.decisions(migration.practice).verify()
             yield MaterializeResult(
                 metadata={
@@ -222,7 +243,7 @@ class _Factory:
                     "decisions_log": f"{head.sequence}:{head.link}",
                     **_reconciliation_metadata(reconciled),
                 },
-                check_results=list(_reconciliation_checks(reconciled)),
+                check_results=list(_reconciliation_checks(reconciled, limit)),
             )
 
         return reconciliation
@@ -274,7 +295,28 @@ def _reconciliation_metadata(reconciled: Reconciled) -> dict[str, MetadataValue 
     }
 
 
-def _reconciliation_checks(reconciled: Reconciled) -> Iterator[AssetCheckResult]:
+def failures_check(counted: Mapping[str, tuple[int, int]], limit: float) -> AssetCheckResult:
+    """``counted``: object -> records failed and in scope. Passes where none failed; otherwise a warning as
+    long as no object's share is larger than ``limit``, and an error beyond."""
+    shares = {name: failed / max(scope, failed) for name, (failed, scope) in counted.items() if failed}
+    name, worst = max(shares.items(), key=lambda each: each[1], default=("", 0.0))
+    failed = sum(failed for failed, _ in counted.values())
+    beyond = worst > limit
+    said = (
+        f"{failed:,} records failed, most of {name}: {worst:.2%} of those in scope, "
+        f"{'beyond' if beyond else 'within'} the practice's failure_limit of {limit:.2%}; see the report "
+        "for each one's cause and what to do"
+    )
+    return AssetCheckResult(
+        check_name=FAILURES,
+        passed=not failed,
+        severity=AssetCheckSeverity.ERROR if beyond else AssetCheckSeverity.WARN,
+        description=said if failed else None,
+        metadata={"failed": failed, "largest_share": worst, "failure_limit": limit},
+    )
+
+
+def _reconciliation_checks(reconciled: Reconciled, limit: float) -> Iterator[AssetCheckResult]:
     reconciliation = reconciled.reconciliation
     objects = reconciliation.objects
     transport = sum(each.fields_different for each in objects)
@@ -296,7 +338,7 @@ def _reconciliation_checks(reconciled: Reconciled) -> Iterator[AssetCheckResult]
             meaning == 0,
             {"compared": sum(each.meaning_compared for each in objects), "different": meaning},
         ),
-        "failures": (not reconciliation.failures, {"failed": len(reconciliation.failures)}),
     }
     for name, (passed, metadata) in verdicts.items():
         yield AssetCheckResult(check_name=name, passed=passed, metadata=metadata)
+    yield failures_check({each.object: (each.state.failed, each.state.in_scope) for each in objects}, limit)

@@ -1,5 +1,6 @@
-"""Assets of a destination's environment that look and change nothing there: the field inventory and the
-preflight. What is loaded, and the schema that it needs, stand in ``destination_assets``."""
+"""Assets of a destination's environment that look and change nothing there: the field inventory, the
+preflight, and whose user is whose. What is loaded, and the schema that it needs, stand in
+``destination_assets``."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from migration_assets.destinations.base import Finding
 from migration_assets.migration.data_findings import WITHIN_THE_LIMIT
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.operations import Migration
+from migration_assets.migration.plan import wide_layout
 from migration_assets.migration.scoping import Scope
 from migration_assets.migration.survey import survey
 from migration_assets.orchestration.boundary import errors_without_values
@@ -28,11 +30,13 @@ from migration_assets.orchestration.partitions import PRACTICES
 from migration_assets.orchestration.resources import PlatformResource
 from migration_assets.reports.destination_preflight import scope_rows, worst_first, write_preflight
 from migration_assets.reports.inventory import counts_as_rows, make_inventory, write_inventory
+from migration_assets.reports.owners import outcome_counts, write_users
 
-FIELD_INVENTORY, PREFLIGHT = "field_inventory", "preflight"
-READY_TO_LOAD = "ready_to_load"
+FIELD_INVENTORY, PREFLIGHT, RECORD_OWNERS = "field_inventory", "preflight", "owners"
+READY_TO_LOAD, OWNERS_MATCHED = "ready_to_load", "owners_matched"
 _OBJECT_COLUMNS = {"object": "string", "fields": "int", "custom_fields": "int"}
 _FINDING_COLUMNS = {"severity": "string", "code": "string", "where": "string", "message": "string"}
+_OUTCOME_COLUMNS = {"outcome": "string", "staff": "int", "providers": "int"}
 _SCOPE_COLUMNS = {
     "object": "string",
     "source_rows": "int",
@@ -114,9 +118,11 @@ def build_preflight(
         with errors_without_values(context.partition_key):
             installation = platform.platform()
             target = Target(context.partition_key, destination, environment)
-            zone = installation.practice(target.practice).time_zone.key
+            practice = installation.practice(target.practice)
+            zone = practice.time_zone.key
+            free = installation.chart_choice(practice, target).fields_left_free
             with Migration(installation, target).planned() as (plan, connected):
-                surveyed = survey(installation, target, plan)
+                surveyed = survey(installation, target, plan, wide_layout(plan, connected, free))
                 counted = None if surveyed is None else surveyed.volumes
                 findings = connected.preflight(tuple(plan.schemas.values()), counted, zone)
             findings = [*findings, *([] if surveyed is None else surveyed.findings)]
@@ -146,6 +152,73 @@ def build_preflight(
         )
 
     return preflight
+
+
+def build_owners(
+    group: str, destination: str, environment: str, staged: Sequence[AssetKey]
+) -> AssetsDefinition:
+    key = AssetKey([group, RECORD_OWNERS])
+
+    @asset(
+        key=key,
+        group_name=group,
+        kinds={destination, "excel"},
+        owners=OWNERS,
+        partitions_def=PRACTICES,
+        pool=f"{destination}_api",
+        deps=[AssetKey([group, "schema"]), *staged],
+        description=(
+            "Which user of the destination each of the practice's people is, matched by e-mail and never "
+            "guessed: who will own a provider's records, and whom to invite."
+        ),
+        check_specs=[
+            AssetCheckSpec(
+                OWNERS_MATCHED,
+                asset=key,
+                partitions_def=PRACTICES,
+                description=(
+                    "Each of the practice's providers has a user or there is a default owner, and no match "
+                    "is left to decide."
+                ),
+            )
+        ],
+    )
+    def owners(
+        context: AssetExecutionContext, platform: PlatformResource
+    ) -> Iterator[MaterializeResult[None]]:
+        with errors_without_values(context.partition_key):
+            installation = platform.platform()
+            target = Target(context.partition_key, destination, environment)
+            found = Migration(installation, target).match_owners(context.run.run_id)
+            name = installation.practice(target.practice).name
+            directory = installation.report_directory(target)
+            workbook, document = write_users(found, target, name, datetime.now(UTC), directory)
+        counts: dict[str, int | MetadataValue[bool | None]] = {
+            "matched": len(found.matched),
+            "to_invite": len(found.to_invite),
+            "ambiguous": len(found.ambiguous),
+            "providers_with_user": len(found.by_provider),
+            "providers_without_user": len(found.without_user),
+            "default_owner": MetadataValue.bool(found.default is not None),
+        }
+        yield MaterializeResult(
+            metadata={
+                "report": MetadataValue.path(str(workbook)),
+                "json": MetadataValue.path(str(document)),
+                **counts,
+                "outcomes": rows_table(outcome_counts(found), _OUTCOME_COLUMNS),
+            },
+            check_results=[
+                AssetCheckResult(
+                    check_name=OWNERS_MATCHED,
+                    passed=found.complete,
+                    severity=AssetCheckSeverity.WARN,
+                    metadata=counts,
+                )
+            ],
+        )
+
+    return owners
 
 
 def _scope_metadata(scope: Scope | None) -> dict[str, MetadataValue]:

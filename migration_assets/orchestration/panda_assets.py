@@ -13,9 +13,10 @@ from dagster import (
 
 from migration_assets.migration.staging import source_tables
 from migration_assets.orchestration.boundary import errors_without_values
-from migration_assets.orchestration.common import OWNERS, rows_table, snake_case
+from migration_assets.orchestration.common import OWNERS, counts_table, rows_table, snake_case
 from migration_assets.orchestration.partitions import PRACTICES
 from migration_assets.orchestration.resources import PlatformResource
+from migration_assets.panda.share import SHARE_FILES
 
 GROUP = "panda"
 
@@ -41,6 +42,18 @@ def build_panda_assets() -> AssetsDefinition:
                 ),
             )
             for table in tables
+        ]
+        + [
+            AssetSpec(
+                panda_key(SHARE_FILES),
+                group_name=GROUP,
+                kinds={"file", "duckdb"},
+                owners=OWNERS,
+                description=(
+                    "Every path that a column of the source names a file by, with the file's size and MD5, "
+                    "or why it can't be read. The files stay on the practice's share."
+                ),
+            )
         ],
         partitions_def=PRACTICES,
         # One snapshot for all tables: a part of them would show another moment than the rest.
@@ -80,5 +93,13 @@ def build_panda_assets() -> AssetsDefinition:
                     ),
                 },
             )
+        yield MaterializeResult(
+            asset_key=panda_key(SHARE_FILES),
+            metadata={
+                "dagster/row_count": sum(extraction.share_files.values()),
+                "batch": extraction.batch_id,
+                "files": counts_table(extraction.share_files, unit="paths"),
+            },
+        )
 
     return extract_panda

@@ -133,6 +133,7 @@ class BulkConnection:
         max_text_size: int | None = None,
         max_binary_size: int | None = None,
         max_bytes_per_batch: int = BATCH_BYTES,
+        batch_rows: int = BATCH_ROWS,
     ) -> Batches:
         """Starts the query; sizes are the longest text in UTF-16 units and the longest binary in bytes.
 
@@ -145,7 +146,7 @@ class BulkConnection:
         with translating(doing, arrow_odbc.Error):
             reader = self._open().read_arrow_batches(
                 query,
-                batch_size=BATCH_ROWS,
+                batch_size=batch_rows,
                 max_bytes_per_batch=max_bytes_per_batch,
                 max_text_size=self._room(max_text_size),
                 max_binary_size=self._room(max_binary_size),

@@ -1,13 +1,14 @@
 """From the practice's SQL Server into its warehouse: whole tables, verbatim, all of one moment.
 
 One connection and, where the database allows it, one snapshot for all tables; one warehouse transaction,
-so that a failed extraction leaves the former tables as they were. What a value means is not known here.
+so that a failed extraction leaves the former tables as they were. Large objects and files stay where they
+are, with their size and MD5 here. What a value means is not known here.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -19,6 +20,7 @@ from migration_assets.panda.connection import Batches, BulkConnection, Query, So
 from migration_assets.panda.profile import Profile
 from migration_assets.panda.reading import Reading, measure, plan_reading
 from migration_assets.panda.retrying import ATTEMPTS, PAUSE_SECONDS, SourceChanged, read_again
+from migration_assets.panda.share import SHARE_FILES, FileShare, look_at_files, paths_in
 from migration_assets.warehouse import Session, Warehouse
 
 SCHEMA = "panda"
@@ -56,7 +58,10 @@ class ExtractedTable:
 
 @dataclass(frozen=True)
 class Extraction:
-    """``extracted_at`` is UTC; ``min_active_rowversion`` was read before the first row, as hex."""
+    """``extracted_at`` is UTC; ``min_active_rowversion`` was read before the first row, as hex.
+
+    ``share_files``: how many paths lead to a file that was read (``read``), and how many have which problem.
+    """
 
     batch_id: str
     extracted_at: datetime
@@ -65,6 +70,7 @@ class Extraction:
     change_tracking_version: int | None
     tables: tuple[ExtractedTable, ...]
     not_in_scope: tuple[NotInScope, ...]
+    share_files: Mapping[str, int]
 
 
 def extract(
@@ -77,18 +83,24 @@ def extract(
     attempts: int = ATTEMPTS,
     pause_seconds: float = PAUSE_SECONDS,
 ) -> Extraction:
-    """Replaces ``panda.<logical table>`` for ``tables`` and gives what was read.
+    """Replaces ``panda.<logical table>`` for ``tables`` and ``panda.share_files``; gives what was read.
 
     Tables of the database beyond ``in_scope`` (logical names; default: all of the profile) are counted into
     ``panda.not_in_scope``. A deadlock or a lost connection is answered by starting again from the first
-    table, ``attempts`` times in all. Raises SourceError, WarehouseError and their kin.
+    table, ``attempts`` times in all. Raises SourceError, WarehouseError and their kin, and ConfigurationError
+    where a folder of the practice's file share isn't there.
     """
     scope = profile.tables if in_scope is None else in_scope
+    with_files = any(profile.table(logical).file_paths for logical in tables)
+    share = FileShare(source.settings.resolved_file_share() if with_files else {})
     with _storing_streams(warehouse).open() as session:
 
         def read() -> Extraction:
-            with session.transaction(), source.bulk() as connection:
-                return _extract_once(connection, profile, session, tables, scope)
+            with session.transaction():
+                with source.bulk() as connection:
+                    extraction = _extract_once(connection, profile, session, tables, scope)
+                # The snapshot is over: the practice's server needn't hold it while files are read.
+                return replace(extraction, share_files=_look_at_share(session, profile, tables, share))
 
         return read_again(read, attempts, pause_seconds)
 
@@ -124,6 +136,7 @@ def _extract_once(
             for logical, table in found.items()
         ),
         not_in_scope=count_outside(query, catalog.outside(profile.table(name) for name in in_scope)),
+        share_files={},
     )
     connection.execute("COMMIT TRANSACTION", "ending the extraction")
     _record(session, extraction)
@@ -156,6 +169,7 @@ def _read_table(
         max_text_size=measures.max_text_size,
         max_binary_size=measures.max_binary_size,
         max_bytes_per_batch=measures.max_bytes_per_batch,
+        batch_rows=reading.batch_rows,
     )
     rows = _store(session, logical, batches)
     if rows != measures.rows:
@@ -193,6 +207,14 @@ def _store(session: Session, logical: str, batches: Batches) -> int:
         if raised:
             raise raised[0] from None
         raise
+
+
+def _look_at_share(
+    session: Session, profile: Profile, tables: Sequence[str], share: FileShare
+) -> dict[str, int]:
+    files = look_at_files(paths_in(session, SCHEMA, profile, tables), share)
+    session.replace_table(SCHEMA, SHARE_FILES, files)
+    return dict(files["problem"].fill_null("read").value_counts(sort=True).iter_rows())
 
 
 def _record(session: Session, extraction: Extraction) -> None:

@@ -52,6 +52,8 @@ class TableProfile(Settings):
 
     ``columns`` and ``blobs`` are logical -> actual names. ``key``, ``rowversion`` and ``modified_at`` are
     logical names out of ``columns``. ``blobs`` are large objects: streamed by key, never extracted.
+    ``file_paths`` are logical names out of ``columns``, too: each holds the path of a file that the practice
+    keeps outside of the database, on its file share.
     """
 
     db_schema: Annotated[_Identifier, Field(alias="schema")] = "dbo"
@@ -61,6 +63,7 @@ class TableProfile(Settings):
     modified_at: _Identifier | None = None
     columns: _Columns
     blobs: _Columns = Field(default_factory=dict)
+    file_paths: tuple[_Identifier, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> TableProfile:
@@ -68,6 +71,10 @@ class TableProfile(Settings):
             column = getattr(self, role)
             if column is not None and column not in self.columns:
                 raise ValueError(f"'{role}' must be one of this table's columns (by its logical name)")
+        if unknown := [column for column in self.file_paths if column not in self.columns]:
+            raise ValueError(
+                f"'file_paths' must be of this table's columns (by logical name): {', '.join(unknown)}"
+            )
         if both := sorted(self.columns.keys() & self.blobs.keys()):
             raise ValueError(f"stand under both columns and blobs: {', '.join(both)}")
         actual = [name.casefold() for name in (*self.columns.values(), *self.blobs.values())]
@@ -236,6 +243,7 @@ class _TableOverlay(Settings):
     modified_at: _Identifier | None = None
     columns: _Columns = Field(default_factory=dict)
     blobs: _Columns = Field(default_factory=dict)
+    file_paths: tuple[_Identifier, ...] = ()
 
 
 class _Overlay(Settings):

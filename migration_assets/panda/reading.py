@@ -9,28 +9,47 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from migration_assets.panda.catalog import SourceColumn, SourceTable, bracketed
-from migration_assets.panda.connection import BATCH_BYTES, Query
+from migration_assets.panda.connection import BATCH_BYTES, BATCH_ROWS, Query
 from migration_assets.panda.profile import TableProfile
 
 # The widest of what isn't text or binary, a decimal(38) as text, stays below this.
 _FIXED_WIDTH = 64
 _UTF16_UNIT = 2
+_MD5_DIGITS = 32
+# The server reads every byte of a content to tell its MD5, so that each batch of rows takes its time.
+_BATCH_ROWS_WITH_CONTENTS = 500
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One table's columns to extract; ``left_out`` are its large objects and types that Arrow lacks."""
+    """One table's columns to extract; ``left_out`` are its large objects and types that Arrow lacks.
+
+    Of each of ``contents``, the large objects that the profile declares, come its size and its MD5 instead:
+    columns ``<name>__bytes`` (bigint) and ``<name>__md5`` (32 lower-case hex digits), null where it is null.
+    """
 
     table: SourceTable
     columns: tuple[SourceColumn, ...]
+    contents: tuple[SourceColumn, ...]
     left_out: tuple[str, ...]
     undeclared: tuple[str, ...]
     modified_at: str | None
 
     @property
     def query(self) -> str:
-        selected = ", ".join(f"{_expression(column)} AS {bracketed(column.name)}" for column in self.columns)
-        return f"SELECT {selected} FROM {self.table.sql_name}"
+        selected = [f"{as_selected(column)} AS {bracketed(column.name)}" for column in self.columns]
+        for column in self.contents:
+            content, (size, md5) = as_binary(column), content_columns(column.name)
+            selected += [
+                f"CAST(DATALENGTH({content}) AS bigint) AS {bracketed(size)}",
+                f"LOWER(CONVERT(varchar({_MD5_DIGITS}), HASHBYTES('MD5', {content}), 2)) AS {bracketed(md5)}",
+            ]
+        return f"SELECT {', '.join(selected)} FROM {self.table.sql_name}"
+
+    @property
+    def batch_rows(self) -> int:
+        """How many rows may come at once."""
+        return _BATCH_ROWS_WITH_CONTENTS if self.contents else BATCH_ROWS
 
 
 @dataclass(frozen=True)
@@ -60,6 +79,7 @@ def plan_reading(table: SourceTable, profile: TableProfile) -> Reading:
     return Reading(
         table=table,
         columns=tuple(column for column in table.columns if is_read(column)),
+        contents=tuple(column for column in table.columns if column.name in blobs),
         left_out=tuple(column.name for column in table.columns if not is_read(column)),
         undeclared=tuple(c.name for c in table.columns if is_read(c) and c.name not in declared),
         modified_at=None if profile.modified_at is None else profile.actual(profile.modified_at),
@@ -73,7 +93,7 @@ def measure(query: Query, reading: Reading) -> Measures:
     if reading.modified_at is not None:
         asked.append(f"MAX({bracketed(reading.modified_at)}) AS latest")
     asked += [
-        f"MAX(DATALENGTH({_expression(column)})) AS l{position}" for position, column in enumerate(unbounded)
+        f"MAX(DATALENGTH({as_selected(column)})) AS l{position}" for position, column in enumerate(unbounded)
     ]
     found = list(query(f"SELECT {', '.join(asked)} FROM {reading.table.sql_name}")[0])
     rows = int(found.pop(0))
@@ -84,6 +104,7 @@ def measure(query: Query, reading: Reading) -> Measures:
     }
     # One limit serves all columns of a result, so it may not be below a declared length either.
     texts = [lengths.get(c.name, c.max_length or 0) for c in reading.columns if c.is_text]
+    texts += [_MD5_DIGITS] * len(reading.contents)
     binaries = [lengths.get(c.name, c.max_length or 0) for c in reading.columns if c.is_binary]
     text_limit, binary_limit = max(texts, default=0) or 1, max(binaries, default=0) or 1
     return Measures(
@@ -91,15 +112,29 @@ def measure(query: Query, reading: Reading) -> Measures:
         max_modified_at=latest,
         max_text_size=text_limit,
         max_binary_size=binary_limit,
-        row_bytes=sum(_width(column, text_limit, binary_limit) for column in reading.columns),
+        row_bytes=sum(_width(column, text_limit, binary_limit) for column in reading.columns)
+        + len(reading.contents) * (_FIXED_WIDTH + _text_width(_MD5_DIGITS)),
     )
 
 
-def _expression(column: SourceColumn) -> str:
+def content_columns(actual: str) -> tuple[str, str]:
+    """The extracted columns of a large object's size and MD5, by its actual name."""
+    return f"{actual}__bytes", f"{actual}__md5"
+
+
+def as_selected(column: SourceColumn) -> str:
+    """The column as a type that a driver gives whole."""
     name = bracketed(column.name)
     if column.type in ("text", "ntext", "xml"):
         return f"CAST({name} AS nvarchar(max))"
     return name
+
+
+def as_binary(column: SourceColumn) -> str:
+    """A large object's own bytes, of which the server can tell size, MD5 and parts."""
+    if column.is_binary and column.type != "image":
+        return bracketed(column.name)
+    return f"CAST({as_selected(column)} AS varbinary(max))"
 
 
 def _units(column: SourceColumn, data_length: int) -> int:
@@ -110,7 +145,11 @@ def _units(column: SourceColumn, data_length: int) -> int:
 def _width(column: SourceColumn, text_limit: int, binary_limit: int) -> int:
     if column.is_text:
         size = text_limit if column.is_unbounded else column.max_length or 0
-        return (size + 1) * _UTF16_UNIT + 8
+        return _text_width(size)
     if column.is_binary:
         return (binary_limit if column.is_unbounded else column.max_length or 8) + 8
     return _FIXED_WIDTH
+
+
+def _text_width(units: int) -> int:
+    return (units + 1) * _UTF16_UNIT + 8

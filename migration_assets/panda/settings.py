@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -24,6 +25,8 @@ class SourceSettings(Settings):
     installed name, or the path of its library.
     ``query_timeout_seconds`` bounds the wait for a statement's first row, and for each further batch of an
     extraction's rows (0: no bound).
+    ``file_share``: the beginning of the paths that PANDA writes (``\\\\PANDA01\\Images``) -> the folder of
+    this machine under which the practice's share is mounted.
     """
 
     server: TextOrEnv
@@ -38,6 +41,7 @@ class SourceSettings(Settings):
     query_timeout_seconds: Annotated[int, Field(ge=0, le=86_400)] = 600
     driver: Literal["microsoft", "freetds"] = "microsoft"
     driver_path: str | None = None
+    file_share: dict[str, TextOrEnv] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _one_way_to_verify(self) -> SourceSettings:
@@ -49,6 +53,17 @@ class SourceSettings(Settings):
                 "take 'driver: microsoft'"
             )
         return self
+
+    def resolved_file_share(self) -> dict[str, Path]:
+        """Raises ConfigurationError where a variable is unset or a folder isn't there."""
+        folders = {beginning: Path(resolve(folder)) for beginning, folder in self.file_share.items()}
+        for number, folder in enumerate(folders.values(), start=1):
+            if not folder.is_dir():
+                raise ConfigurationError(
+                    f"entry {number} of 'source.file_share' names a folder that isn't there or may not be "
+                    "entered; mount the practice's share, or mend the entry"
+                )
+        return folders
 
     def resolved_port(self) -> int:
         """Raises ConfigurationError where the variable or the file holds no port number."""

@@ -1,7 +1,7 @@
 """What a preflight found, as ``preflight.json``, and its scoping summary as a table for a terminal.
 
 Counts, names, and what to do. Of what the practice wrote, only the texts of procedures with several of them
-stand in the file, and nothing in the table.
+and the names of dentists' offices stand in the file, and nothing in the table.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ def write_preflight(
     directory: Path,
 ) -> Path:
     """practice, destination, environment, plan_hash, made_at, volumes (null where nothing is staged yet),
-    scope (null until everything is), procedure_texts, findings, the worst first; for its owner only."""
+    scope (null until everything is), procedure_texts, letters_otherwise (source ids), files_too_large,
+    dentists_of_several_offices (by the names of these), findings, the worst first; for its owner only."""
     document = {
         "practice": target.practice,
         "destination": target.destination,
@@ -50,6 +51,9 @@ def write_preflight(
         "volumes": None if survey is None else asdict(survey.volumes),
         "scope": None if survey is None or survey.scope is None else _described(survey.scope),
         "procedure_texts": [] if survey is None else [asdict(each) for each in survey.procedures],
+        "letters_otherwise": [] if survey is None else list(survey.letters),
+        "files_too_large": [] if survey is None else [asdict(each) for each in survey.files_too_large],
+        "dentists_of_several_offices": [] if survey is None else [asdict(each) for each in survey.untied],
         "findings": [asdict(each) for each in worst_first(findings)],
     }
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"

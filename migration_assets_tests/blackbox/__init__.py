@@ -3,6 +3,6 @@
 What each field must hold is written down here a second time, on purpose, without the platform or its
 stand-ins: nothing in this package imports either. ``__main__`` is the command, ``reading`` the two ends of
 the wire, ``compare`` and ``chart`` the comparison as pure functions, ``fields`` and ``records`` what each
-field must hold, ``derived`` and ``referrers`` what several rows say of one record, and ``words``, ``names``,
-``markup`` and ``teeth`` how one cell is read.
+field must hold, ``derived``, ``referrers`` and ``households`` what several rows say of one record, and
+``words``, ``names``, ``markup`` and ``teeth`` how one cell is read.
 """

@@ -26,6 +26,7 @@ from zoneinfo import ZoneInfo
 import pyodbc
 
 from migration_assets_tests.blackbox.compare import compare
+from migration_assets_tests.blackbox.households import ACCOUNTS
 from migration_assets_tests.blackbox.reading import read_org, read_source, sign_in
 from migration_assets_tests.blackbox.records import GROUPS
 from migration_assets_tests.blackbox.report import Announced, Difference, Report
@@ -91,6 +92,9 @@ def options(arguments: list[str]) -> argparse.Namespace:
         choices=GROUPS,
         help=f"compared beyond people, exams, charts and plans (default: {' '.join(GROUPS)})",
     )
+    parser.add_argument(
+        "--accounts", choices=ACCOUNTS, help="what the practice hangs its patients on (default: practice)"
+    )
     parser.add_argument("--show-values", action="store_true")
     chosen = parser.parse_args(arguments)
     configured = json.loads(chosen.config.read_text(encoding="utf-8")) if chosen.config else {}
@@ -102,6 +106,10 @@ def options(arguments: list[str]) -> argparse.Namespace:
         if unknown := set(said) - set(GROUPS):
             parser.error(f"no such objects: {', '.join(sorted(unknown))}; there are {', '.join(GROUPS)}")
         chosen.objects = said
+    if chosen.accounts is None:
+        chosen.accounts = configured.get("accounts", os.environ.get("BLACKBOX_ACCOUNTS", ACCOUNTS[0]))
+    if chosen.accounts not in ACCOUNTS:
+        parser.error(f"no such choice of accounts; there are {', '.join(ACCOUNTS)}")
     chosen.odbc = chosen.odbc or odbc_from_pieces(dict(os.environ))
     missing = [name for name in ("odbc", "instance_url", "practice") if not getattr(chosen, name)]
     if missing or not (chosen.token or (chosen.client_id and chosen.client_secret)):
@@ -138,6 +146,7 @@ def main(arguments: list[str] | None = None) -> int:
         tuple(chosen.other_kinds),
         chosen.practice_name,
         chosen.objects,
+        chosen.accounts,
     )
     print_report(report, chosen.show_values)
     return 1 if report.differences else 0

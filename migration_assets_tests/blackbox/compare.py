@@ -84,20 +84,22 @@ def compare(
     other_kinds: tuple[str, ...] = (),
     name: str | None = None,
     groups: Collection[str] = GROUPS,
+    accounts: str = "practice",
 ) -> Report:
     """Every record and cell of the source against the org; ``other_kinds`` of keys are left out.
 
-    ``name`` is the practice's, which its database doesn't hold; ``groups`` of ``records`` are compared too.
+    ``name`` is the practice's, which its database doesn't hold; ``groups`` of ``records`` are compared too,
+    and ``accounts`` is what the practice hangs its patients on.
     An object or field that the org doesn't have is one difference, whatever it should hold.
     """
     report = Report()
     compared = {kind.space for kind in kinds(_UTC, groups)}
     left_out = [kind.space for kind in kinds(_UTC, GROUPS) if kind.space not in compared]
     other = tuple(f"{practice}:{space}:" for space in (*other_kinds, *left_out))
-    source = derive(source, groups, announced, words.moment(zone))
-    all_kinds = _with_fields_there(report, kinds(zone, groups), org)
+    source = derive(source, groups, announced, words.moment(zone), accounts)
+    all_kinds = _with_fields_there(report, kinds(zone, groups, accounts), org)
     expected = {kind.space: _expected(kind, source, practice, announced) for kind in all_kinds}
-    expected["practice"] = {f"{practice}:practice:{practice}": {}}
+    expected["practice"] = {} if accounts == "none" else {f"{practice}:practice:{practice}": {}}
     spaces = {"Account": ["practice"]}
     for kind in all_kinds:
         spaces.setdefault(kind.object, []).append(kind.space)

@@ -9,6 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from migration_assets_tests.blackbox import words
+from migration_assets_tests.blackbox import files as filed
+from migration_assets_tests.blackbox.households import households
+from migration_assets_tests.blackbox.owners import PROVIDER_COLUMNS as OWNING_COLUMNS
+from migration_assets_tests.blackbox.owners import STAFF_COLUMNS, Owners
 from migration_assets_tests.blackbox.referrers import PROVIDER_COLUMNS, REFERRAL_COLUMNS, referrers
 from migration_assets_tests.blackbox.report import Announced, Row
 
@@ -23,7 +27,18 @@ _NEEDED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "insurances": {_INSURANCE: ("InsuranceID", "PatientID", "Priority", "Active", *_TEXTS, *_SHARES)},
     "findings": {"ClinicalExam": ("ExamID", "ToothNumberingSystem")},
     "referrals": {"Referral": REFERRAL_COLUMNS, "Provider": PROVIDER_COLUMNS},
+    "files": filed.COLUMNS,
+    "owners": {"StaffUser": STAFF_COLUMNS, "Provider": OWNING_COLUMNS},
 }
+_OWNED = {
+    "Provider": "ProviderID",
+    "Patient": "PrimaryProviderID",
+    "ClinicalExam": "ProviderID",
+    "TreatmentPlan": "ProviderID",
+    "Appointment": "ProviderID",
+    "referrers.": "ReferrerID",
+}
+"""Table -> the column with the provider whose user owns the record; no provider's number is a referrer's."""
 
 
 def needed(groups: Collection[str]) -> dict[str, tuple[str, ...]]:
@@ -36,10 +51,23 @@ def needed(groups: Collection[str]) -> dict[str, tuple[str, ...]]:
 
 
 def derive(
-    source: Tables, groups: Collection[str], announced: Announced, utc: Callable[[datetime | None], Any]
+    source: Tables,
+    groups: Collection[str],
+    announced: Announced,
+    utc: Callable[[datetime | None], Any],
+    accounts: str = "practice",
+    owners: Owners | None = None,
 ) -> dict[str, list[Row]]:
-    """The source with what the groups need beside its rows; ``utc`` reads the practice's times."""
+    """The source with what the groups and the choice of accounts need beside its rows; ``utc`` reads the
+    practice's times. ``owners`` are needed by their group alone."""
     tables = dict(source)
+    if accounts == "household":
+        together = households(_left(source, "Patient", "PatientID", announced))
+        tables["households."] = together.named
+        tables["Patient"] = [
+            row | {"found.HouseholdID": together.of_patient.get(row["PatientID"])}
+            for row in tables["Patient"]
+        ]
     if "classifications" in groups:
         rows = _left(source, _CLASSIFICATION, "ClassificationID", announced)
         tables["Patient"] = _with(tables["Patient"], "PatientID", lambda of: _of_patient(of, utc), rows)
@@ -61,7 +89,38 @@ def derive(
             }
             for row in source["Referral"]
         ]
+    if "files" in groups:
+        found_files = filed.files(source, announced, utc)
+        tables |= {
+            "documents.": found_files.documents,
+            "images.": found_files.images,
+            "links.": found_files.links,
+        }
+        tables["Patient"] = [row | found_files.lines(row["PatientID"]) for row in tables["Patient"]]
+    if "attendees" in groups:
+        tables["attendees."] = [
+            {"One": f"appointment:{row['AppointmentID']}", "Other": f"provider:{row['ProviderID']}"}
+            for row in _left(source, "Appointment", "AppointmentID", announced)
+            if row["ProviderID"] is not None
+        ]
+    if "owners" in groups and owners is not None:
+        for table, column in _OWNED.items():
+            tables[table] = [
+                row | {"owner.UserID": owners.of(announced.corrected(table, row[key], row)[column])}
+                for row in tables.get(table, [])
+                for key in [_KEYS[table]]
+            ]
     return tables
+
+
+_KEYS = {
+    "Provider": "ProviderID",
+    "Patient": "PatientID",
+    "ClinicalExam": "ExamID",
+    "TreatmentPlan": "PlanID",
+    "Appointment": "AppointmentID",
+    "referrers.": "ReferrerID",
+}
 
 
 def _left(source: Tables, table: str, key: str, announced: Announced) -> list[Row]:

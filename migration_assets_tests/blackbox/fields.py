@@ -16,6 +16,7 @@ from migration_assets_tests.blackbox.kind import (
     OF_A_PATIENT,
     PERCENT,
     TEXT,
+    Field,
     Kind,
     Reading,
     Reference,
@@ -29,8 +30,13 @@ _NOT_NEGATIVE = Reading(words.within(0, 10**12, "0.01"), words.number)
 _WEEKS = Reading(words.within(0, 260), words.number)
 
 
-def kinds(zone: ZoneInfo, groups: Collection[str] = records.GROUPS) -> tuple[Kind, ...]:
-    """All kinds of a practice in that zone that are compared with these groups, parents before children."""
+def kinds(
+    zone: ZoneInfo, groups: Collection[str] = records.GROUPS, accounts: str = "practice"
+) -> tuple[Kind, ...]:
+    """All kinds of a practice in that zone that are compared with these groups, parents before children.
+
+    ``accounts`` is one of ``households.ACCOUNTS``, the practice's choice.
+    """
     local = words.moment(zone)
     moment = Reading(local, words.as_moment)
     patient, exam = _patient(moment), _exam(moment)
@@ -47,7 +53,26 @@ def kinds(zone: ZoneInfo, groups: Collection[str] = records.GROUPS) -> tuple[Kin
         "referrals": (records.referrer(), records.referral()),
     }
     found = (kind for group, of_group in others.items() if group in groups for kind in of_group)
-    return (_provider(moment), patient, exam, _plan(moment), _PLAN_LINE, *found)
+    all_kinds = (_provider(moment), patient, exam, _plan(moment), _PLAN_LINE, *found)
+    if accounts == "household":
+        return (_HOUSEHOLD, *(_in_household(kind) for kind in all_kinds))
+    return tuple(map(_without_account, all_kinds)) if accounts == "none" else all_kinds
+
+
+def _in_household(kind: Kind) -> Kind:
+    """A patient hangs on the household, everybody else on the practice."""
+    if kind.space != "patient":
+        return kind
+    others = tuple(each for each in kind.references if each.name != "AccountId")
+    return replace(kind, references=(Reference("AccountId", "household", "found.HouseholdID"), *others))
+
+
+def _without_account(kind: Kind) -> Kind:
+    others = tuple(each for each in kind.references if each.name != "AccountId")
+    if others == kind.references:
+        return kind
+    nothing = Field("AccountId", (), Reading(lambda: None, words.as_text))
+    return replace(kind, fields=(*kind.fields, nothing), references=others)
 
 
 def _provider(moment: Reading) -> Kind:
@@ -132,6 +157,16 @@ def _plan(moment: Reading) -> Kind:
     )
     return Kind("plans", "TreatmentPlan__c", "plan", "TreatmentPlan", "PlanID", fields, OF_A_PATIENT)
 
+
+_HOUSEHOLD = Kind(
+    "households",
+    "Account",
+    "household",
+    "households.",
+    "HouseholdID",
+    fields_of(("Name", "Name", TEXT)),
+    (),
+)
 
 _PLAN_LINE = Kind(
     "plan lines",

@@ -64,6 +64,12 @@ def folded(text: str) -> str:
     )
 
 
+def said(written: str | None) -> str | None:
+    """Folded; None where the text says nothing."""
+    plain = folded(written or "")
+    return None if plain in _NOBODY else plain or None
+
+
 def practice(written: str | None) -> str | None:
     """A practice's name without its legal form."""
     if written is None:

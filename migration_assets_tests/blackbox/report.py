@@ -9,6 +9,9 @@ from migration_assets_tests.blackbox.words import UNUSABLE
 
 Row = dict[str, Any]
 
+RENAMED = ("extension_added", "control_characters_removed", "file_name_missing")
+"""Corrections that leave something in the cell; what, is told in ``file_names``."""
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -40,12 +43,15 @@ class Announced:
 
     def __init__(self, defects: Iterable[Row] = ()) -> None:
         self._absent: set[tuple[str, str]] = set()
+        self._rejected: set[tuple[str, str]] = set()
         self._flagged: set[str] = set()
         self._corrected: dict[tuple[str, str], list[Row]] = defaultdict(list)
         for defect in defects:
             row = (defect["table"], str(defect["source_key"]))
             if defect["outcome"] in ("rejected", "held_back"):
                 self._absent.add(row)
+                if defect["outcome"] == "rejected":
+                    self._rejected.add(row)
             elif defect["outcome"] == "corrected":
                 self._corrected[row].append(defect)
             elif defect["outcome"] == "flagged":
@@ -54,14 +60,26 @@ class Announced:
     def absent(self, table: str, key: Any) -> bool:
         return (table, str(key)) in self._absent
 
+    def rejected(self, table: str, key: Any) -> bool:
+        """Whether nothing of the row counts; of one that is only held back others may say what they know."""
+        return (table, str(key)) in self._rejected
+
+    def says(self, table: str, key: Any, column: str, *codes: str) -> bool:
+        """Whether one of these corrections of a cell is announced."""
+        corrections = self._corrected.get((table, str(key)), ())
+        return any(each["column"] == column and each["code"] in codes for each in corrections)
+
     def flagged(self, exam: Any) -> bool:
         """Whether the exam's chart lacks rejected rows."""
         return str(exam) in self._flagged
 
     def corrected(self, table: str, key: Any, row: Row) -> Row:
-        """The row with its announced corrections: underscores of the bridge as blanks, all else made null."""
+        """The row with its announced corrections: underscores of the bridge as blanks, all else made null but
+        a file's name, which is mended."""
         changed = dict(row)
         for defect in self._corrected.get((table, str(key)), ()):
+            if defect["code"] in RENAMED:
+                continue
             value = changed.get(defect["column"])
             spaces = defect["code"] == "bridge_underscore" and value is not None
             changed[defect["column"]] = str(value).replace("_", " ") if spaces else None

@@ -30,6 +30,7 @@ from migration_assets.panda.connection import Source
 from migration_assets.panda.extract import Extraction, extract
 from migration_assets_tests.integration import worker
 from migration_assets_tests.integration.worker import Ended, Errand, Worker
+from migration_assets_tests.objects.rows_of_files import measured
 from migration_assets_tests.sandbox.salesforce_fixtures import Opened, sign_in
 from migration_sandbox.salesforce.launch import SalesforceSandbox
 
@@ -163,6 +164,7 @@ class Installation:
 
     def put_rows(self, tables: Mapping[str, pl.DataFrame]) -> None:
         """Raw rows as an extraction leaves them; tables that aren't given stay as they are."""
+        tables = measured(tables)
         given = [table for table in source_tables() if table in tables]
         now = datetime.now(UTC)
         with self.platform.panda_warehouse(PRACTICE).open() as session:

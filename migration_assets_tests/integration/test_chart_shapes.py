@@ -127,7 +127,9 @@ class Place:
         migration.build_payload("run", "all")
         practice, profile = migration.practice, self.platform.profile(migration.practice)
         engine = self.platform.ledger_engine(key)
-        schemas = stored_plan(practice, profile, migration.target, engine, "wide").schemas
+        schemas = stored_plan(
+            practice, profile, migration.target, engine, kind="wide", options={}
+        ).schemas
         for asset in schemas:
             migration.upload(asset, "run")
         reconciled = migration.reconcile("run")

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from migration_assets.mapping.spec import PRACTICE_TABLE, ObjectSpec
+from migration_assets.mapping.spec import OWNERS_TABLE, PRACTICE_TABLE, ObjectSpec
 from migration_assets.objects.registry import STAGED_OBJECTS
 
 STAGED_MODELS = {each.name: each.model for each in STAGED_OBJECTS}
@@ -15,6 +15,8 @@ STAGED_MODELS = {each.name: each.model for each in STAGED_OBJECTS}
 
 def rows(table: str, *given: dict[str, Any]) -> pl.DataFrame:
     """Rows of ``staged.<table>`` with the columns that matter; the others are null."""
+    if table == OWNERS_TABLE:
+        return pl.DataFrame(given, schema={"provider_id": pl.String, "user_id": pl.String}, orient="row")
     columns = STAGED_MODELS[table].to_schema().columns
     schema = {name: column.dtype.type for name, column in columns.items()}
     return pl.DataFrame([dict.fromkeys(schema) | row for row in given], schema=schema)

@@ -19,7 +19,7 @@ from migration_assets.perio.people import Credential, Specialty
 from migration_assets.perio.vocabulary import PLAN_STATUSES
 from migration_assets_tests.mapping.staged import STAGED_MODELS, complete, practice, rows
 
-MAPPING = load_specs("salesforce", STAGED_MODELS)
+MAPPING = load_specs("salesforce", STAGED_MODELS).resolved({"accounts": "practice"})
 LAYOUT = ChartLayout((ObjectMeasures("ClinicalExam__c", ("pocket_depth", "recession")),))
 
 PATIENT = {"source_id": "7", "last_name": "Quill"}

@@ -19,7 +19,7 @@ from migration_assets.perio.teeth import furcation_entrances
 from migration_assets.perio.vocabulary import TOOTH_STATUSES
 from migration_assets_tests.mapping.staged import STAGED_MODELS, complete, rows
 
-MAPPING = load_specs("salesforce", STAGED_MODELS)
+MAPPING = load_specs("salesforce", STAGED_MODELS).resolved({"accounts": "practice"})
 EXAM, CHART2, CHART3 = "ClinicalExam__c", "ClinicalExamChart2__c", "ClinicalExamChart3__c"
 TOOTH = "ClinicalExamTooth__c"
 ENTERPRISE = plan(MEASURES, {EXAM: 463, CHART2: 473, CHART3: 473})

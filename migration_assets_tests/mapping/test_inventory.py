@@ -13,14 +13,14 @@ from migration_assets.mapping.spec import MappingSet, MergedSpec
 from migration_assets.objects.registry import STAGED_OBJECTS
 from migration_assets_tests.mapping.staged import STAGED_MODELS
 
-MAPPING = load_specs("salesforce", STAGED_MODELS)
+MAPPING = load_specs("salesforce", STAGED_MODELS).resolved({"accounts": "practice"})
 LAYOUT = plan(MEASURES, {"ClinicalExam__c": 463, "ClinicalExamChart2__c": 700, "ClinicalExamChart3__c": 473})
 FRAME = inventory(MAPPING, LAYOUT, {each.name: each.source_columns for each in STAGED_OBJECTS})
 
 
 def test_it_lists_exactly_the_fields_of_the_schemas() -> None:
     used = [spec for spec in MAPPING if spec.name != "ClinicalExamChart3__c"]
-    expected = [(spec.name, field) for spec in used for field in spec.schema_with(LAYOUT).field_names]
+    expected = [(spec.name, field.name) for spec in used for field in spec.schema_with(LAYOUT).stored_fields]
 
     assert FRAME.schema == INVENTORY_COLUMNS
     assert FRAME.select("object", "field").unique(maintain_order=True).rows() == expected

@@ -80,7 +80,7 @@ def test_only_a_parent_that_may_be_absent_is_optional_and_its_table_is_read() ->
 
     plan = mapping.of_object("TreatmentPlan__c")
     assert plan.optional_references == {"Provider__c"}
-    assert set(plan.staged_tables) == {"treatment_plans", "providers"}
+    assert set(plan.staged_tables) == {"treatment_plans", "providers", "owners"}
     assert mapping.of_object("TreatmentPlanLine__c").optional_references == set()
 
 
@@ -220,10 +220,62 @@ def test_a_misspelt_name_is_answered_with_the_nearest_one(
         ),
         pytest.param(
             "contact.yaml",
-            "AccountId: {parent: Account, key_space: practice}",
-            "AccountId: provider_id",
+            "practice: {parent: Account, key_space: practice}",
+            "practice: provider_id",
             "is mapped by {parent",
             id="reference-copied",
+        ),
+        pytest.param(
+            "contact.yaml",
+            "        none: null\n",
+            "        nobody: null\n",
+            "AccountId",
+            id="option-that-nobody-has",
+        ),
+        pytest.param(
+            "account.yaml",
+            "when: {accounts: [household]}",
+            "when: {accounts: [families]}",
+            "what nobody can choose: families",
+            id="source-for-nobody",
+        ),
+        pytest.param(
+            "contact.yaml",
+            "OwnerId: {user_of: provider_id}",
+            "OwnerId: provider_id",
+            "{user_of}",
+            id="user-copied",
+        ),
+        pytest.param(
+            "contact.yaml", "Email: email", "Email: {user_of: provider_id}", "{user_of}", id="text-of-a-user"
+        ),
+        pytest.param(
+            "event_relation.yaml",
+            "joins: [EventId, RelationId]",
+            "joins: [EventId]",
+            "two joins or more",
+            id="one-join",
+        ),
+        pytest.param(
+            "event_relation.yaml",
+            "joins: [EventId, RelationId]",
+            "joins: [EventId, IsInvitee]",
+            "IsInvitee is no reference",
+            id="join-of-no-record",
+        ),
+        pytest.param(
+            "content_version.yaml",
+            "    otherwise: no_file_of_its_own\n",
+            "",
+            "'where' and 'otherwise'",
+            id="left-out-without-a-reason",
+        ),
+        pytest.param(
+            "content_document_link.yaml",
+            "{parent: Referral__c, key_space: referral, column: referral_id}",
+            "{parent: Event, key_space: appointment, column: referral_id}",
+            "refers to Contact",
+            id="target-that-the-field-has-not",
         ),
         pytest.param(
             "clinical_exam.yaml",
@@ -342,3 +394,32 @@ def test_the_hash_follows_what_a_spec_says_and_not_its_comments(specs: Path, edi
 
     edit("contact.yaml", "Phone: work_phone", "Phone: home_phone")
     assert load(specs).content_hash() != before
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("[Email, LastName]", "[Emial, LastName]", "'Emial' is no field of this object"),
+        ("[Email, LastName]", "[PANDA_Key__c]", "'PANDA_Key__c' can't tell who somebody is"),
+        ("[FirstName, Birthdate]", "[Provider__c]", "'Provider__c' can't tell who somebody is"),
+    ],
+)
+def test_a_rule_of_adoption_names_fields_that_tell_who_somebody_is(
+    specs: Path, edit: Edit, old: str, new: str, complaint: str
+) -> None:
+    line = edit("contact.yaml", old, new)
+
+    refused = refusal(specs)
+
+    assert complaint in refused
+    assert f"contact.yaml, line {line}," in refused
+
+
+def test_contacts_are_recognised_by_the_rule_of_the_documentation() -> None:
+    rule = load_specs("salesforce", STAGED_MODELS).of_object("Contact").adopt
+
+    assert rule is not None
+    written = (SPECS.parents[1] / "docs" / "adoption.md").read_text()
+    for place, line in enumerate(rule.by, start=1):
+        assert f"{place}. {' + '.join(f'`{name}`' for name in line)}" in written
+    assert " and ".join(f"`{name}`" for name in rule.unless_differs) in written

@@ -14,7 +14,7 @@ from migration_assets.mapping.loader import load_specs
 from migration_assets.mapping.problems import PayloadRefused
 from migration_assets_tests.mapping.staged import STAGED_MODELS, complete, practice, rows
 
-MAPPING = load_specs("salesforce", STAGED_MODELS)
+MAPPING = load_specs("salesforce", STAGED_MODELS).resolved({"accounts": "practice"})
 LAYOUT = ChartLayout((ObjectMeasures("ClinicalExam__c", ()),))
 PATIENT = {"source_id": "7", "last_name": "Quill"}
 

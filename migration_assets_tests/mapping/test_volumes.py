@@ -7,7 +7,7 @@ from migration_assets.mapping.loader import load_specs
 from migration_assets.mapping.volumes import volumes
 from migration_assets_tests.mapping.staged import STAGED_MODELS
 
-MAPPING = load_specs("salesforce", STAGED_MODELS)
+MAPPING = load_specs("salesforce", STAGED_MODELS).resolved({"accounts": "practice"})
 ROWS = {"patients": 100, "providers": 10, "clinical_exams": 300, "charting": 8_400, "treatment_plans": 40}
 WIDE, COMPANION, TOOTH = "ClinicalExam__c", "ClinicalExamChart2__c", "ClinicalExamTooth__c"
 
@@ -41,3 +41,19 @@ def test_charts_kept_per_tooth_make_a_record_of_every_tooth() -> None:
 
     assert (counted.records[WIDE], counted.records[TOOTH]) == (300, 8_400)
     assert COMPANION not in counted.records
+    assert counted.alternatives == {}
+
+
+def test_charts_kept_per_tooth_are_told_what_wide_ones_would_be_in_that_organisation() -> None:
+    kept = layout(463, 700, "per_tooth")
+    roomy = volumes(MAPPING, kept, ROWS, 25, wide=layout(463, 700)).alternatives["wide"]
+    narrow = volumes(MAPPING, kept, ROWS, 25, wide=layout(75)).alternatives["wide"]
+
+    assert [roomy[name] for name in (WIDE, COMPANION, TOOTH)] == [300, 300, 25]
+    assert (narrow[WIDE], narrow[TOOTH]) == (300, 8_400)
+
+
+def test_files_are_the_same_in_any_layout() -> None:
+    for kind in (layout(463, 700), layout(463, 700, "per_tooth"), None):
+        counted = volumes(MAPPING, kind, ROWS, 25, files=7, file_bytes=3_000)
+        assert (counted.files, counted.file_bytes) == (7, 3_000)

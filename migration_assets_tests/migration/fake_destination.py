@@ -17,8 +17,10 @@ import polars as pl
 from migration_assets.destinations.base import (
     Batch,
     DestinationIdentity,
+    DestinationUser,
     Finding,
     Journal,
+    KeyChange,
     LoadResult,
     ObjectCapacity,
     ObjectSchema,
@@ -70,6 +72,10 @@ class FakeDestination:
     sent: list[list[str]] = field(default_factory=list)
     orphans_sought: list[frozenset[str]] = field(default_factory=list)
     closed: bool = False
+    known_users: list[DestinationUser] = field(default_factory=list)
+    default_owner: str | None = None
+    unkeyed_records: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    ids: dict[str, str] = field(default_factory=dict)
 
     def identity(self) -> DestinationIdentity:
         return self.identified
@@ -138,17 +144,58 @@ class FakeDestination:
     def read(self, request: ReadRequest) -> Iterator[pl.DataFrame]:
         self._step("about to read")
         schema = request.schema
-        names = list(request.fields or schema.field_names)
+        names = list(request.fields or schema.returned_names)
         types = {"_id": pl.String(), "_modified_at": pl.Datetime("ms", "UTC")}
         types |= {name: payload_dtype(schema.field(name)) for name in names}
         found = [
-            {"_id": f"id-{key}", "_modified_at": MODIFIED} | {name: record.get(name) for name in names}
+            {"_id": self._id(key), "_modified_at": MODIFIED} | {name: record.get(name) for name in names}
             for key, record in self.records.get(schema.name, {}).items()
             if key.startswith(request.key_prefix)
         ]
         for start in range(0, len(found), self.chunk_rows):
             yield pl.DataFrame(found[start : start + self.chunk_rows], schema=types)
             self._step("page read")
+
+    def unkeyed(self, schema: ObjectSchema, fields: Sequence[str]) -> Iterator[pl.DataFrame]:
+        self._step("about to look who is there")
+        types = {"_id": pl.String(), "_modified_at": pl.Datetime("ms", "UTC")}
+        types |= {name: payload_dtype(schema.field(name)) for name in fields}
+        rows = [
+            {"_id": record_id, "_modified_at": MODIFIED} | {name: record.get(name) for name in fields}
+            for record_id, record in self.unkeyed_records.get(schema.name, {}).items()
+        ]
+        yield pl.DataFrame(rows, schema=types)
+
+    def write_keys(self, schema: ObjectSchema, changes: Sequence[KeyChange]) -> list[LoadResult]:
+        """One record a step, so that a process can die between two of them."""
+        return [self._write_key(schema, change) for change in changes]
+
+    def _write_key(self, schema: ObjectSchema, change: KeyChange) -> LoadResult:
+        self._step("about to write a key")
+        unkeyed = self.unkeyed_records.setdefault(schema.name, {})
+        keyed = self.records.setdefault(schema.name, {})
+        holder = next((key for key in keyed if self._id(key) == change.record_id), None)
+        if holder is None and change.record_id not in unkeyed:
+            return LoadResult(change.key, "failed", code="RECORD_GONE")
+        if holder not in (change.before, change.after):
+            return LoadResult(change.key, "failed", code="KEY_CHANGED")
+        if change.key in self.refused:
+            return LoadResult(change.key, "failed", code="REFUSED")
+        if holder != change.after:
+            record = unkeyed.pop(change.record_id) if holder is None else keyed.pop(holder)
+            record = {**record, **change.fields, schema.key_field: change.after}
+            if change.after is None:
+                unkeyed[change.record_id] = record
+            else:
+                keyed[change.after] = record
+                self.ids[change.after] = change.record_id
+        return LoadResult(change.key, "loaded", destination_id=change.record_id)
+
+    def _id(self, key: str) -> str:
+        return self.ids.get(key, f"id-{key}")
+
+    def users(self) -> list[DestinationUser]:
+        return list(self.known_users)
 
     def close(self) -> None:
         self.closed = True
@@ -182,7 +229,7 @@ class FakeDestination:
                 self.writes[key] += 1
                 created = key not in there
                 there[key] = row
-                job.results.append(LoadResult(key, "loaded", destination_id=f"id-{key}", created=created))
+                job.results.append(LoadResult(key, "loaded", destination_id=self._id(key), created=created))
         job.state = "ended"
 
     def _absent_parent(self, schema: ObjectSchema, row: Mapping[str, Any]) -> bool:

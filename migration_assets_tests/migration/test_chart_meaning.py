@@ -25,7 +25,9 @@ from migration_assets.perio.vocabulary import TOOTH_STATUSES
 from migration_assets_tests.measure_rows import converted, profile
 from migration_assets_tests.objects.rows import SITES, Row, context, exam, raw_tables, stage_raw
 
-MAPPING = load_specs("salesforce", {each.name: each.model for each in STAGED_OBJECTS})
+MAPPING = load_specs("salesforce", {each.name: each.model for each in STAGED_OBJECTS}).resolved(
+    {"accounts": "practice"}
+)
 MEANINGS = load_meanings("salesforce")
 EXAM, CHART2, CHART3 = "ClinicalExam__c", "ClinicalExamChart2__c", "ClinicalExamChart3__c"
 TOOTH = "ClinicalExamTooth__c"

@@ -7,17 +7,20 @@ import polars as pl
 from migration_assets.migration.data_findings import (
     DataFacts,
     ProcedureTexts,
+    TooLarge,
     TooLong,
     data_findings,
     procedures_with_several_texts,
     text_columns,
+    too_large,
     too_long,
 )
+from migration_assets.migration.letter_naming import LetterNaming
 from migration_assets.migration.plan import load_mapping
 from migration_assets.migration.staging import Verdict
 from migration_assets_tests.mapping.staged import rows
 
-MAPPING = load_mapping("salesforce")
+MAPPING = load_mapping("salesforce").resolved({"accounts": "practice"})
 
 
 def line(code: str | None, text: str | None) -> dict[str, str | None]:
@@ -109,3 +112,28 @@ def test_exams_without_a_system_and_doubtful_referrers_are_counted() -> None:
 
 def test_a_sound_practice_has_no_findings() -> None:
     assert data_findings(MAPPING, DataFacts([verdict(0)])) == []
+
+
+def test_files_over_the_limit_are_counted_and_listed_with_their_size() -> None:
+    files = pl.DataFrame({"source_id": ["1", "2", "3", "4"], "bytes": [100, 101, 5_000, None]})
+    listed = too_large("documents", files, 100)
+
+    assert listed == [TooLarge("documents", "3", 5_000), TooLarge("documents", "2", 101)]
+    (found,) = data_findings(MAPPING, DataFacts(file_limit=100, too_large=listed))
+    assert (found.code, found.severity) == ("files_too_large", "warning")
+    assert "2 files are larger than the 100 bytes" in found.message
+    assert "the largest 5,000" in found.message
+
+
+def test_letters_that_differ_and_letters_that_nobody_can_compare_are_told() -> None:
+    differing = LetterNaming(compared=9, differing=("7", "8"), not_comparable=3)
+    unseen = LetterNaming(compared=9, not_comparable=3)
+    told = [data_findings(MAPPING, DataFacts(letters=each)) for each in (differing, unseen, LetterNaming(9))]
+
+    assert [[(each.code, each.severity) for each in one] for one in told] == [
+        [("letter_names_other_procedure", "note")],
+        [("letters_not_compared", "note")],
+        [],
+    ]
+    assert "2 of 9 letters" in told[0][0].message
+    assert "3 letters of plans say no procedure" in told[0][0].message

@@ -150,8 +150,6 @@ def test_a_true_contact_differs_in_nothing_and_every_field_was_compared() -> Non
 
 def test_every_mapped_field_has_a_meaning_but_those_that_no_raw_cell_holds() -> None:
     unmirrored = {
-        "Account": {KEY, "Name"},
-        "Contact": {KEY, "AccountId"},
         "ClinicalExam__c": {KEY, "Chart_Incomplete__c", "Rejected_Teeth__c"},
         # Compared with the chart, since where it is kept by measures no raw row is a tooth's own.
         "ClinicalExamTooth__c": {KEY, "ClinicalExam__c", "ToothNumber__c", "ToothAsCharted__c"},

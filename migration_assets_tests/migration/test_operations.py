@@ -40,7 +40,7 @@ from migration_assets_tests.migration.fake_destination import FakeDestination
 from migration_assets_tests.migration.further_rows import FURTHER
 
 ASSETS = [spec.asset for spec in load_mapping("salesforce")]
-CONTACT = load_mapping("salesforce").of_object("Contact").schema
+CONTACT = load_mapping("salesforce").resolved({"accounts": "practice"}).of_object("Contact").schema
 PROFILE = load_profile("default")
 SITES = ("MB", "B", "DB", "ML", "L", "DL")
 FILE = dedent("""\
@@ -125,6 +125,8 @@ class Office:
     def _frame(table: str, rows: list[dict[str, Any]]) -> pl.DataFrame:
         columns = PROFILE.table(table).columns
         types = {name: _TYPES.get(name.split("_")[0], pl.String()) for name in columns.values()}
+        for blob in PROFILE.table(table).blobs.values():
+            types |= {f"{blob}__bytes": pl.Int64(), f"{blob}__md5": pl.String()}
         return pl.DataFrame([dict.fromkeys(types) | row for row in rows], schema=types)
 
     def stage(self, profile: Profile = PROFILE) -> None:

@@ -19,7 +19,7 @@ from migration_assets.migration.staging import Verdict
 from migration_assets.migration.survey import measured_rates
 from migration_assets_tests.migration.records import CONTACT
 
-MAPPING = load_mapping("salesforce")
+MAPPING = load_mapping("salesforce").resolved({"accounts": "practice"})
 ROOM = {"ClinicalExam__c": 463, "ClinicalExamChart2__c": 700}
 PLAN = Plan(MAPPING, plan_layout(MEASURES, ROOM, "wide"), "a" * 64)
 EASY = ChartFacts(systems=1, measures=2)

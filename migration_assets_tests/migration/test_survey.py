@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
 from migration_assets.cli import app
+from migration_assets.destinations.base import ObjectSchema
 from migration_assets.errors import StagingRefused
+from migration_assets.mapping.spec import MergedSpec, ObjectSpec, SourceSpec
+from migration_assets.migration.data_findings import TooLarge
+from migration_assets.migration.plan import Plan
 from migration_assets.migration.survey import Survey, stored_scope, survey
 from migration_assets_tests.migration.fake_destination import FakeDestination
 from migration_assets_tests.migration.test_operations import (
+    CONTACT,
     FILE,
     Office,
     exam,
@@ -75,6 +83,51 @@ def test_everything_that_the_rows_say_is_found(surveyed: Survey) -> None:
 def test_texts_are_kept_beside_the_findings_and_not_in_them(surveyed: Survey) -> None:
     assert [each.texts for each in surveyed.procedures] == [("Implant body", "Zyx's implant")]
     assert not any("Zyx" in each.message for each in surveyed.findings)
+
+
+def with_files(plan: Plan) -> Plan:
+    """The plan with an object of files, letters among the rows that they are made from."""
+    key = CONTACT.field(CONTACT.key_field)
+    files = ObjectSchema("File", "File", "Files", True, key.name, (key,), content_field="Content")
+    letters = MergedSpec("letters", "document_id", "letter", {}, {}, {}, None)
+    spec = ObjectSpec(
+        "file",
+        files,
+        (
+            SourceSpec("documents", "document", "record", {}, merged=(letters,)),
+            SourceSpec("radiographs", "radiograph", "record", {}),
+        ),
+    )
+    return replace(plan, mapping=replace(plan.mapping, objects=(*plan.mapping.objects, spec)))
+
+
+def test_files_and_letters_are_counted_compared_and_listed(staged: Office) -> None:
+    migration = staged.migration()
+    limited = replace(staged.platform.destinations["salesforce"], file_limit=lambda _: 1_000)
+    platform = replace(staged.platform, destinations={"salesforce": limited})
+    tables: dict[str, dict[str, list[Any]]] = {
+        "documents": {"source_id": ["1", "2"], "bytes": [1_000, 1_001]},
+        "radiographs": {"source_id": ["7", "8"], "bytes": [5_000, None]},
+        "letters": {"source_id": ["3"], "plan_id": ["20"], "subject": ["About D4341"]},
+    }
+    with platform.panda_warehouse("maple").open() as session:
+        before = {name: session.read("staged", name) for name in tables}
+        for name, columns in tables.items():
+            session.replace_table("staged", name, pl.DataFrame(columns))
+    with migration.planned() as (plan, _):
+        found = survey(platform, migration.target, with_files(plan))
+    with platform.panda_warehouse("maple").open() as session:
+        for name, frame in before.items():
+            session.replace_table("staged", name, frame)
+
+    assert found is not None
+    assert (found.volumes.files, found.volumes.file_bytes) == (3, 7_001)
+    assert found.files_too_large == [
+        TooLarge("documents", "2", 1_001),
+        TooLarge("radiographs", "7", 5_000),
+    ]
+    assert found.letters == ("3",)
+    assert {"files_too_large", "letter_names_other_procedure"} <= {each.code for each in found.findings}
 
 
 def test_the_scope_counts_what_was_staged(surveyed: Survey) -> None:

@@ -230,7 +230,11 @@ class StagedPractice(Mapping[str, Staged]):
 
 
 def stage_raw(raw: Mapping[str, pl.DataFrame], given: StagingContext | None = None) -> StagedPractice:
-    return StagedPractice(raw, given or context())
+    """All objects out of raw tables, those of a generated practice ``measured`` on the way."""
+    # It takes its types from here.
+    from migration_assets_tests.objects.rows_of_files import measured
+
+    return StagedPractice(measured(raw), given or context())
 
 
 def raw_tables(**given: list[Row] | None) -> dict[str, pl.DataFrame]:
@@ -251,6 +255,7 @@ def raw_tables(**given: list[Row] | None) -> dict[str, pl.DataFrame]:
 def _tables() -> dict[str, tuple[str, Mapping[str, pl.DataType], list[Row]]]:
     """Argument of ``stage_rows`` -> source table, its columns, its rows where none are given."""
     # It takes its types from here.
+    from migration_assets_tests.objects import rows_of_files as files
     from migration_assets_tests.objects.rows_of_referrals import APPOINTMENT, REFERRAL, STAFF
 
     return {
@@ -267,6 +272,11 @@ def _tables() -> dict[str, tuple[str, Mapping[str, pl.DataType], list[Row]]]:
         "referrals": ("Referral", REFERRAL, []),
         "appointments": ("Appointment", APPOINTMENT, []),
         "staff": ("StaffUser", STAFF, []),
+        "documents": ("Document", files.DOCUMENT, []),
+        "letters": ("Letter", files.LETTER, []),
+        "templates": ("LetterTemplate", files.TEMPLATE, []),
+        "radiographs": ("Radiograph", files.RADIOGRAPH, []),
+        "share": ("share_files", files.SHARE_FILE, []),
     }
 
 

@@ -23,7 +23,9 @@ from migration_assets.panda.profile import Profile
 from migration_assets_tests.measure_rows import COLUMNS, SITES, STATUSES, converted, profile
 from migration_assets_tests.objects.rows import Row, charted, context, exam, raw_tables, reasons, stage_raw
 
-MAPPING = load_specs("salesforce", {each.name: each.model for each in STAGED_OBJECTS})
+MAPPING = load_specs("salesforce", {each.name: each.model for each in STAGED_OBJECTS}).resolved(
+    {"accounts": "practice"}
+)
 LAYOUT = plan(MEASURES, {"ClinicalExam__c": 463, "ClinicalExamChart2__c": 473, "ClinicalExamChart3__c": 473})
 EDITED = datetime(2024, 5, 6, 9, 30)
 

@@ -36,6 +36,20 @@ from migration_assets_tests.objects.rows import (
     stage_raw,
     stage_rows,
 )
+from migration_assets_tests.objects.rows_of_files import (
+    BYTES,
+    DOCUMENT,
+    HASH,
+    LETTER,
+    MD5,
+    RADIOGRAPH,
+    SHARE_FILE,
+    TEMPLATE,
+    document,
+    letter,
+    radiograph,
+    share_file,
+)
 from migration_assets_tests.objects.rows_of_referrals import (
     APPOINTMENT,
     REFERRAL,
@@ -149,6 +163,25 @@ _referrals = _rows(
 )
 _appointments = _rows(APPOINTMENT, AppointmentID=_keys, PatientID=_keys)
 _staff = _rows(STAFF, UserID=_keys)
+_documents = _rows(
+    DOCUMENT,
+    DocumentID=_keys,
+    MimeType=st.sampled_from([None, "application/pdf", CANARY]),
+    **{BYTES: st.sampled_from([None, 0, 7]), MD5: st.sampled_from([None, HASH, CANARY])},
+)
+_letters = _rows(LETTER, LetterID=_keys, PatientID=_keys, DocumentID=st.none() | _keys, TemplateID=_keys)
+_templates = _rows(TEMPLATE, TemplateID=_keys)
+_paths = st.sampled_from([None, " ", CANARY, f"{CANARY}/x.png"])
+_radiographs = _rows(
+    RADIOGRAPH, RadiographID=_keys, PatientID=_keys, DocumentID=st.none() | _keys, FilePath=_paths
+)
+_share = _rows(
+    SHARE_FILE,
+    path=_paths,
+    bytes=st.sampled_from([None, 0, 7]),
+    md5=st.sampled_from([None, HASH]),
+    problem=st.sampled_from([None, "share_not_mapped", "file_not_found", CANARY]),
+)
 _GENERATED = {
     "patients": _patients,
     "exams": _exams,
@@ -163,6 +196,11 @@ _GENERATED = {
     "referrals": _referrals,
     "appointments": _appointments,
     "staff": _staff,
+    "documents": _documents,
+    "letters": _letters,
+    "templates": _templates,
+    "radiographs": _radiographs,
+    "share": _share,
 }
 
 
@@ -243,6 +281,16 @@ def test_no_message_tells_a_value_of_the_record() -> None:
             appointment(41, StartsAt=datetime(1777, 1, 1)),
         ],
         staff=[staff_user(50, Email=CANARY, FullName=CANARY)],
+        documents=[
+            document(90, FileName=f"{CANARY}\x00", MimeType="image/png", CreatedAt=datetime(1777, 1, 1)),
+            document(91, FileName=CANARY, **{BYTES: 0}),
+        ],
+        letters=[letter(95, DocumentID=91, TemplateID=777, Subject=CANARY, SentAt=datetime(1777, 1, 1))],
+        radiographs=[
+            radiograph(85, FilePath=CANARY),
+            radiograph(86, DocumentID=777, ToothSite=CANARY, TakenAt=datetime(2087, 3, 14)),
+        ],
+        share=[share_file(CANARY, "file_not_found")],
     )
     said = pl.concat(
         [pl.concat([each.rejects["message"], each.corrections["message"]]) for each in told.values()]

@@ -50,6 +50,16 @@ def around(
 
 
 @pytest.fixture(scope="session")
+def staff_with_user(around: Outside, practice: Practice) -> dict[str, str]:
+    """Address of two of the practice's staff -> id of the org's user who has it."""
+    addresses = practice.tables["StaffUser"]["Email"].drop_nulls().head(2)
+    return {
+        email.lower(): around.org.control.add_user(f"{email}.dev", email.upper(), "Staff")
+        for email in addresses
+    }
+
+
+@pytest.fixture(scope="session")
 def words(around: Outside, practice: Practice) -> list[str]:
     """What must stand in no log: the canary patients' tokens and every secret."""
     return [*practice.manifest.tokens(), *around.secrets.values()]
@@ -85,7 +95,11 @@ class Migrated:
 
 
 @pytest.fixture(scope="session")
-def migrated(around: Outside, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Migrated]:
+def migrated(
+    around: Outside,
+    staff_with_user: dict[str, str],  # noqa: ARG001
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Migrated]:
     """A practice whose every asset was materialised in one run, and then again."""
     data = tmp_path_factory.mktemp("migrated")
     with pytest.MonkeyPatch.context() as patch:

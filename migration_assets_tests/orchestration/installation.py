@@ -45,7 +45,12 @@ SOURCE_TABLES = tuple(
         "clinical_note",
         "appointment",
         "referral",
+        "document",
+        "letter",
+        "letter_template",
+        "radiograph",
         "staff_user",
+        "share_files",
     )
 )
 STAGED_TABLES = tuple(
@@ -64,9 +69,16 @@ STAGED_TABLES = tuple(
         "appointments",
         "referrers",
         "referrals",
+        "documents",
+        "letters",
+        "radiographs",
         "staff_users",
     )
 )
+
+
+DEFAULT_OWNER = "migration@sandbox.example"
+"""The org's own login."""
 
 
 @dataclass(frozen=True)
@@ -209,6 +221,7 @@ def practice_document(around: Outside, practice: str, database: str) -> dict[str
             "client_secret": {"env": "TEST_CLIENT_SECRET"},
         },
         "retry_wait": 0.01,
+        "default_owner": DEFAULT_OWNER,
         "bulk": {"poll_first": 0.05, "lock_wait": 0.01, "lock_attempts": 2},
     }
     return {

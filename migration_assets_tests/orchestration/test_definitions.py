@@ -27,6 +27,12 @@ STAGED_FROM = {
     "appointments": {"panda/appointment"},
     "referrers": {"panda/referral", "panda/provider"},
     "referrals": {"panda/referral", "panda/provider"},
+    "documents": {"panda/document", "panda/letter", "panda/radiograph", "staged/patients"},
+    "letters": {"panda/letter", "panda/letter_template", "panda/document", "staged/documents"},
+    "radiographs": {
+        *("panda/radiograph", "panda/share_files", "panda/document"),
+        *("staged/patients", "staged/documents"),
+    },
     "staff_users": {"panda/staff_user"},
 }
 PARENT = {
@@ -50,11 +56,24 @@ GRAPH = {
     "salesforce_rehearsal/schema": {"salesforce_rehearsal/field_inventory"},
     "salesforce_rehearsal/preflight": {"salesforce_rehearsal/field_inventory", *STAGED_TABLES}
     - {"staged/staff_users"},
+    "salesforce_rehearsal/owners": {
+        "salesforce_rehearsal/schema",
+        "staged/providers",
+        "staged/staff_users",
+    },
     # The practice's staff become users of the org by other means than records.
-    "salesforce_rehearsal/payload": {"salesforce_rehearsal/schema", *STAGED_TABLES} - {"staged/staff_users"},
+    "salesforce_rehearsal/payload": {
+        "salesforce_rehearsal/schema",
+        "salesforce_rehearsal/owners",
+        *STAGED_TABLES,
+    }
+    - {"staged/staff_users"},
+    "salesforce_rehearsal/adoptions": {"salesforce_rehearsal/payload"},
     **{
         f"salesforce_rehearsal/{name}": {
-            f"salesforce_rehearsal/{before}" for before in ("payload", parent) if before
+            f"salesforce_rehearsal/{before}"
+            for before in ("adoptions" if name == "contact" else "payload", parent)
+            if before
         }
         for name, parent in PARENT.items()
     },

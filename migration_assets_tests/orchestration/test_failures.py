@@ -8,9 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pyodbc
 import pytest
-from dagster import ExecuteInProcessResult
 
 from migration_assets.objects import plausible
 from migration_assets_tests.orchestration.conftest import DATABASE
@@ -25,7 +23,6 @@ from migration_sandbox.practice.generator import Practice, generate
 from migration_sandbox.practice.schema import ddl
 from migration_sandbox.salesforce.launch import SalesforceSandbox
 from migration_sandbox.sqlserver.database import Database
-from migration_sandbox.sqlserver.permissions import OWNER
 
 FEW = "panda_few"
 
@@ -165,42 +162,3 @@ def test_an_exception_nobody_expected_shows_its_place_and_none_of_its_text(
     assert "unexpected" in message
     assert "objects/plausible.py:" in message
     assert "fault of the program" in message
-
-
-def _canary(practice: Practice) -> int:
-    """The last canary patient, who is staged (the first is rejected)."""
-    return int([each for each in practice.manifest.canaries if each.table == "Patient"][-1].source_key)
-
-
-def test_records_damaged_or_refused_fail_the_checks_that_are_about_them(
-    office: Office, few: Practice
-) -> None:
-    name = f"panda_{office.practice}"
-    office.outside.add_practice(few, name)
-    office.write_file(name)
-    assert office.materialize().success
-    patient = _canary(few)
-    record = {"key_field": "PANDA_Key__c", "key": f"{office.practice}:patient:{patient}"}
-
-    office.outside.org.control.corrupt("change_character", "Contact", field="FirstName", **record)
-    damaged = office.materialize("salesforce_rehearsal/reconciliation")
-    assert _failed(damaged) == {"transport", "meaning"}
-
-    office.outside.org.control.corrupt("double", "Contact", **record)
-    _change(office, name, f"UPDATE dbo.Patient SET City = N'Elsewhere' WHERE PatientID = {patient}")
-    refused = office.materialize()
-    assert metadata(refused, "salesforce_rehearsal/contact")["failed"] == 1
-    assert "failures" in _failed(refused)
-
-
-def _failed(result: ExecuteInProcessResult) -> set[str]:
-    return {name.rpartition(" ")[2] for name, passed in verdicts(result).items() if not passed}
-
-
-def _change(office: Office, database: str, statement: str) -> None:
-    """Changes the source as the practice's own software would."""
-    password = office.outside.secrets["TEST_OWNER_PASSWORD"]
-    text = office.outside.sql.connection_string(database, OWNER, password, trust="yes")
-    connection = pyodbc.connect(text, autocommit=True)
-    connection.execute(statement)
-    connection.close()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 import stat
 from pathlib import Path
 
+import pyodbc
 import pytest
-from dagster import AssetCheckSeverity, AssetKey, ExecuteInProcessResult
+from dagster import AssetCheckSeverity, AssetKey, DagsterInstance, ExecuteInProcessResult
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from migration_assets.destinations.base import Finding
+from migration_assets.migration.ledger import Target
+from migration_assets.migration.owners import read as read_owners
 from migration_assets.orchestration.inspection_assets import findings_check
 from migration_assets_tests.orchestration.conftest import Migrated
 from migration_assets_tests.orchestration.installation import (
@@ -23,9 +27,11 @@ from migration_assets_tests.orchestration.installation import (
     verdicts,
 )
 from migration_sandbox.practice.generator import Practice
+from migration_sandbox.sqlserver.permissions import OWNER
 
 INVENTORY = "salesforce_rehearsal/field_inventory"
 PREFLIGHT = "salesforce_rehearsal/preflight"
+OWNERS = "salesforce_rehearsal/owners"
 UPLOADS = (
     "account",
     "contact",
@@ -138,6 +144,44 @@ def test_a_rehearsal_leaves_no_live_asset_green(migrated: Migrated) -> None:
     )
 
 
+def test_owners_are_matched_before_the_payload_and_still_there_after_it(
+    migrated: Migrated, practice: Practice, staff_with_user: dict[str, str]
+) -> None:
+    told = metadata(migrated.first, OWNERS)
+    document = json.loads(Path(str(told["json"])).read_text())
+
+    assert {Path(str(told[name])).name for name in ("report", "json")} == {"users.xlsx", "users.json"}
+    by_user = {each["email"].lower(): each["user_id"] for each in document["staff"] if each["user_id"]}
+    assert by_user == staff_with_user
+    assert told["matched"] + told["to_invite"] <= practice.manifest.counts["StaffUser"]
+    assert told["to_invite"] > 0
+    office = migrated.office
+    target = Target(office.practice, "salesforce", "rehearsal")
+    with office.platform.upload_warehouse(target).open(read_only=True) as session:
+        owners = dict(read_owners(session).iter_rows())
+    default = owners.pop(None)
+    assert set(owners.values()) == set(staff_with_user.values())
+    assert default is not None and default not in owners.values()
+
+
+def test_a_default_owner_who_is_no_user_stops_the_run_before_the_payload(
+    migrated: Migrated, office: Office
+) -> None:
+    shutil.copytree(migrated.office.data / "warehouse", office.data / "warehouse")
+    (office.data / "warehouse" / migrated.office.practice).rename(office.data / "warehouse" / office.practice)
+    office.write_file(
+        "panda_maple", destinations__salesforce__environments__rehearsal__default_owner="gone@maple.example"
+    )
+
+    result = office.materialize(OWNERS, "salesforce_rehearsal/payload")
+
+    message = failure_messages(result)["salesforce_rehearsal__owners"]
+    assert "default_owner names no user there; correct the username or e-mail" in message
+    assert "gone@maple.example" not in message
+    started = {event.step_key for event in result.all_events if event.is_step_start}
+    assert started == {"salesforce_rehearsal__owners"}
+
+
 def test_a_failed_verdict_stops_everything_after_it(office: Office) -> None:
     office.write_file("panda_maple", policies__reject_limit=0)
     result = office.materialize()
@@ -243,3 +287,56 @@ def test_a_check_is_as_severe_as_its_worst_finding(
 
     assert (check.passed, check.severity) == (passed, shown)
     assert check.metadata["findings_in_all"].value == 2
+
+
+@pytest.fixture
+def beside(migrated: Migrated, instance: DagsterInstance, tmp_path: Path) -> Office:
+    """What the migrated practice has come to, in a folder and an instance of its own; the org is shared."""
+    for kept in ("warehouse", "ledger"):
+        shutil.copytree(migrated.office.data / kept, tmp_path / kept)
+    return Office(migrated.office.outside, tmp_path, instance, migrated.office.practice)
+
+
+def test_records_damaged_or_refused_fail_the_checks_that_are_about_them(
+    beside: Office, practice: Practice, words: list[str]
+) -> None:
+    """The last of them all: it leaves the org damaged."""
+    beside.outside.add_practice(practice, "panda_changing")
+    beside.write_file("panda_changing")
+    patient = int([each for each in practice.manifest.canaries if each.table == "Patient"][-1].source_key)
+    record = {"key_field": "PANDA_Key__c", "key": f"{beside.practice}:patient:{patient}"}
+
+    beside.outside.org.control.corrupt("change_character", "Contact", field="FirstName", **record)
+    damaged = beside.materialize("salesforce_rehearsal/reconciliation")
+    failed = {name.rpartition(" ")[2] for name, passed in verdicts(damaged).items() if not passed}
+    assert failed == {"transport", "meaning"}
+
+    beside.outside.org.control.corrupt("double", "Contact", **record)
+    _change(
+        beside, "panda_changing", f"UPDATE dbo.Patient SET City = N'Elsewhere' WHERE PatientID = {patient}"
+    )
+    refused = beside.materialize(
+        *SOURCE_TABLES,
+        *STAGED_TABLES,
+        *(
+            f"salesforce_rehearsal/{name}"
+            for name in ("payload", "contact", "clinical_exam", "reconciliation")
+        ),
+    )
+    assert metadata(refused, "salesforce_rehearsal/contact")["failed"] == 1
+    red = {
+        each.asset_key.path[-1]
+        for each in refused.get_asset_check_evaluations()
+        if each.check_name == "failures" and not each.passed and each.severity is AssetCheckSeverity.ERROR
+    }
+    assert red == {"contact", "reconciliation"}
+    assert beside.places_of_leaks(words) == []
+
+
+def _change(office: Office, database: str, statement: str) -> None:
+    """Changes the source as the practice's own software would."""
+    password = office.outside.secrets["TEST_OWNER_PASSWORD"]
+    text = office.outside.sql.connection_string(database, OWNER, password, trust="yes")
+    connection = pyodbc.connect(text, autocommit=True)
+    connection.execute(statement)
+    connection.close()

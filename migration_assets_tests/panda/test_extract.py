@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from datetime import date, datetime, time
 from decimal import Decimal
+from hashlib import md5
 from pathlib import Path
 
 import polars as pl
@@ -14,10 +15,11 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from migration_assets.errors import SourceError
+from migration_assets.errors import ConfigurationError, SourceError
 from migration_assets.panda.connection import connection_string
 from migration_assets.panda.extract import extract
 from migration_assets.panda.profile import Profile, load_profile
+from migration_assets.panda.share import SHARE_FILES_COLUMNS
 from migration_assets.warehouse import DuckDBSettings, Warehouse
 from migration_assets_tests.panda.conftest import MakeDatabase, MakeSource
 from migration_sandbox.practice.generator import generate
@@ -141,6 +143,43 @@ def test_a_long_text_is_never_cut(source: MakeSource, database: MakeDatabase, wa
     rows = pl.DataFrame({"ID": range(4), "Notes": notes})
     extract(source(database(ODD, Odd=rows)), ODD_PROFILE, warehouse, ["Odd"])
     assert table(warehouse, "Odd").sort("ID")["Notes"].to_list() == notes
+
+
+def test_of_a_large_object_come_its_size_and_its_md5(
+    source: MakeSource, database: MakeDatabase, warehouse: Warehouse
+) -> None:
+    scans = [b"\xff\xd8" * 2_000_000, b"", None]
+    rows = pl.DataFrame({"ID": range(3), "Scan": pl.Series(scans, dtype=pl.Binary)})
+    extract(source(database(ODD, Odd=rows)), ODD_PROFILE, warehouse, ["Odd"])
+    found = table(warehouse, "Odd").sort("ID").select("Scan__bytes", "Scan__md5")
+    assert found.schema == {"Scan__bytes": pl.Int64, "Scan__md5": pl.String}
+    assert found.rows() == [(len(scan), md5(scan).hexdigest()) for scan in scans[:2] if scan is not None] + [
+        (None, None)
+    ]
+
+
+def test_every_file_that_a_path_leads_to_is_looked_at_once(
+    source: MakeSource, database: MakeDatabase, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    (tmp_path / "share").mkdir()
+    (tmp_path / "share" / "a.png").write_bytes(b"image")
+    paths = ["\\\\PANDA01\\Images\\a.png", "\\\\PANDA01\\Images\\b.png", "\\\\OTHER\\c.png"]
+    rows = {"RadiographID": range(5), "PatientID": [1] * 5, "FilePath": [*paths, paths[0], None]}
+    name = database(Radiograph=pl.DataFrame({**rows, "ModifiedAt": [datetime(2024, 2, 29)] * 5}))
+    folders = {"\\\\PANDA01\\Images": str(tmp_path / "share")}
+    read = extract(source(name, file_share=folders), PROFILE, warehouse, ["Radiograph", "Patient"])
+    assert dict(read.share_files) == {"read": 1, "file_not_found": 1, "share_not_mapped": 1}
+    assert sorted(table(warehouse, "share_files").rows()) == [
+        (paths[2], None, None, "share_not_mapped"),
+        (paths[0], 5, md5(b"image").hexdigest(), None),
+        (paths[1], None, None, "file_not_found"),
+    ]
+    with pytest.raises(ConfigurationError, match="mount"):
+        extract(source(name, file_share={"P:": str(tmp_path / "gone")}), PROFILE, warehouse, ["Radiograph"])
+    assert table(warehouse, "share_files").height == 3
+    extract(source(name), PROFILE, warehouse, ["Patient"])
+    empty = table(warehouse, "share_files")
+    assert (empty.height, dict(empty.schema)) == (0, SHARE_FILES_COLUMNS)
 
 
 def test_a_text_longer_than_its_buffer_is_an_error(source: MakeSource, database: MakeDatabase) -> None:

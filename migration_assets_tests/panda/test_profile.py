@@ -31,6 +31,15 @@ def test_large_objects_are_no_columns_but_have_an_actual_name() -> None:
     assert document.actual("Content") == "Content"
 
 
+def test_a_practice_says_which_columns_name_files(tmp_path: Path) -> None:
+    assert load_profile("default").table("Radiograph").file_paths == ("FilePath",)
+    none = load_profile("maple", own_profile(tmp_path, "tables: {Radiograph: {file_paths: []}}\n"))
+    assert none.table("Radiograph").file_paths == ()
+    assert none.content_hash() != load_profile("default").content_hash()
+    with pytest.raises(ConfigurationError, match=r"'file_paths' must be of this table's columns.*Path"):
+        load_profile("maple", own_profile(tmp_path, "tables: {Radiograph: {file_paths: [Path]}}\n"))
+
+
 def test_what_a_profile_does_not_name_is_the_defaults(tmp_path: Path) -> None:
     folder = own_profile(
         tmp_path,

@@ -9,9 +9,9 @@ import pytest
 
 from migration_assets.errors import SourceColumnMissing, SourceTableMissing
 from migration_assets.panda.catalog import Catalog, SourceColumn, SourceTable
-from migration_assets.panda.connection import BATCH_BYTES
+from migration_assets.panda.connection import BATCH_BYTES, BATCH_ROWS
 from migration_assets.panda.profile import TableProfile, load_profile
-from migration_assets.panda.reading import measure, plan_reading
+from migration_assets.panda.reading import as_binary, measure, plan_reading
 
 DOCUMENT = SourceTable(
     "dbo",
@@ -48,8 +48,29 @@ def test_undeclared_columns_come_along_and_large_objects_do_not() -> None:
     assert reading.query == (
         "SELECT [ID] AS [ID], [Name] AS [Name], [Notes] AS [Notes], "
         "CAST([Legacy] AS nvarchar(max)) AS [Legacy], [Code] AS [Code], [RowVer] AS [RowVer], "
-        "[ModifiedAt] AS [ModifiedAt] FROM [dbo].[Doc]]s]"
+        "[ModifiedAt] AS [ModifiedAt], CAST(DATALENGTH([Content]) AS bigint) AS [Content__bytes], "
+        "LOWER(CONVERT(varchar(32), HASHBYTES('MD5', [Content]), 2)) AS [Content__md5] FROM [dbo].[Doc]]s]"
     )
+
+
+def test_only_a_table_with_declared_large_objects_is_read_in_smaller_batches() -> None:
+    without = PROFILE.model_copy(update={"blobs": {}})
+    reading = plan_reading(DOCUMENT, without)
+    assert "__" not in reading.query
+    assert reading.batch_rows == BATCH_ROWS > plan_reading(DOCUMENT, PROFILE).batch_rows
+
+
+@pytest.mark.parametrize(
+    ("kind", "bytes_of_it"),
+    [
+        ("varbinary", "[Content]"),
+        ("image", "CAST([Content] AS varbinary(max))"),
+        ("nvarchar", "CAST([Content] AS varbinary(max))"),
+        ("ntext", "CAST(CAST([Content] AS nvarchar(max)) AS varbinary(max))"),
+    ],
+)
+def test_the_server_hashes_and_cuts_only_what_it_can_as_binary(kind: str, bytes_of_it: str) -> None:
+    assert as_binary(SourceColumn("Content", kind, -1)) == bytes_of_it
 
 
 def test_buffers_hold_the_longest_value_and_never_less_than_a_declared_length() -> None:
@@ -70,6 +91,14 @@ def test_buffers_hold_the_longest_value_and_never_less_than_a_declared_length() 
 def test_an_empty_table_still_has_room_for_its_declared_lengths() -> None:
     found = measure(lambda _: [(0, None, None, None, None)], plan_reading(DOCUMENT, PROFILE))
     assert (found.rows, found.max_text_size, found.max_modified_at) == (0, 255, None)
+
+
+def test_there_is_room_for_an_md5_where_no_text_is_as_long() -> None:
+    table = SourceTable("dbo", "Scan", False, (SourceColumn("ID", "int", None), DOCUMENT.columns[5]))
+    profile = TableProfile.model_validate(
+        {"name": "Scan", "key": "ID", "columns": ["ID"], "blobs": ["Content"]}
+    )
+    assert measure(lambda _: [(1,)], plan_reading(table, profile)).max_text_size == 32
 
 
 def test_a_batch_has_room_for_one_row_of_giant_texts() -> None:

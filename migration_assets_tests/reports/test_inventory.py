@@ -21,7 +21,7 @@ from migration_assets.migration.plan import Plan, load_mapping
 from migration_assets.reports.inventory import FieldInventory, as_workbook, make_inventory, write_inventory
 
 LAYOUT = plan(MEASURES, {"ClinicalExam__c": 463, "ClinicalExamChart2__c": 700, "ClinicalExamChart3__c": 473})
-PLAN = Plan(load_mapping("salesforce"), LAYOUT, "a" * 64)
+PLAN = Plan(load_mapping("salesforce").resolved({"accounts": "practice"}), LAYOUT, "a" * 64)
 TARGET = Target("maple", "salesforce", "rehearsal")
 S = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 

@@ -15,6 +15,8 @@ _RECORDS = {
     "note": "ClinicalNote",
     "appointment": "Appointment",
     "referral": "Referral",
+    "document": "Document",
+    "radiograph": "Radiograph",
 }
 
 
@@ -42,8 +44,8 @@ def test_a_record_held_back_is_known_by_its_key_space(tmp_path: Path, space: str
     assert lines(tmp_path, [], [table], held_back=held) == [f"held back, but not planted: {table} 7"]
 
 
-@pytest.mark.parametrize("table", ["PeriodontalClassification", "Insurance"])
-def test_rows_that_are_fields_of_a_patient_are_held_back_with_the_patient(tmp_path: Path, table: str) -> None:
+@pytest.mark.parametrize("table", ["PeriodontalClassification", "Insurance", "Letter"])
+def test_rows_that_are_fields_of_another_record_are_held_back_with_it(tmp_path: Path, table: str) -> None:
     planted = [
         defect(table, "7", "", "parent_rejected", "held_back"),
         defect(table, "8", "Grade", "unknown_grade", "corrected"),
@@ -54,6 +56,24 @@ def test_rows_that_are_fields_of_a_patient_are_held_back_with_the_patient(tmp_pa
     assert lines(tmp_path, planted, [table]) == [
         f"planted, but not corrected: {table} 8.Grade (unknown_grade)"
     ]
+
+
+def test_a_row_that_names_the_record_it_is_fields_of_must_not_be_held_back_itself(tmp_path: Path) -> None:
+    planted = [
+        defect("Radiograph", "7", "DocumentID", "parent_rejected", "held_back"),
+        defect("Radiograph", "8", "", "parent_rejected", "held_back"),
+    ]
+    held = [{"key": f"maple:radiograph:{number}"} for number in (7, 8)]
+
+    assert lines(tmp_path, planted, ["Radiograph"], held_back=held[1:]) == []
+    assert lines(tmp_path, planted, ["Radiograph"], held_back=held) == [
+        "held back, but not planted: Radiograph 7"
+    ]
+
+
+def test_a_link_goes_with_the_records_that_it_joins(tmp_path: Path) -> None:
+    held = [{"key": "maple:file_patient:document:7+patient:1"}]
+    assert lines(tmp_path, [], ["Document", "Patient"], held_back=held) == []
 
 
 def test_a_table_that_the_migration_does_not_read_is_nobody_s(tmp_path: Path) -> None:

@@ -106,6 +106,13 @@ def test_duplicate_rules_flows_and_triggers_are_found_by_their_names(org: Opened
     assert [(one["ApiName"], one["TriggerObjectOrEvent"]["QualifiedApiName"]) for one in flows] == [
         ("Greet_Patient", "Contact")
     ]
+    control.add_rule("process", "Contact", "Old_Automation")
+    processes = org.client.query(
+        "SELECT ApiName, TriggerObjectOrEventId FROM FlowDefinitionView WHERE ProcessType = 'Workflow'"
+    )["records"]
+    assert [(one["ApiName"], one["TriggerObjectOrEventId"]) for one in processes] == [
+        ("Old_Automation", None)
+    ]
     triggers = _tooling(org, "SELECT Name, Status, EntityDefinition.QualifiedApiName FROM ApexTrigger")
     assert [(one["Name"], one["EntityDefinition"]["QualifiedApiName"]) for one in triggers] == [
         ("ExamTrigger", "Exam__c")
@@ -172,12 +179,14 @@ def test_an_integration_user_sees_and_edits_what_permission_sets_grant(org: Open
         org.sandbox.control.settings(api_user_is_administrator=True)
 
 
-def test_currencies_and_territories_exist_only_when_they_are_on(org: Opened) -> None:
+def test_currencies_territories_and_teams_exist_only_when_they_are_on(org: Opened) -> None:
     names = {item["name"] for item in org.client.describe()["sobjects"]}
-    assert not {"CurrencyType", "Territory2"} & names
-    with pytest.raises(SalesforceError, match="CurrencyType"):
-        org.client.query("SELECT IsoCode FROM CurrencyType")
-    org.sandbox.control.settings(multi_currency=True, territories=True)
+    assert not {"CurrencyType", "Territory2", "UserAccountTeamMember"} & names
+    for name in ("CurrencyType", "UserAccountTeamMember"):
+        with pytest.raises(SalesforceError, match=name):
+            org.client.query(f"SELECT Id FROM {name}")
+    org.sandbox.control.settings(multi_currency=True, territories=True, account_teams=True)
+    assert org.client.query("SELECT OwnerId, UserId FROM UserAccountTeamMember")["totalSize"] == 1
     told = org.client.query("SELECT IsoCode FROM CurrencyType WHERE IsCorporate = true")["records"]
     assert told[0]["IsoCode"] == "USD"
     assert (

@@ -16,6 +16,7 @@ from migration_assets_tests.sandbox.sqlserver_fixtures import (  # noqa: F401
     error_of,
     make_practice,
     maple,
+    practice,
     sandbox,
 )
 
@@ -118,6 +119,27 @@ def test_hashes_are_of_the_value_s_own_bytes(cursor: pyodbc.Cursor) -> None:
     assert row[0] == hashlib.sha256("é".encode("utf-16-le")).digest()
     assert row[1] == hashlib.md5("é".encode("cp1252")).digest()
     assert row[2] == hashlib.md5(b"\x01").digest()
+
+
+def test_a_hash_shows_as_hexadecimal_text_and_a_null_has_none(practice: Practice) -> None:  # noqa: F811
+    cursor = practice.owner().cursor()
+    cursor.execute("INSERT INTO dbo.Document (DocumentID, Content) VALUES (1, 0xAB), (2, 0x), (3, NULL)")
+    rows = cursor.execute(
+        "SELECT CONVERT(varchar(32), HASHBYTES('MD5', Content), 2), CONVERT(varchar(34), HASHBYTES('MD5', "
+        "Content), 1), CONVERT(varchar(8), HASHBYTES('MD5', Content), 2), DATALENGTH(Content), "
+        "SUBSTRING(Content, 1, 9) FROM dbo.Document ORDER BY DocumentID"
+    ).fetchall()
+    hashes = [hashlib.md5(content).hexdigest().upper() for content in (b"\xab", b"")]
+    assert [tuple(row) for row in rows] == [
+        (hashes[0], f"0x{hashes[0]}", hashes[0][:8], 1, b"\xab"),
+        (hashes[1], f"0x{hashes[1]}", hashes[1][:8], 0, b""),
+        (None,) * 5,
+    ]
+    described = cursor.execute(
+        "SELECT LOWER(CONVERT(varchar(32), HASHBYTES('MD5', Content), 2)) AS a, "
+        "CAST(DATALENGTH(Content) AS bigint) AS b FROM dbo.Document"
+    ).description
+    assert [(column[1], column[3]) for column in described] == [(str, 32), (int, 19)]
 
 
 REFUSED = [

@@ -15,14 +15,20 @@ _ELSEWHERE = ("ClinicalExam", "PeriodontalCharting")
 def hold_back(field: Field) -> None:
     """Expect every descendant of a rejected patient, plan or exam to be held back.
 
-    A classification outlives its exam, being the patient's, so its link to a rejected exam is taken away:
-    whatever becomes of such a link would be a second question.
+    A radiograph without a file of its own is held back with the document that it names, and says so by that
+    column. A classification outlives its exam, being the patient's, so its link to a rejected exam is taken
+    away: whatever becomes of such a link would be a second question.
     """
     patients = field.keys("Patient", "rejected")
     for table in field.draft.names():
         frame = field.draft.table(table)
-        if table not in ("Patient", *_ELSEWHERE) and "PatientID" in frame.columns:
-            _expect(field, table, frame.filter(pl.col("PatientID").is_in(patients)))
+        if table in ("Patient", *_ELSEWHERE) or "PatientID" not in frame.columns:
+            continue
+        below = frame.filter(pl.col("PatientID").is_in(patients))
+        if table == "Radiograph":
+            _expect(field, table, below.filter(pl.col("FilePath").is_null()), "DocumentID")
+            below = below.filter(pl.col("FilePath").is_not_null())
+        _expect(field, table, below)
     plans = field.keys("TreatmentPlan", "rejected", "held_back")
     lines = field.draft.table("TreatmentPlanLine")
     _expect(field, "TreatmentPlanLine", lines.filter(pl.col("PlanID").is_in(plans)))
@@ -35,7 +41,7 @@ def hold_back(field: Field) -> None:
         field.draft.set("PeriodontalClassification", classification, ExamID=None)
 
 
-def _expect(field: Field, table: str, rows: pl.DataFrame) -> None:
+def _expect(field: Field, table: str, rows: pl.DataFrame, column: str = "") -> None:
     keys: Iterable[int] = rows[key_column(table)]
     for key in keys:
-        field.expect("held_back", table, key, "", _CODE)
+        field.expect("held_back", table, key, column, _CODE)

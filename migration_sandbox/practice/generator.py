@@ -17,6 +17,7 @@ from migration_sandbox.practice import (
     defects,
     descendants,
     diagnosis_defects,
+    file_defects,
     plan_defects,
     provider_defects,
     record_defects,
@@ -177,6 +178,9 @@ def _plant(ground: Field, times: int, tables: Tables) -> None:
                 kind(ground)
         for _ in range(times):
             for kind in record_defects.KINDS:
+                kind(ground)
+        for _ in range(times):
+            for kind in file_defects.KINDS:
                 kind(ground)
         record_defects.findings_without_a_system(ground)
         descendants.hold_back(ground)

@@ -128,7 +128,8 @@ class Control:
         self.call("POST", "/usage", {"api_requests": api_requests})
 
     def add_rule(self, kind: str, sobject: str, name: str, active: bool = True, **how: object) -> None:
-        """Add automation to the org: kind is validation, duplicate, flow or trigger (see org_rules.py).
+        """Add automation to the org: kind is validation, duplicate, flow, process or trigger (see
+        org_rules.py).
 
         `fields` must not be empty, or are what duplicates have in common; `message` is the error's text;
         `action` of a duplicate rule is block, or alert (a request may then say allowSave).
@@ -138,6 +139,22 @@ class Control:
 
     def forget_rules(self) -> None:
         self.call("DELETE", "/rules")
+
+    def add_user(
+        self,
+        username: str,
+        email: str,
+        last_name: str,
+        first_name: str | None = None,
+        profile: str = "Standard User",
+        active: bool = True,
+    ) -> str:
+        """Add a user, or change the one of that username; answers the id (profiles: see users.py)."""
+        body = {
+            "username": username, "email": email, "last_name": last_name, "first_name": first_name,
+            "profile": profile, "active": active,
+        }  # fmt: skip
+        return str(self.call("POST", "/users", body)["id"])
 
     def register_certificate(self, pem: str) -> None:
         """Take JWT assertions that this X.509 certificate's key has signed."""

@@ -23,6 +23,7 @@ from migration_sandbox.salesforce.errors import ApiError, not_found
 from migration_sandbox.salesforce.gate import FAULTS, Fault, Gate, Hold
 from migration_sandbox.salesforce.org_rules import add_rule, forget_rules
 from migration_sandbox.salesforce.schema import Field
+from migration_sandbox.salesforce.users import add_user
 from migration_sandbox.salesforce.web import Site, answer, refusal
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -83,6 +84,7 @@ class ControlRoutes:
             self.route("/usage", "POST", self.usage),
             self.route("/rules", "POST", self.add_rule),
             self.route("/rules", "DELETE", self.forget_rules),
+            self.route("/users", "POST", self.add_user),
             self.route("/certificate", "POST", self.register_certificate),
             self.route("/fill", "POST", self.fill),
             self.route("/counts", "GET", self.counts),
@@ -180,6 +182,9 @@ class ControlRoutes:
     async def forget_rules(self, _ask: Ask) -> Any:
         forget_rules(self.site.org)
         return {}
+
+    async def add_user(self, ask: Ask) -> Any:
+        return {"id": add_user(self.site.org, **ask.body)}
 
     async def register_certificate(self, ask: Ask) -> Any:
         self.site.sessions.register_certificate(ask.body["certificate"])

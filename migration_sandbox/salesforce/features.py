@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from migration_sandbox.salesforce.rule_objects import CURRENCIES, currency_objects, territory_objects
+from migration_sandbox.salesforce import users
+from migration_sandbox.salesforce.rule_objects import (
+    CURRENCIES,
+    currency_objects,
+    team_objects,
+    territory_objects,
+)
 from migration_sandbox.salesforce.schema import Field, SObject
 from migration_sandbox.salesforce.standard import standard_objects
 from migration_sandbox.salesforce.standard_relations import account_contact_relation, shared_activity_fields
@@ -18,7 +24,13 @@ from migration_sandbox.salesforce.user_permissions import bring_in_line
 if TYPE_CHECKING:
     from migration_sandbox.salesforce.org import Org
 
-ONE_WAY = ("shared_activities", "contacts_to_multiple_accounts", "multi_currency", "territories")
+ONE_WAY = (
+    "shared_activities",
+    "contacts_to_multiple_accounts",
+    "multi_currency",
+    "territories",
+    "account_teams",
+)
 """Settings that can't be switched off again: Shared Activities and multiple currencies by the platform, the
 others by this sandbox."""
 
@@ -49,6 +61,7 @@ def apply(org: "Org") -> None:
             changed[name] = _with(sobject, [CURRENCY])
     if changed:
         org.save_schema(changed.values(), {})
+    users.bring_in_line(org)
     bring_in_line(org)
     refer(org)
     if sharing:
@@ -68,6 +81,7 @@ def _switched(org: "Org") -> dict[str, SObject]:
     made = [
         *(currency_objects() if org.settings.multi_currency else ()),
         *(territory_objects() if org.settings.territories else ()),
+        *(team_objects() if org.settings.account_teams else ()),
     ]
     return {item.name: item for item in made}
 

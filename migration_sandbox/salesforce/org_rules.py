@@ -1,4 +1,4 @@
-"""Automation that somebody else put into the org: validation rules, duplicate rules, flows, triggers.
+"""Automation that somebody else put into the org: validation and duplicate rules, flows, processes, triggers.
 
 The control interface adds them; clients find them by the queries of rule_objects.py, and rows meet them in
 `refuse`, which write.py calls once a batch's rows are complete and before they are committed. A rule here has
@@ -23,7 +23,7 @@ from migration_sandbox.salesforce.values import Errors
 ALLOW_SAVE: ContextVar[bool] = ContextVar("allow_save", default=False)
 """Whether the request at hand says allowSave; Bulk jobs have no such header."""
 
-Kind = Literal["validation", "duplicate", "flow", "trigger"]
+Kind = Literal["validation", "duplicate", "flow", "process", "trigger"]
 Action = Literal["block", "alert"]
 META = "org_rules"
 DUPLICATE_TEXT = "Use one of these records?"
@@ -93,7 +93,7 @@ def refuse(saving: Saving) -> Errors:
         if rule.active and rule.fields and rule.object == saving.sobject.name
     ]
     errors: Errors = {}
-    for kind in ("flow", "trigger", "validation", "duplicate"):
+    for kind in ("flow", "process", "trigger", "validation", "duplicate"):
         for rule in active:
             if rule.kind != kind or (kind == "duplicate" and rule.action == "alert" and ALLOW_SAVE.get()):
                 continue
@@ -130,7 +130,7 @@ def _error(rule: Rule) -> RowError:
         return RowError("FIELD_CUSTOM_VALIDATION_EXCEPTION", rule.message, rule.fields[:1])
     if rule.kind == "duplicate":
         return RowError("DUPLICATES_DETECTED", rule.message)
-    if rule.kind == "flow":
+    if rule.kind in ("flow", "process"):
         text = f"We can't save this record because the “{rule.name}” process failed. {rule.message}"
         return RowError("CANNOT_EXECUTE_FLOW_TRIGGER", text)
     text = f"{rule.name}: execution of BeforeInsert\n\ncaused by: {rule.message}"

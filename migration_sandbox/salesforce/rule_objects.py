@@ -1,4 +1,4 @@
-"""What a query finds of an org's automation and features: rules, flows, triggers, currencies, territories.
+"""What a query finds of an org's automation and features: rules, flows, currencies, territories, teams.
 
 These objects have no records of their own: their rows are made of org_rules.py and the settings.
 """
@@ -135,6 +135,16 @@ def territory_objects() -> list[SObject]:
     ]  # fmt: skip
 
 
+def team_objects() -> list[SObject]:
+    """What exists with Account Teams only (Object Reference, AccountTeamMember and UserAccountTeamMember)."""
+    access = ("AccountAccessLevel", "CaseAccessLevel", "ContactAccessLevel", "OpportunityAccessLevel")
+    shared = [_id(), *_words("UserId", "TeamMemberRole", *access)]
+    return [
+        _virtual("AccountTeamMember", "Account Team Member", "01M", [*shared, *_words("AccountId")]),
+        _virtual("UserAccountTeamMember", "User Account Team Member", "01D", [*shared, *_words("OwnerId")]),
+    ]
+
+
 def _of(org: "Org", kind: str) -> "list[tuple[Rule, str]]":
     """Rules of a kind, each with what EntityDefinition calls its object."""
     from migration_sandbox.salesforce.org_rules import rules
@@ -168,18 +178,23 @@ def _triggers(org: "Org") -> list[Row]:
 
 
 def _flows(org: "Org") -> list[Row]:
+    """Record-triggered flows, and processes of the Process Builder, which name no object."""
     return [
         {
             "Id": ids.make_id("300", rule.number), "DurableId": ids.make_id("300", rule.number),
-            "ApiName": rule.name, "Label": rule.name.replace("_", " "), "ProcessType": "AutoLaunchedFlow",
-            "TriggerType": "RecordBeforeSave", "RecordTriggerType": "CreateAndUpdate",
-            "TriggerObjectOrEventLabel": org.objects[rule.object].label, "TriggerObjectOrEventId": entity,
+            "ApiName": rule.name, "Label": rule.name.replace("_", " "),
             "ActiveVersionId": ids.make_id("301", rule.number) if rule.active else None,
-            "LatestVersionId": ids.make_id("301", rule.number), "Builder": "Flow Builder",
-            "ManageableState": "unmanaged", "IsActive": rule.active, "IsTemplate": False,
-            "IsOutOfDate": False, "VersionNumber": 1,
+            "LatestVersionId": ids.make_id("301", rule.number), "ManageableState": "unmanaged",
+            "IsActive": rule.active, "IsTemplate": False, "IsOutOfDate": False, "VersionNumber": 1,
+            **({"ProcessType": "Workflow", "Builder": "Process Builder"} if kind == "process" else {
+                "ProcessType": "AutoLaunchedFlow", "Builder": "Flow Builder",
+                "TriggerType": "RecordBeforeSave", "RecordTriggerType": "CreateAndUpdate",
+                "TriggerObjectOrEventLabel": org.objects[rule.object].label,
+                "TriggerObjectOrEventId": entity,
+            }),
         }
-        for rule, entity in _of(org, "flow")
+        for kind in ("flow", "process")
+        for rule, entity in _of(org, kind)
     ]  # fmt: skip
 
 
@@ -242,6 +257,12 @@ def _territories(_org: "Org") -> list[Row]:
     ]
 
 
+def _default_team(org: "Org") -> list[Row]:
+    access = dict.fromkeys(("AccountAccessLevel", "CaseAccessLevel", "ContactAccessLevel"), "Edit")
+    member = {"UserId": org.user_id, "TeamMemberRole": "Account Manager", **access}
+    return [{"Id": ids.make_id("01D", 1), "OwnerId": org.user_id, "OpportunityAccessLevel": "Edit", **member}]
+
+
 def _none(_org: "Org") -> list[Row]:
     return []
 
@@ -258,4 +279,6 @@ ROWS: dict[str, Callable[["Org"], list[Row]]] = {
     "Territory2": _territories,
     "UserTerritory2Association": _none,
     "ObjectTerritory2Association": _none,
+    "AccountTeamMember": _none,
+    "UserAccountTeamMember": _default_team,
 }

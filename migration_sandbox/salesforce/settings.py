@@ -93,6 +93,9 @@ class Settings(BaseModel):
     """Multiple currencies: the object CurrencyType exists, and data objects have a CurrencyIsoCode."""
     territories: bool = False
     """Sales Territories: the object Territory2 and its companions exist."""
+    account_teams: bool = False
+    """Account Teams: AccountTeamMember and UserAccountTeamMember exist; the API user has a default team of
+    one."""
     api_user_is_administrator: bool = True
     """Whether the API user sees and edits every object; else only what assigned permission sets grant."""
     fls_from_profile: bool = False

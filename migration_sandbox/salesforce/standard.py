@@ -10,6 +10,7 @@ from migration_sandbox.salesforce.standard_fields import READ_ONLY, address, loo
 from migration_sandbox.salesforce.standard_files import content_objects
 from migration_sandbox.salesforce.standard_relations import event_relation
 from migration_sandbox.salesforce.user_permissions import permission_fields
+from migration_sandbox.salesforce.users import user_license
 
 SALUTATIONS = ("Mr.", "Ms.", "Mrs.", "Dr.", "Prof.", "Mx.")
 LEAD_SOURCES = ("Web", "Phone Inquiry", "Partner Referral", "Purchased List", "Other")
@@ -175,9 +176,14 @@ def _setup_objects() -> list[SObject]:
             [
                 text("Name", "Name", 255, name_field=True, **READ_ONLY),
                 Field("UserType", "User Type", "picklist", length=40, **READ_ONLY),
+                lookup(
+                    "UserLicenseId", "User License ID", "UserLicense", relationship="UserLicense",
+                    **READ_ONLY,
+                ),
                 *permission_fields(),
             ], writable=False,
         ),
+        user_license(),
         make(
             "PermissionSet", "Permission Set", "Permission Sets", "0PS",
             [

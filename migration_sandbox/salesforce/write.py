@@ -25,6 +25,7 @@ from migration_sandbox.salesforce.saving import Saving
 from migration_sandbox.salesforce.schema import Field, SObject
 from migration_sandbox.salesforce.table import BINNED, LIVE, ROW, STATE, index_key
 from migration_sandbox.salesforce.targets import Target
+from migration_sandbox.salesforce.users import refuse_owners
 from migration_sandbox.salesforce.values import Column, Errors, Mask, convert
 
 CSV_NULL = "#N/A"
@@ -98,7 +99,7 @@ class _Save:
         blobs = {place: self.batch.blobs[row] for place, row in enumerate(order) if row in self.batch.blobs}
         saving = Saving(self.org, self.sobject, frame, blobs)
         late = complete(saving) if frame.height else {}
-        late = refuse(saving) | late if frame.height else late
+        late = refuse(saving) | refuse_owners(saving) | late if frame.height else late
         if late:
             self.refuse({int(order[row]): error for row, error in late.items()})
             saving, order = saving.without(list(late)), np.delete(order, list(late))

@@ -10,16 +10,15 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import requests
 from urllib3.exceptions import HTTPError
 
-from migration_assets.destinations.base import ObjectSchema
 from migration_assets.destinations.salesforce.csv import Payload
 from migration_assets.destinations.salesforce.failures import safe_code
 from migration_assets.destinations.salesforce.session import RequestRefused, SalesforceSession
@@ -31,6 +30,8 @@ ABORTED = "Aborted"
 FAILED = "Failed"
 COMPLETE = "JobComplete"
 FINAL = frozenset({COMPLETE, FAILED, ABORTED})
+
+Operation = Literal["insert", "update", "upsert"]
 
 _POLL_GROWTH = 1.5
 _DOWNLOAD_ATTEMPTS = 3
@@ -59,12 +60,18 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One line of a result file: the key with an id (loaded), an error, or neither (not processed)."""
+    """One line of a result file: what tells the row apart (see ``joined``) with an id (loaded), an error, or
+    neither (not processed)."""
 
     key: str
     record_id: str | None = None
     created: bool = False
     error: str | None = None
+
+
+def joined(values: Iterable[str]) -> str:
+    """Values of several columns as one; a single one stays as it is."""
+    return "+".join(values)
 
 
 class IngestJobs:
@@ -74,15 +81,15 @@ class IngestJobs:
         self._session = session
         self._settings = settings
 
-    def create(self, schema: ObjectSchema) -> str:
+    def create(self, object_name: str, operation: Operation, key_field: str | None = None) -> str:
+        """``key_field`` is the external id of an upsert; no other operation has one."""
         body = {
-            "object": schema.name,
-            "operation": "upsert",
-            "externalIdFieldName": schema.key_field,
+            "object": object_name,
+            "operation": operation,
             "contentType": "CSV",
             "columnDelimiter": "COMMA",
             "lineEnding": "LF",
-        }
+        } | ({"externalIdFieldName": key_field} if key_field is not None else {})
         # A job made twice by a repeated request stays empty and is found by abandon_orphans.
         return str(self._session.request("POST", "jobs/ingest", json=body, idempotent=True).json()["id"])
 
@@ -142,23 +149,24 @@ class IngestJobs:
             pause = min(pause * _POLL_GROWTH, self._settings.poll_longest)
         return job
 
-    def outcomes(self, job: Job, key_field: str) -> Iterator[list[Outcome]]:
-        """What became of each row, one list a result file; their order is the platform's.
+    def outcomes(self, job: Job, columns: Sequence[str]) -> Iterator[list[Outcome]]:
+        """What became of each row, one list a result file; their order is the platform's. ``columns`` tell
+        the rows apart.
 
         Raises JobLost where the results are gone or fewer than the job says it processed: results expire.
         """
         found = 0
         if job.processed:
             for name in ("successfulResults", "failedResults"):
-                outcomes = self._download(job.id, name, key_field)
+                outcomes = self._download(job.id, name, columns)
                 found += len(outcomes)
                 yield outcomes
         if found < job.processed:
             raise _lost(job.id)
         if job.state != COMPLETE:
-            yield self._download(job.id, "unprocessedrecords", key_field)
+            yield self._download(job.id, "unprocessedrecords", columns)
 
-    def _download(self, job_id: str, name: str, key_field: str) -> list[Outcome]:
+    def _download(self, job_id: str, name: str, columns: Sequence[str]) -> list[Outcome]:
         for attempt in range(1, _DOWNLOAD_ATTEMPTS + 1):
             try:
                 response = self._session.request("GET", f"jobs/ingest/{job_id}/{name}/", stream=True)
@@ -168,7 +176,7 @@ class IngestJobs:
                 raise
             try:
                 with closing(response):
-                    return list(_outcomes(response, key_field))
+                    return list(_outcomes(response, columns))
             except (HTTPError, OSError):
                 if attempt == _DOWNLOAD_ATTEMPTS:
                     raise DestinationUnreachable(
@@ -177,7 +185,7 @@ class IngestJobs:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
 
-def _outcomes(response: requests.Response, key_field: str) -> Iterator[Outcome]:
+def _outcomes(response: requests.Response, columns: Sequence[str]) -> Iterator[Outcome]:
     response.raw.decode_content = True
     csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_CELL))
     raw: Any = response.raw
@@ -185,15 +193,16 @@ def _outcomes(response: requests.Response, key_field: str) -> Iterator[Outcome]:
     names = next(reader, None)
     if names is None:
         return
-    if key_field not in names:
+    lacking = [column for column in columns if column not in names]
+    if lacking:
         if next(reader, None) is None:
             # A job that was aborted before any content came knows no columns, and has no rows.
             return
         raise DestinationError(
-            f"the results of a Salesforce job lack the column {key_field}; the login may no longer see it, "
+            f"the results of a Salesforce job lack the column {lacking[0]}; the login may no longer see it, "
             "run the preflight"
         )
-    key_at = names.index(key_field)
+    keys_at = [names.index(column) for column in columns]
     id_at, created_at, error_at = (
         names.index(name) if name in names else None for name in ("sf__Id", "sf__Created", "sf__Error")
     )
@@ -201,7 +210,7 @@ def _outcomes(response: requests.Response, key_field: str) -> Iterator[Outcome]:
         if not row:
             continue
         yield Outcome(
-            key=row[key_at],
+            key=joined(row[at] for at in keys_at),
             record_id=(row[id_at] or None) if id_at is not None else None,
             created=created_at is not None and row[created_at] == "true",
             error=row[error_at] if error_at is not None else None,

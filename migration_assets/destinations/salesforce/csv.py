@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from migration_assets.destinations.base import FieldSchema, LoadResult, ObjectSchema, payload_dtype
+from migration_assets.destinations.base import FieldSchema, FieldType, LoadResult, ObjectSchema, payload_dtype
 from migration_assets.destinations.salesforce.failures import UNREPRESENTABLE, sentence
 from migration_assets.errors import DestinationError
 
@@ -24,7 +24,7 @@ PARENT_KEY = "PANDA_Key__c"
 MAX_HEADER_CHARACTERS = 32_000
 """Bulk API 2.0 guide, limits: characters of the header line."""
 
-_POLYMORPHIC = frozenset({"Who", "What", "Owner"})
+_POLYMORPHIC = frozenset({"Who", "What", "Owner", "Relation", "LinkedEntity"})
 _PIECE_ROWS = 1_000
 _ID, _MODIFIED = "_id", "_modified_at"
 
@@ -43,16 +43,22 @@ class Payload:
 
 
 def is_polymorphic(field: FieldSchema) -> bool:
-    """Whether the reference may point to several objects (Who, What and Owner do on every org)."""
+    """Whether the reference may point to several objects (those named do on every org)."""
     return field.relationship in _POLYMORPHIC
+
+
+def is_by_id(field: FieldSchema) -> bool:
+    """Whether a job has to name the parent by its record id: a column can name one object only."""
+    return len(field.targets) > 1
 
 
 def column(field: FieldSchema) -> str:
     """The header of a field in a job: references by the parent's external id.
 
-    A polymorphic reference names its target (``Contact:Who.PANDA_Key__c``), any other must not.
+    A polymorphic reference names its target (``Contact:Who.PANDA_Key__c``), any other must not. One that may
+    point to several objects of the mapping comes with record ids, see ``is_by_id``.
     """
-    if not field.type.is_reference:
+    if not field.type.is_reference or is_by_id(field):
         return field.name
     target = f"{field.reference_to}:" if is_polymorphic(field) else ""
     return f"{target}{_relationship(field)}.{PARENT_KEY}"
@@ -67,14 +73,14 @@ def _relationship(field: FieldSchema) -> str:
 
 
 def header(schema: ObjectSchema) -> str:
-    return ",".join(column(field) for field in schema.fields)
+    return ",".join(column(field) for field in schema.sent_fields)
 
 
 def unrepresentable(rows: pl.DataFrame, schema: ObjectSchema) -> tuple[pl.DataFrame, list[LoadResult]]:
     """The rows that can be written, and a failed result for each of the others."""
     wrong: dict[str, pl.Expr] = {}
     dtypes = rows.schema
-    for field in schema.fields:
+    for field in schema.sent_fields:
         dtype = dtypes[field.name]
         if dtype == pl.String:
             wrong[field.name] = pl.col(field.name) == NULL
@@ -148,7 +154,7 @@ def _fitting(piece: pl.DataFrame, schema: ObjectSchema, room: int) -> Iterator[t
 def _body(rows: pl.DataFrame, schema: ObjectSchema) -> bytes:
     # DataFrame.schema is built anew at each access.
     dtypes = rows.schema
-    columns = [_outgoing(field, dtypes[field.name]) for field in schema.fields]
+    columns = [_outgoing(field, dtypes[field.name]) for field in schema.sent_fields]
     text = rows.select(columns).write_csv(
         include_header=False,
         null_value=NULL,
@@ -162,6 +168,9 @@ def _body(rows: pl.DataFrame, schema: ObjectSchema) -> bytes:
 
 def _outgoing(field: FieldSchema, dtype: pl.DataType) -> pl.Expr:
     values = pl.col(field.name)
+    if field.type is FieldType.USER:
+        # A record is never nobody's: an empty value leaves the owner that it has or is given there.
+        return values.fill_null("")
     if dtype == pl.String:
         return values.replace("", None)
     if dtype == pl.Boolean:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from migration_assets.destinations.base import ObjectCapacity
-from migration_assets.destinations.salesforce.reading import ACTIVITIES
+from migration_assets.destinations.salesforce.queries import ACTIVITIES
 from migration_assets.destinations.salesforce.session import RequestRefused, SalesforceSession
 from migration_assets.destinations.salesforce.settings import EnvironmentSettings
 

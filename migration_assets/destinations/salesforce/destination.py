@@ -10,8 +10,11 @@ import polars as pl
 from migration_assets.destinations.base import (
     Batch,
     DestinationIdentity,
+    DestinationUser,
     Finding,
+    Identity,
     Journal,
+    KeyChange,
     LoadResult,
     ObjectCapacity,
     ObjectSchema,
@@ -20,11 +23,19 @@ from migration_assets.destinations.base import (
     SchemaDeployment,
     Volumes,
 )
-from migration_assets.destinations.salesforce import csv, describe, preflight, schema
+from migration_assets.destinations.salesforce import describe, preflight, schema, users
+from migration_assets.destinations.salesforce.adoption import Adoptions
+from migration_assets.destinations.salesforce.audit import AuditFields, Described
+from migration_assets.destinations.salesforce.files import FileLoader
+from migration_assets.destinations.salesforce.job_runs import JobRuns
+from migration_assets.destinations.salesforce.joining import Joiner
 from migration_assets.destinations.salesforce.loading import Loader
+from migration_assets.destinations.salesforce.parents import Parents
+from migration_assets.destinations.salesforce.queries import Queries
 from migration_assets.destinations.salesforce.reading import Reader
 from migration_assets.destinations.salesforce.session import SalesforceSession
 from migration_assets.destinations.salesforce.settings import EnvironmentSettings
+from migration_assets.practice import resolve
 
 
 def connect(settings: EnvironmentSettings) -> SalesforceDestination:
@@ -38,8 +49,13 @@ class SalesforceDestination:
     def __init__(self, settings: EnvironmentSettings) -> None:
         self.settings = settings
         self._session = SalesforceSession(settings)
-        self._loader = Loader(self._session, settings.bulk)
-        self._reader = Reader(self._session, settings.bulk)
+        queries, runs = Queries(self._session, settings.bulk), JobRuns(self._session, settings.bulk)
+        parents, described = Parents(queries), Described(self._session)
+        self._runs = runs
+        self._loader = Loader(runs, parents, AuditFields(described, settings.audit_fields))
+        self._files = FileLoader(self._session, settings, runs, queries, parents, described)
+        self._joiner = Joiner(runs, queries, parents)
+        self._reader = Reader(queries, parents)
 
     @property
     def name(self) -> str:
@@ -73,22 +89,64 @@ class SalesforceDestination:
         return self.settings.bulk.jobs_at_once
 
     def batches(self, schema: ObjectSchema, rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
-        bulk = self.settings.bulk
-        return csv.split(rows, schema, bulk.max_job_bytes, bulk.max_job_rows)
+        if schema.content_field is not None:
+            return self._files.batches(rows)
+        return self._runs.parts(rows, schema)
 
     def send(self, batch: Batch, journal: Journal) -> Iterator[Sequence[LoadResult]]:
-        return self._loader.send(batch, journal)
+        if batch.schema.content_field is not None:
+            return self._files.send(batch)
+        return self._by_records(batch.schema).send(batch, journal)
 
     def settle(self, batch: OpenBatch, journal: Journal) -> Iterator[Sequence[LoadResult]]:
-        return self._loader.settle(batch, journal)
+        if batch.schema.content_field is not None:
+            return self._files.settle(batch)
+        return self._by_records(batch.schema).settle(batch, journal)
+
+    def _by_records(self, schema: ObjectSchema) -> Loader | Joiner:
+        """What sends records through jobs: by their external id, or by the records that they join.
+
+        Raises ValueError where the key is neither kept unique by the org nor made of the parents'.
+        """
+        match schema.identity:
+            case Identity.EXTERNAL_ID:
+                return self._loader
+            case Identity.PARENTS:
+                return self._joiner
+            case Identity.FIELD:
+                raise ValueError(
+                    f"{schema.name} is found by a field and has no content: that isn't supported"
+                )
 
     def abandon_orphans(
         self, schema: ObjectSchema, *, since: datetime, known_jobs: Collection[str]
     ) -> tuple[str, ...]:
-        return self._loader.abandon_orphans(schema, since=since, known_jobs=known_jobs)
+        if schema.content_field is not None:
+            return ()
+        return self._by_records(schema).abandon_orphans(schema, since=since, known_jobs=known_jobs)
 
     def read(self, request: ReadRequest) -> Iterator[pl.DataFrame]:
+        if request.schema.identity is Identity.PARENTS:
+            return self._joiner.read(request)
         return self._reader.read(request)
+
+    def unkeyed(self, schema: ObjectSchema, fields: Sequence[str]) -> Iterator[pl.DataFrame]:
+        return self._adoptions.unkeyed(schema, fields)
+
+    def write_keys(self, schema: ObjectSchema, changes: Sequence[KeyChange]) -> list[LoadResult]:
+        return self._adoptions.write_keys(schema, changes)
+
+    @property
+    def _adoptions(self) -> Adoptions:
+        return Adoptions(self._session, Queries(self._session, self.settings.bulk))
+
+    def users(self) -> list[DestinationUser]:
+        return users.users(self._session)
+
+    @property
+    def default_owner(self) -> str | None:
+        wanted = self.settings.default_owner
+        return None if wanted is None else resolve(wanted)
 
     def close(self) -> None:
         self._session.close()

@@ -14,6 +14,13 @@ from dataclasses import dataclass
 LOCKED = "UNABLE_TO_LOCK_ROW"
 UNREPRESENTABLE = "UNREPRESENTABLE_VALUE"
 UNKNOWN = "UNKNOWN_ERROR"
+DUPLICATE = "DUPLICATE_VALUE"
+NOT_WRITABLE = "INVALID_FIELD_FOR_INSERT_UPDATE"
+PARENT_ABSENT = "PARENT_ABSENT"
+FILE_TOO_LARGE = "FILE_TOO_LARGE"
+CONTENT_CHANGED = "CONTENT_CHANGED"
+CONTENT_UNREADABLE = "CONTENT_UNREADABLE"
+UNSETTLED = "UNSETTLED"
 
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{2,79}")
 _OAUTH_CODE = re.compile(r"[a-z]+(?:_[a-z]+)+")
@@ -22,8 +29,11 @@ _JOB_CODES = frozenset({"InvalidBatch", "InvalidJob", "ClientInputError", "ApiBa
 
 SENTENCES: dict[str, str] = {
     "REQUIRED_FIELD_MISSING": "a required field has no value; map it or give it a default",
-    "DUPLICATE_VALUE": "another record already holds the value of a unique field",
+    DUPLICATE: "another record already holds the value of a unique field",
     "DUPLICATE_EXTERNAL_ID": "several records hold this external id; merge or delete all but one",
+    "INACTIVE_OWNER_OR_USER": "the owner is an inactive user; match the owners and build the payload again",
+    "OP_WITH_INVALID_USER_TYPE_EXCEPTION": "the owner's licence may own no records; give the user a full "
+    "one, then match the owners again",
     "DUPLICATES_DETECTED": "a duplicate rule of the org refused the record; switch it off for this login",
     "STRING_TOO_LONG": "the text is longer than the field; lengthen the field or truncate in the mapping",
     "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST": "the value is not one of the picklist's; add it to the field",
@@ -39,12 +49,18 @@ SENTENCES: dict[str, str] = {
     "NUMBER_OUTSIDE_VALID_RANGE": "the number has more digits than the field; widen the field",
     "INVALID_TYPE_ON_FIELD_IN_RECORD": "the value has another type than the field",
     "INVALID_DATE": "the date lies outside the platform's calendar",
-    "STORAGE_LIMIT_EXCEEDED": "the org's data storage is full; free or buy some, then retry",
+    "STORAGE_LIMIT_EXCEEDED": "the org's storage is full; free or buy some, then retry",
     "MISSING_ARGUMENT": "the record has no external id",
-    "INVALID_FIELD_FOR_INSERT_UPDATE": "a field of the record can't be written by this operation",
+    NOT_WRITABLE: "a field of the record can't be written by this operation",
     LOCKED: "the parent stayed locked by somebody else over all attempts; retry the failed records",
     UNREPRESENTABLE: "the value can't be written in a Salesforce CSV (the text '#N/A' means null there, "
     "and numbers are finite); change it in the source or the mapping",
+    PARENT_ABSENT: "a record that it joins or points to isn't in the org; load that one first",
+    CONTENT_CHANGED: "the file isn't the one that was extracted; extract again, then upload again",
+    CONTENT_UNREADABLE: "the file can't be read from the practice's database or file share; see that it can "
+    "be opened there, then retry",
+    "FILE_SIZE_LIMIT_EXCEEDED": "the org takes no file of this size; lower files.max_bytes to its limit",
+    UNSETTLED: "the run broke off while it was sent; the next one looks whether it is there",
     "UNPROCESSED": "the job ended before it came to this record",
     "NO_RESULT": "the job's results don't mention this record",
     "NOT_SUBMITTED": "the job was never closed, so nothing of it was processed",

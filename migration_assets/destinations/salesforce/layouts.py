@@ -50,7 +50,7 @@ class Section:
 
 def is_opened_by_people(schema: ObjectSchema) -> bool:
     """Whether an object deserves a tab: a detail of another custom object is reached from that one."""
-    return schema.custom and not any(_is_detail_of_custom(field) for field in schema.fields)
+    return schema.custom and not any(_is_detail_of_custom(field) for field in schema.stored_fields)
 
 
 def _is_detail_of_custom(field: FieldSchema) -> bool:
@@ -65,8 +65,8 @@ def layout_name(schema: ObjectSchema) -> str:
 
 def sections(schema: ObjectSchema) -> tuple[Section, ...]:
     """All fields of a custom object, each once: what it is, its texts, its chart, where it comes from."""
-    charted = {field.name: found for field in schema.fields if (found := _charted(field)) is not None}
-    plain = [field for field in schema.fields if field.name not in charted]
+    charted = {field.name: found for field in schema.stored_fields if (found := _charted(field)) is not None}
+    plain = [field for field in schema.stored_fields if field.name not in charted]
     origin = [each.name for each in plain if each.name == schema.key_field or each.name in _ORIGIN]
     texts = [each.name for each in plain if each.type is FieldType.LONG_TEXT]
     rest = [each.name for each in plain if each.name not in {*origin, *texts, "Name"}]
@@ -139,7 +139,7 @@ def _item(schema: ObjectSchema, name: str) -> tuple[str, Properties | str]:
 
 
 def _behavior(schema: ObjectSchema, name: str) -> str:
-    field = next((each for each in schema.fields if each.name == name), None)
+    field = next((each for each in schema.stored_fields if each.name == name), None)
     if field is None:
         # A name that isn't mapped is an automatic number.
         return "Readonly"
@@ -155,7 +155,7 @@ def related(schema: ObjectSchema, schemas: Iterable[ObjectSchema]) -> list[tuple
         for child in schemas
         if child.custom and child.name != schema.name
         for field in child.references
-        if field.custom and field.reference_to == schema.name
+        if field.custom and schema.name in field.targets
     ]
 
 
@@ -168,7 +168,7 @@ def list_columns(schema: ObjectSchema) -> tuple[str, ...]:
     """What a list shows of a custom object's records: the name, and a few fields that tell them apart."""
     candidates = [
         field
-        for field in schema.fields
+        for field in schema.stored_fields
         if field.custom
         and field.type in _SHOWN_FIRST
         and field.name != schema.key_field
@@ -183,7 +183,7 @@ def list_views(schema: ObjectSchema) -> dict[str, Properties]:
     if not is_opened_by_people(schema):
         return {}
     views = {"All": _view("All", f"All {schema.plural_label}", schema)}
-    status = next((field for field in schema.fields if field.name == _STATUS), None)
+    status = next((field for field in schema.stored_fields if field.name == _STATUS), None)
     for value in status.values if status is not None else ():
         name = "Status_" + re.sub(r"[^A-Za-z0-9]+", "_", value).strip("_")
         views[name] = _view(name, f"{schema.plural_label}: {value}", schema, value)

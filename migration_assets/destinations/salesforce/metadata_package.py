@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 from migration_assets.destinations.base import FieldSchema, FieldType, ObjectSchema
 from migration_assets.destinations.salesforce.describe import OrgField
-from migration_assets.destinations.salesforce.reading import ACTIVITIES
+from migration_assets.destinations.salesforce.queries import ACTIVITIES
 
 PERMISSION_SET = "PANDA_Migration"
 MAX_LABEL, MAX_HELP = 40, 510
@@ -36,6 +36,7 @@ _TYPES = {
     FieldType.URL: "Url",
     FieldType.LOOKUP: "Lookup",
     FieldType.MASTER_DETAIL: "MasterDetail",
+    FieldType.USER: "Lookup",
 }
 _DEFAULT_TEXT_LENGTH, _DEFAULT_LONG_LENGTH = 255, 32_768
 _DEFAULT_PRECISION = 18
@@ -157,7 +158,7 @@ def _custom_object(schema: ObjectSchema, views: Mapping[str, Properties]) -> Pro
         ("deploymentStatus", "Deployed"),
         # Without it a record of the object can't be what an Event is related to (WhatId).
         ("enableActivities", "true"),
-        *(("fields", custom_field(schema.name, field)) for field in schema.fields if field.custom),
+        *(("fields", custom_field(schema.name, field)) for field in schema.stored_fields if field.custom),
         ("label", schema.label[:MAX_LABEL]),
         *_list_views(views),
         ("nameField", name_field),
@@ -176,7 +177,7 @@ def custom_field(owner: str, field: FieldSchema, old: OrgField | None = None) ->
     if help_text:
         properties.append(("inlineHelpText", help_text[:MAX_HELP]))
     properties.append(("type", _TYPES[field.type]))
-    properties += _reference(owner, field) if field.type.is_reference else _details(field, old)
+    properties += _reference(owner, field) if _points(field) else _details(field, old)
     if field.type not in (FieldType.CHECKBOX, FieldType.MASTER_DETAIL, FieldType.LONG_TEXT):
         properties.append(("required", _flag(field.required)))
     if field.external_id:
@@ -186,6 +187,10 @@ def custom_field(owner: str, field: FieldSchema, old: OrgField | None = None) ->
         if field.type is FieldType.TEXT:
             properties.append(("caseSensitive", _flag(field.case_sensitive)))
     return properties
+
+
+def _points(field: FieldSchema) -> bool:
+    return field.type.is_reference or field.type is FieldType.USER
 
 
 def _details(field: FieldSchema, old: OrgField | None) -> Properties:
@@ -215,7 +220,7 @@ def _reference(owner: str, field: FieldSchema) -> Properties:
     own_name = f"{owner.removesuffix('__c')}_{field.name.removesuffix('__c')}"
     name = (field.child_relationship or own_name).removesuffix("__r")[:MAX_LABEL]
     properties: Properties = [
-        ("referenceTo", str(field.reference_to)),
+        ("referenceTo", "User" if field.type is FieldType.USER else str(field.reference_to)),
         ("relationshipLabel", name.replace("_", " ")),
         ("relationshipName", name),
     ]

@@ -23,23 +23,29 @@ ROWS_A_DAY = 150_000_000
 ROWS_A_BATCH = 10_000
 """Bulk API 2.0: rows that an org takes in 24 hours, and rows that it processes as one batch."""
 
-_FILES = frozenset({"ContentVersion", "ContentDocument", "ContentDocumentLink"})
+_FILES = frozenset({"ContentVersion", "ContentDocument"})
+_LINKS = frozenset({"ContentDocumentLink"})
+"""Objects whose records are sent one file at a time, and those that take no storage of their own."""
 _MB = 1_000_000
-_SCARCE = 0.1
-_QUOTAS = {
-    "DailyApiRequests": "API requests",
-    "DailyBulkApiBatches": "Bulk batches",
-    "DailyBulkV2QueryJobs": "Bulk query jobs",
-    "DataStorageMB": "MB of data storage",
-    "FileStorageMB": "MB of file storage",
+_LITTLE = 0.1
+QUOTAS = {
+    "DailyApiRequests": ("daily_api_requests", "API requests"),
+    "DailyBulkApiBatches": ("daily_bulk_api_batches", "Bulk batches"),
+    "DailyBulkV2QueryJobs": ("daily_bulk_query_jobs", "Bulk query jobs"),
+    "DataStorageMB": ("data_storage", "MB of data storage"),
+    "FileStorageMB": ("file_storage", "MB of file storage"),
 }
-"""Names in the answer of /limits."""
+"""Names in the answer of /limits: the code of a finding about it, and what it counts."""
+USED_UP, SCARCE = "_used_up", "_scarce"
+"""What follows the code where nothing, or little, of the quota is left."""
 
 _REQUESTS_A_JOB = 15
 _ROWS_A_PAGE = 50_000
 _REQUESTS_A_FILE = 2
+_LINKS_A_REQUEST = 200
 """Requests that this package makes, rounded up: a job is created, filled, closed, polled and read in three
-parts; an object is read back twice, a page at a time; a file is sent and looked at."""
+parts; an object is read back twice, a page at a time; a file is sent and looked at, links are read some at a
+time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,9 @@ def needs(volumes: Volumes, bulk: BulkSettings) -> Needs:
     jobs = {name: math.ceil(count / bulk.max_job_rows) for name, count in sent.items()}
     pages = sum(2 * math.ceil(count / _ROWS_A_PAGE) for count in sent.values())
     query_jobs = 2 * len(sent)
-    requests = (sum(jobs.values()) + query_jobs) * _REQUESTS_A_JOB + pages + volumes.files * _REQUESTS_A_FILE
+    links = sum(2 * math.ceil(sent[name] / _LINKS_A_REQUEST) for name in _LINKS & sent.keys())
+    of_files = volumes.files * _REQUESTS_A_FILE + links
+    requests = (sum(jobs.values()) + query_jobs) * _REQUESTS_A_JOB + pages + of_files
     return Needs(
         rows=sum(sent.values()),
         requests=requests,
@@ -73,7 +81,7 @@ def needs(volumes: Volumes, bulk: BulkSettings) -> Needs:
 
 def data_storage_mb(records: Mapping[str, int]) -> float:
     """Files count as file storage, at their size."""
-    return sum(count for name, count in records.items() if name not in _FILES) * RECORD_BYTES / _MB
+    return sum(count for name, count in records.items() if name not in _FILES | _LINKS) * RECORD_BYTES / _MB
 
 
 def headers(schemas: Sequence[ObjectSchema]) -> Iterator[Finding]:
@@ -101,24 +109,39 @@ def room_for_fields(
                 "measures, delete unused fields there, or lower fields_left_free"
             )
             yield Finding("no_room_for_fields", "error", message, room.object)
+        elif plan.created:
+            message = (
+                f"{room.object} has {len(room.custom_fields)} of {room.custom_field_limit} custom fields and "
+                f"needs {len(plan.created)} more; {left} are left then"
+            )
+            yield Finding("room_for_fields", "note", message, room.object)
 
 
 def quotas(limits: Mapping[str, Any]) -> list[Finding]:
     """A note for each quota, a warning where little of it is left, an error where nothing is."""
     found = []
-    for name, label in _QUOTAS.items():
+    for name, (code, label) in QUOTAS.items():
         quota = _quota(limits, name)
         if quota is None:
             continue
         most, left = quota
         message = f"{left:,} of {most:,} {label} are left"
         if left <= 0:
-            found.append(Finding(f"{_snake(name)}_used_up", "error", f"{message}; raise or free it first"))
-        elif left < most * _SCARCE:
-            found.append(Finding(f"{_snake(name)}_scarce", "warning", f"{message}; see that the load fits"))
+            found.append(Finding(f"{code}{USED_UP}", "error", f"{message}; raise or free it first"))
+        elif left < most * _LITTLE:
+            found.append(Finding(f"{code}{SCARCE}", "warning", f"{message}; see that the load fits"))
         else:
-            found.append(Finding(_snake(name), "note", message))
+            found.append(Finding(code, "note", message))
     return found
+
+
+def no_request_left() -> Finding:
+    """Of an org that answers no more, so that its quotas can't be asked for."""
+    code, label = QUOTAS["DailyApiRequests"]
+    message = (
+        f"no {label} are left today, and the org answers nothing more; look again tomorrow, or raise them"
+    )
+    return Finding(f"{code}{USED_UP}", "error", message)
 
 
 def volumes_fit(limits: Mapping[str, Any], volumes: Volumes, bulk: BulkSettings) -> Iterator[Finding]:
@@ -127,12 +150,7 @@ def volumes_fit(limits: Mapping[str, Any], volumes: Volumes, bulk: BulkSettings)
     yield from _storage(limits, "DataStorageMB", "record_storage", needed.data_mb, "data storage")
     yield from _storage(limits, "FileStorageMB", "file_storage_needed", needed.file_mb, "file storage")
     for name, records in volumes.alternatives.items():
-        megabytes = data_storage_mb(records)
-        message = (
-            f"kept {name}, the same charts would make {sum(records.values()):,} records and need "
-            f"{megabytes:,.1f} MB of data storage, where the plan needs {needed.data_mb:,.1f} MB"
-        )
-        yield Finding("alternative_layout", "note", message)
+        yield _alternative(limits, name, records, volumes, needed)
     daily = (
         ("DailyApiRequests", "api_requests_short", needed.requests, "API requests"),
         ("DailyBulkApiBatches", "bulk_batches_short", needed.batches, "Bulk batches"),
@@ -159,6 +177,26 @@ def volumes_fit(limits: Mapping[str, Any], volumes: Volumes, bulk: BulkSettings)
     yield Finding("load_estimate", "note", message)
 
 
+def _alternative(
+    limits: Mapping[str, Any], name: str, records: Mapping[str, int], volumes: Volumes, needed: Needs
+) -> Finding:
+    """What the other layout costs, object by object where it differs; files are the same in both."""
+    differing = (
+        f"{each} {records.get(each, 0):,} instead of {volumes.records.get(each, 0):,}"
+        for each in dict.fromkeys((*volumes.records, *records))
+        if records.get(each, 0) != volumes.records.get(each, 0)
+    )
+    quota = _quota(limits, "DataStorageMB")
+    left = "" if quota is None else f", of {quota[1]:,} MB that are left"
+    message = (
+        f"kept {name}, the same charts would make {sum(records.values()):,} records "
+        f"({', '.join(differing) or 'the same of each object'}) and need {data_storage_mb(records):,.1f} MB "
+        f"of data storage, where the plan needs {needed.data_mb:,.1f} MB{left}; "
+        f"files need {needed.file_mb:,.1f} MB of file storage either way"
+    )
+    return Finding("alternative_layout", "note", message)
+
+
 def _storage(
     limits: Mapping[str, Any], quota_name: str, code: str, needed_mb: float, label: str
 ) -> Iterator[Finding]:
@@ -177,9 +215,3 @@ def _quota(limits: Mapping[str, Any], name: str) -> tuple[int, int] | None:
     """What there is in all and what is left; None where the org doesn't say."""
     quota = limits.get(name)
     return (int(quota["Max"]), int(quota["Remaining"])) if isinstance(quota, Mapping) else None
-
-
-def _snake(name: str) -> str:
-    for old, new in (("MB", ""), ("API", "Api"), ("V2", "")):
-        name = name.replace(old, new)
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")

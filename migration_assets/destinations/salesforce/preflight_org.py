@@ -1,4 +1,5 @@
-"""Findings about the org itself: API version, the login's permissions, currencies, territories, time zone."""
+"""Findings about the org itself: API version, the login's permissions, currencies, territories,
+teams, time zone."""
 
 from __future__ import annotations
 
@@ -83,8 +84,21 @@ def organization_settings(session: SalesforceSession, time_zone: str | None) -> 
             "complete before owners are set, and assignment rules run for every account that is loaded"
         )
         yield Finding("territories_on", "warning", message)
+    yield from _account_teams(session)
     if time_zone is not None:
         yield from _time_zone(session, time_zone)
+
+
+def _account_teams(session: SalesforceSession) -> Iterator[Finding]:
+    """The object exists only with Account Teams; a user's default team joins accounts that he owns."""
+    members = ask(session, "SELECT OwnerId FROM UserAccountTeamMember")
+    if members:
+        owners = len({str(row["OwnerId"]) for row in members})
+        message = (
+            f"account teams are on and {owners:,} users have a default team, which may be added to every "
+            "account that such a user comes to own: their teams must be complete before owners are set"
+        )
+        yield Finding("account_teams_on", "warning", message, "Account")
 
 
 def _time_zone(session: SalesforceSession, practice: str) -> Iterator[Finding]:

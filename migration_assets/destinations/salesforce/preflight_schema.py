@@ -56,9 +56,9 @@ def _object_permissions(schema: ObjectSchema, org: OrgObject) -> Iterator[Findin
 
 
 def _field_permissions(schema: ObjectSchema, org: OrgObject) -> Iterator[Finding]:
-    for field in schema.fields:
+    for field in schema.sent_fields:
         found = org.fields.get(field.name)
-        if found is None or (found.createable and found.updateable):
+        if found is None or (found.createable and (found.updateable or field.name in schema.joins)):
             continue
         if found.createable:
             message = (
@@ -73,7 +73,7 @@ def _field_permissions(schema: ObjectSchema, org: OrgObject) -> Iterator[Finding
 
 def _required_elsewhere(schema: ObjectSchema, org: OrgObject) -> Iterator[Finding]:
     """Fields without which the org takes no record and that the mapping doesn't fill."""
-    ours = frozenset(schema.field_names)
+    ours = {*schema.field_names, schema.content_field}
     for name, found in org.fields.items():
         if name in ours or not found.required or found.defaulted or not found.createable:
             continue
@@ -92,7 +92,7 @@ def drift(each: ObjectPlan) -> list[Finding]:
     """
     if each.org is None:
         return []
-    found = [difference for field in each.schema.fields for difference in _changed(each, field)]
+    found = [difference for field in each.schema.stored_fields for difference in _changed(each, field)]
     if each.schema.custom:
         ours = frozenset(each.schema.field_names)
         for name in sorted(

@@ -99,7 +99,7 @@ def findings(shown: Shown, schemas: Sequence[ObjectSchema]) -> Iterator[Finding]
 
 
 def _lacks(shown: Shown, schema: ObjectSchema, schemas: Sequence[ObjectSchema]) -> Iterator[Lack]:
-    ours = [each.name for each in schema.fields if each.custom]
+    ours = [each.name for each in schema.stored_fields if each.custom]
     for name in shown.layouts_of(schema.name):
         present = set(
             _texts(shown.layouts[name], ("layoutSections", "layoutColumns", "layoutItems", "field"))

@@ -19,13 +19,19 @@ from migration_assets.destinations.salesforce.metadata_package import (
 )
 from migration_assets.destinations.salesforce.preflight_queries import ask
 from migration_assets.destinations.salesforce.preflight_schema import drift, shortcomings
-from migration_assets.destinations.salesforce.reading import ACTIVITIES
+from migration_assets.destinations.salesforce.queries import ACTIVITIES
 from migration_assets.destinations.salesforce.schema_compare import ObjectPlan, plan
 from migration_assets.destinations.salesforce.session import SalesforceSession
 from migration_assets.destinations.salesforce.settings import EnvironmentSettings
 from migration_assets.errors import DestinationWithoutRoom, SchemaDeploymentFailed
 
-_WITHOUT_OBJECT_PERMISSIONS = ACTIVITIES | {"ContentVersion", "ContentDocumentLink", "User"}
+_WITHOUT_OBJECT_PERMISSIONS = ACTIVITIES | {
+    "AccountContactRelation",
+    "ContentDocumentLink",
+    "ContentVersion",
+    "EventRelation",
+    "User",
+}
 _PASSES = 2
 
 
@@ -52,7 +58,9 @@ def deploy_schema(
         created |= dict.fromkeys(f"{kind} {name}" for kind, names in shown.members.items() for name in names)
         if not any(each.hidden or (each.exists and each.org is None) for each in plans):
             break
-    mapped = [f"{schema.name}.{field.name}" for schema in schemas for field in schema.fields if field.custom]
+    mapped = [
+        f"{schema.name}.{field.name}" for schema in schemas for field in schema.stored_fields if field.custom
+    ]
     touched = created.keys() | updated.keys()
     return SchemaDeployment(
         created=tuple(created),
@@ -135,7 +143,7 @@ def _require_room(
 
 def _grants(schemas: Sequence[ObjectSchema], settings: EnvironmentSettings) -> Grants:
     objects = {schema.name for schema in schemas} - _WITHOUT_OBJECT_PERMISSIONS
-    parents = {str(field.reference_to) for schema in schemas for field in schema.references}
+    parents = {target for schema in schemas for field in schema.references for target in field.targets}
     if "Contact" in objects:
         # Access to contacts depends on read access to accounts.
         parents.add("Account")
@@ -143,7 +151,7 @@ def _grants(schemas: Sequence[ObjectSchema], settings: EnvironmentSettings) -> G
         fields=frozenset(
             f"{schema.name}.{field.name}"
             for schema in schemas
-            for field in schema.fields
+            for field in schema.stored_fields
             if can_be_granted(field)
         ),
         objects=frozenset(objects),

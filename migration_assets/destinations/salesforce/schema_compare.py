@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from migration_assets.destinations.base import FieldSchema, FieldType, Finding, ObjectSchema
 from migration_assets.destinations.salesforce.describe import OrgField, OrgObject, custom_fields, describe
+from migration_assets.destinations.salesforce.parents import pointed_to
 from migration_assets.destinations.salesforce.session import SalesforceSession
 
 _CUSTOM_TYPES = {
@@ -28,6 +29,7 @@ _CUSTOM_TYPES = {
     FieldType.URL: {"url"},
     FieldType.LOOKUP: {"reference"},
     FieldType.MASTER_DETAIL: {"reference"},
+    FieldType.USER: {"reference"},
 }
 _TEXTS = {"string", "textarea", "phone", "email", "url", "picklist", "combobox"}
 _NUMBERS = {"double", "int", "currency", "percent"}
@@ -41,6 +43,8 @@ _TEXT_KINDS = {
 }
 _NUMBER_KINDS = {FieldType.NUMBER, FieldType.CURRENCY, FieldType.PERCENT}
 _MOST_DIGITS = 18
+_FURTHER_ACCOUNTS = "AccountContactRelation"
+"""There only where the org has Contacts to Multiple Accounts switched on."""
 _VALUES_SHOWN = 5
 
 
@@ -71,7 +75,7 @@ def compare(schema: ObjectSchema, org: OrgObject | None, existing: frozenset[str
     """``existing`` holds all custom fields of the object, visible or not; None where it isn't there."""
     if org is None and schema.custom and existing is None:
         return ObjectPlan(
-            schema, None, False, created=tuple(field for field in schema.fields if field.custom)
+            schema, None, False, created=tuple(field for field in schema.stored_fields if field.custom)
         )
     if org is None and not schema.custom:
         return ObjectPlan(schema, None, False, problems=(_no_object(schema),))
@@ -79,7 +83,7 @@ def compare(schema: ObjectSchema, org: OrgObject | None, existing: frozenset[str
     updated: list[tuple[FieldSchema, OrgField]] = []
     hidden: list[FieldSchema] = []
     problems: list[Finding] = []
-    for field in schema.fields:
+    for field in schema.stored_fields:
         found = org.fields.get(field.name) if org is not None else None
         if found is not None:
             difference = _difference(schema, field, found)
@@ -105,9 +109,9 @@ def _difference(schema: ObjectSchema, field: FieldSchema, found: OrgField) -> Fi
     code, problem = "field_differs", None
     if found.type not in allowed:
         problem = f"is of type {found.type} there and {field.type.value} in the mapping"
-    elif field.type.is_reference and field.reference_to not in found.reference_to:
+    elif elsewhere := _not_pointed_to(field, found):
         problem = (
-            f"points to {', '.join(found.reference_to)} there and to {field.reference_to} in the mapping"
+            f"points to {', '.join(found.reference_to)} there and to {', '.join(elsewhere)} in the mapping"
         )
     elif not field.custom and field.length and 0 < found.length < field.length:
         problem = f"holds {found.length} characters there and {field.length} in the mapping"
@@ -123,6 +127,18 @@ def _difference(schema: ObjectSchema, field: FieldSchema, found: OrgField) -> Fi
         remedy = "rows with them would be refused: add them there, or translate them in the mapping"
     message = f"{schema.name}.{field.name} {problem}; {remedy}"
     return Finding(code, "error", message, schema.name, field.name)
+
+
+def _not_pointed_to(field: FieldSchema, found: OrgField) -> list[str]:
+    """Targets that the field there doesn't have. One that may point to many objects comes to point to our own
+    once they are deployed."""
+    wanted = ("User",) if field.type is FieldType.USER else pointed_to(field)
+    grows = not field.custom and len(found.reference_to) > 1
+    return [
+        target
+        for target in wanted
+        if target not in found.reference_to and not (grows and target.endswith("__c"))
+    ]
 
 
 def _listed(values: Sequence[str]) -> str:
@@ -158,6 +174,12 @@ def lacking_values(field: FieldSchema, found: OrgField) -> list[str]:
 
 
 def _no_object(schema: ObjectSchema) -> Finding:
+    if schema.name == _FURTHER_ACCOUNTS:
+        message = (
+            "account_relations is set and the org keeps a contact in one account; switch on Contacts to "
+            "Multiple Accounts in Setup, Account Settings, or take account_relations out"
+        )
+        return Finding("account_relations_off", "error", message, schema.name)
     message = f"{schema.name} is a standard object that the login doesn't see; give it read access"
     return Finding("object_missing", "error", message, schema.name)
 

@@ -52,6 +52,10 @@ class RequestRefused(DestinationError):
         self.fields = fields
 
 
+class StorageFull(DestinationLimitReached):
+    """The org has no room for the record or the file; a smaller one may still fit."""
+
+
 class _Again(Exception):
     """The request may be tried again; ``error`` is raised where it isn't."""
 
@@ -191,6 +195,8 @@ class Http(requests.Session):
             if error.error_code == "REQUEST_LIMIT_EXCEEDED":
                 # Also what too many requests at the same time are answered with, and those pass.
                 raise _Again(limit)
+            if error.error_code == "STORAGE_LIMIT_EXCEEDED":
+                raise StorageFull(str(limit))
             raise limit
         if response.status_code == 401:
             raise DestinationLoginFailed(

@@ -14,6 +14,9 @@ from migration_assets.practice import Secret, Settings, TextOrEnv
 MAX_UPLOAD_BYTES = 100_000_000
 """Raw content of one Bulk API 2.0 job: 150 MB after base64 (Bulk API 2.0 guide, limits)."""
 
+MAX_FILE_BYTES = 2_147_483_648
+"""Content of one multipart request for a ContentVersion (REST API guide, "Insert or Update Blob Data")."""
+
 
 class ClientCredentials(Settings):
     """OAuth 2.0 client credentials flow: the connected app has a run-as user; needs the My Domain host."""
@@ -68,14 +71,30 @@ class BulkSettings(Settings):
     clock_tolerance: Annotated[float, Field(ge=0)] = 300.0
 
 
+class FileSettings(Settings):
+    """How files are uploaded: up to which size (bytes; the platform's limit is 2 GB), and how many at once
+    over all batches together."""
+
+    max_bytes: Annotated[int, Field(ge=1, le=MAX_FILE_BYTES)] = MAX_FILE_BYTES
+    at_once: Annotated[int, Field(ge=1, le=20)] = 4
+
+
 class EnvironmentSettings(Settings):
-    """One org. ``custom_field_limit`` replaces the edition's limit where Salesforce has raised it.
+    """One org. ``account_relations``: it has "Contacts to Multiple Accounts" switched on, so that people are
+    related to every office that PANDA names with them.
+
+    ``custom_field_limit`` replaces the edition's limit where Salesforce has raised it.
 
     ``deploy_layouts`` brings page layouts, tabs and list views with the schema; ``layouts`` says what becomes
     of layouts that are there: ``leave`` lists what to add by hand, ``extend`` adds it.
 
+    ``audit_fields``: ``auto`` gives new records their original creation time where the login may do that.
+
     ``activity_field_limit`` is the room that Event and Task share; no official page was found for the
     100 that administrators report, so it is a setting.
+
+    ``default_owner`` is the username or the e-mail of the org's user who owns records of no provider's user;
+    without it the login's own user does.
     """
 
     instance_url: TextOrEnv
@@ -93,7 +112,11 @@ class EnvironmentSettings(Settings):
     fields_left_free: Annotated[int, Field(ge=0)] = 25
     custom_field_limit: Annotated[int, Field(gt=0)] | None = None
     activity_field_limit: Annotated[int, Field(gt=0)] = 100
+    default_owner: TextOrEnv | None = None
+    account_relations: bool = False
+    audit_fields: Literal["auto", "never"] = "auto"
     bulk: BulkSettings = BulkSettings()
+    files: FileSettings = FileSettings()
 
     @field_validator("instance_url")
     @classmethod

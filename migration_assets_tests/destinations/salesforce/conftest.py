@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from migration_assets.destinations.salesforce.destination import SalesforceDestination, connect
 from migration_assets.destinations.salesforce.settings import EnvironmentSettings
+from migration_assets_tests.destinations.salesforce.joining_schemas import ALL
 from migration_assets_tests.destinations.salesforce.schemas import ACCOUNT, CONTACT, EVENT, EXAM, wide_exam
 from migration_sandbox.salesforce.control import Control
 from migration_sandbox.salesforce.launch import SalesforceSandbox
@@ -114,6 +115,31 @@ def sandbox(start_org: StartOrg) -> SalesforceSandbox:
     destination.deploy_schema([ACCOUNT, CONTACT, EXAM, EVENT, WIDE])
     destination.close()
     return org
+
+
+@pytest.fixture(scope="session")
+def joining_org(start_org: StartOrg) -> SalesforceSandbox:
+    """An org of its own for files and records that join others, with their schemas deployed.
+
+    With Shared Activities an event's patient is a relation too, which the platform makes.
+    """
+    org = start_org("joining")
+    org.control.settings(shared_activities=True)
+    destination = connect(settings_for(org, fields_left_free=0))
+    destination.deploy_schema(ALL)
+    destination.close()
+    return org
+
+
+@pytest.fixture
+def joining_control(joining_org: SalesforceSandbox) -> Iterator[Control]:
+    """The same as ``control`` of that org, which it empties first."""
+    control = joining_org.control
+    control.reset()
+    before = control.settings()
+    yield control
+    control.reset()
+    control.settings(**before)
 
 
 @pytest.fixture

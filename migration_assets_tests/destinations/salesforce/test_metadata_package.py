@@ -13,7 +13,7 @@ from migration_assets.destinations.base import FieldSchema, FieldType
 from migration_assets.destinations.salesforce.describe import OrgField, OrgObject, PicklistValue
 from migration_assets.destinations.salesforce.metadata_package import NAMESPACE, Grants, build
 from migration_assets.destinations.salesforce.preflight_limits import quotas
-from migration_assets.destinations.salesforce.reading import starts_with
+from migration_assets.destinations.salesforce.queries import starts_with
 from migration_assets.destinations.salesforce.schema_compare import compare
 from migration_assets_tests.destinations.salesforce.schemas import CONTACT, EVENT, EXAM
 

@@ -1,4 +1,7 @@
-"""What others do to an org is found by the preflight: rules, automation, settings, permissions, quotas."""
+"""What is none of our business in an org, or switched off, or permitted, is no finding.
+
+What is one is provoked in ``test_preflight_provoked``.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from migration_assets.destinations.base import Finding, ObjectSchema, Volumes
+from migration_assets.destinations.base import Finding, ObjectSchema
 from migration_assets.destinations.salesforce.destination import SalesforceDestination, connect
 from migration_assets_tests.destinations.salesforce.conftest import StartOrg, settings_for
 from migration_assets_tests.destinations.salesforce.schemas import CONTACT, KEY
@@ -34,8 +37,8 @@ def found_now(sandbox: SalesforceSandbox) -> Iterator[SalesforceDestination]:
     destination.close()
 
 
-def worth_a_look(destination: SalesforceDestination, volumes: Volumes | None = None) -> list[Finding]:
-    return [each for each in destination.preflight(SCHEMAS, volumes, WANTED_ZONE) if each.severity != "note"]
+def worth_a_look(destination: SalesforceDestination) -> list[Finding]:
+    return [each for each in destination.preflight(SCHEMAS, None, WANTED_ZONE) if each.severity != "note"]
 
 
 @pytest.fixture
@@ -73,20 +76,6 @@ def test_automation_that_would_fire_is_named_and_what_is_switched_off_is_not(
     assert "Somebodys_Rule" in found.message
 
 
-def test_currencies_and_territories_that_are_switched_on_are_found(start_org: StartOrg) -> None:
-    # Neither can be switched off again, so this is an org of its own.
-    org = start_org("currencies")
-    org.control.settings(multi_currency=True, territories=True)
-    destination = connect(settings_for(org))
-    found = destination.preflight([], None, WANTED_ZONE)
-    destination.close()
-
-    assert {each.code for each in found if each.severity == "warning"} == {
-        "several_currencies",
-        "territories_on",
-    }
-
-
 def test_permissions_follow_the_login(control: Control, found_now: SalesforceDestination) -> None:
     def lacking() -> set[str]:
         codes = {each.code for each in found_now.preflight(SCHEMAS)}
@@ -96,32 +85,3 @@ def test_permissions_follow_the_login(control: Control, found_now: SalesforceDes
     assert lacking() == set()
     control.settings(set_audit_fields=False, bulk_hard_delete=False)
     assert lacking() == {"audit_fields_not_permitted", "hard_delete_not_permitted"}
-
-
-def test_a_load_that_does_not_fit_is_found_before_it_begins(
-    control: Control, found_now: SalesforceDestination
-) -> None:
-    control.settings(data_storage_mb=10, file_storage_mb=10, daily_bulk_batches=2, daily_bulk_query_jobs=1)
-    found = worth_a_look(found_now, Volumes({"Contact": 100_000}, files=4, file_bytes=10**9))
-
-    severities = {each.code: each.severity for each in found if each.code.endswith("_short")}
-    assert severities == {
-        "record_storage_short": "error",
-        "file_storage_needed_short": "error",
-        "bulk_batches_short": "warning",
-        "bulk_query_jobs_short": "warning",
-    }
-
-
-def test_a_login_that_is_no_administrator_is_told_which_objects_it_may_not_write(
-    control: Control, found_now: SalesforceDestination
-) -> None:
-    control.settings(api_user_is_administrator=False)
-    account = ObjectSchema("Account", "Account", "Accounts", False, KEY.name, ())
-
-    findings = found_now.preflight([account], None, WANTED_ZONE)
-    assert {each.code for each in findings if each.object == "Account" and each.severity == "error"} <= {
-        "object_missing",
-        "object_not_writable",
-    }
-    assert any(each.severity == "error" and each.object == "Account" for each in findings)

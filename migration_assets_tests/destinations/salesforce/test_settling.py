@@ -149,7 +149,7 @@ def test_an_upload_that_breaks_off_leaves_a_job_that_can_be_settled(
 
 
 def unknown_job(org: SalesforceDestination) -> str:
-    return org._loader.jobs.create(EXAM)
+    return org._loader.jobs.create(EXAM.name, "upsert", EXAM.key_field)
 
 
 def test_a_job_that_nobody_knows_is_abandoned(org: SalesforceDestination) -> None:

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-import polars as pl
 import pytest
 
 from migration_assets.errors import DestinationWithoutRoom
@@ -23,13 +22,13 @@ from migration_assets_tests.integration.installation import (
     Installation,
     Org,
     assert_all_arrived,
-    different,
+    assert_there_once,
 )
-from migration_assets_tests.integration.practices import generated
 from migration_sandbox.salesforce.control import Control
 from migration_sandbox.salesforce.launch import SalesforceSandbox
 
 _WHERE = "maple: salesforce/rehearsal: "
+_PEOPLE = ("upload account", "upload contact")
 
 
 def test_a_wrong_client_secret(installation: Installation, org: Org) -> None:
@@ -78,29 +77,6 @@ def _unprepared(directory: Path, edition: str, patch: pytest.MonkeyPatch) -> Ite
         yield made
 
 
-def test_an_org_without_room_for_the_charts_fields_gets_the_chart_as_records_of_single_teeth(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Professional has 100 custom fields an object: none of the five site measures fits."""
-    tables = generated().tables
-    exams = tables["ClinicalExam"].head(2)
-    chart = tables["PeriodontalCharting"].filter(pl.col("ExamID").is_in(exams["ExamID"].implode()))
-    with _unprepared(tmp_path, "professional", monkeypatch) as unprepared:
-        unprepared.put_rows({**tables, "ClinicalExam": exams, "PeriodontalCharting": chart})
-        unprepared.migration().prepare()
-        unprepared.build()
-        unprepared.run()
-        reconciled = unprepared.reconcile()
-
-        keys = Org.of(unprepared.org).keys("ClinicalExam__c", "ClinicalExamChart2__c", "ClinicalExamTooth__c")
-    measured = pl.col("^(PocketDepth|Recession|BOP|Suppuration|Plaque)_.*$").is_not_null()
-    not_permanent = ~pl.col("Tooth").is_in([str(number) for number in range(1, 33)])
-    homeless = chart.filter(pl.any_horizontal(measured) | not_permanent)
-    assert keys["ClinicalExamTooth__c"] == sorted(f"maple:exam_tooth:{key}" for key in homeless["ChartingID"])
-    assert reconciled.reconciliation.clean
-    assert different(reconciled) == []
-
-
 def test_an_org_whose_contact_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with _unprepared(tmp_path, "enterprise", monkeypatch) as unprepared:
         unprepared.org.control.fill_custom_fields("Contact", 500)
@@ -119,7 +95,7 @@ def test_a_token_that_expires_on_the_way_is_renewed_and_nobody_notices(
     installation: Installation, control: Control
 ) -> None:
     upload = control.hold("PUT", "/batches", 3)
-    worker = installation.start()
+    worker = installation.start(*_PEOPLE)
     upload.wait()
     control.expire_tokens()
     upload.release()
@@ -128,7 +104,7 @@ def test_a_token_that_expires_on_the_way_is_renewed_and_nobody_notices(
 
     assert ended.error is None, ended.message
     assert [entry.status for entry in control.requests() if entry.status == 401]
-    assert_all_arrived(installation, Org.of(installation.org))
+    assert_there_once(installation, Org.of(installation.org), again=_PEOPLE, loaded=_PEOPLE)
 
 
 def _files_no_longer_than(size: int) -> None:
@@ -149,7 +125,7 @@ def test_a_disk_that_is_full_under_the_warehouse(installation: Installation, org
     ), ended.message
     installation.run("payload")
     installation.run()
-    assert_all_arrived(installation, org)
+    assert_all_arrived(installation, org, again=("upload contact",))
 
 
 def test_a_disk_that_is_full_under_the_ledger(installation: Installation, org: Org) -> None:
@@ -164,4 +140,4 @@ def test_a_disk_that_is_full_under_the_ledger(installation: Installation, org: O
     )
     assert org.keys("ClinicalExam__c") == {"ClinicalExam__c": []}
     installation.run(run_id="with room")
-    assert_all_arrived(installation, org)
+    assert_all_arrived(installation, org, again=("upload contact", "upload clinical_exam"))

@@ -1,0 +1,114 @@
+"""Questions in SOQL: Bulk query jobs page by page, small REST queries, and conditions made of keys and ids.
+
+Wide objects don't fit a GET's address, and Bulk queries don't count against the row limits of REST. What is
+asked, and what becomes of the answers, is the callers'.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import polars as pl
+
+from migration_assets.destinations.salesforce import csv
+from migration_assets.destinations.salesforce.session import SalesforceSession
+from migration_assets.destinations.salesforce.settings import BulkSettings
+from migration_assets.errors import DestinationError
+
+ACTIVITIES = frozenset({"Event", "Task"})
+_WITH_ARCHIVED = ACTIVITIES | {"EventRelation"}
+_CELLS_A_PAGE = 4_000_000
+_LEAST_PAGE_ROWS, _MOST_PAGE_ROWS = 500, 50_000
+_POLL_GROWTH = 1.5
+
+
+def starts_with(field: str, prefix: str) -> str:
+    r"""A SOQL condition that holds for every value beginning with ``prefix``, and maybe for some others.
+
+    LIKE ignores case, and a backslash in a pattern has no documented escape, so it stands as the
+    one-character wildcard: callers check the values themselves.
+    """
+    if not prefix:
+        return f"{field} != null"
+    wildcard = "_"
+    escaped = {"\\": wildcard, "_": r"\_", "%": r"\%", "'": r"\'"}
+    pattern = "".join(escaped.get(character, character) for character in prefix)
+    return f"{field} LIKE '{pattern}%'"
+
+
+def is_one_of(field: str, values: Iterable[str]) -> str:
+    """A SOQL condition that holds for these values, and for others where the field ignores case."""
+    escaped = (value.replace("\\", "\\\\").replace("'", "\\'") for value in values)
+    listed = ", ".join(f"'{value}'" for value in escaped)
+    return f"{field} IN ({listed})"
+
+
+class Queries:
+    """Queries of one org; every value comes as text, null where there is none."""
+
+    def __init__(self, session: SalesforceSession, settings: BulkSettings) -> None:
+        self._session = session
+        self._settings = settings
+
+    def bulk(self, name: str, columns: Sequence[str], condition: str) -> Iterator[pl.DataFrame]:
+        """Records of an object through one query job, in pages of String columns named as asked for.
+
+        Activities of a year ago are archived: only queryAll finds them, and it finds deleted ones too.
+        """
+        operation = "query"
+        if name in _WITH_ARCHIVED:
+            operation, condition = "queryAll", f"{condition} AND IsDeleted = false"
+        body = {"operation": operation, "query": f"SELECT {', '.join(columns)} FROM {name} WHERE {condition}"}
+        job_id = str(self._session.request("POST", "jobs/query", json=body, idempotent=True).json()["id"])
+        try:
+            self._wait(job_id, name)
+            yield from self._results(job_id, columns)
+        finally:
+            self._forget(job_id)
+
+    def rest(self, name: str, columns: Sequence[str], condition: str) -> Iterator[pl.DataFrame]:
+        """The same by GET, for conditions that are short and objects that a query job doesn't serve."""
+        soql = f"SELECT {', '.join(columns)} FROM {name} WHERE {condition}"
+        answer = self._session.get_json("query", params={"q": soql})
+        while True:
+            rows = [[_text(record[column]) for column in columns] for record in answer["records"]]
+            yield pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
+            if answer.get("done", True):
+                return
+            answer = self._session.get_json(answer["nextRecordsUrl"])
+
+    def _wait(self, job_id: str, name: str) -> None:
+        deadline = time.monotonic() + self._settings.poll_limit
+        pause = self._settings.poll_first
+        while (state := self._session.get_json(f"jobs/query/{job_id}")["state"]) != "JobComplete":
+            if state in ("Failed", "Aborted") or time.monotonic() > deadline:
+                raise DestinationError(
+                    f"Salesforce couldn't read {name} back (query job {job_id}: {state}); run the preflight, "
+                    "then run again"
+                )
+            time.sleep(pause)
+            pause = min(pause * _POLL_GROWTH, self._settings.poll_longest)
+
+    def _results(self, job_id: str, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+        rows = min(max(_CELLS_A_PAGE // len(columns), _LEAST_PAGE_ROWS), _MOST_PAGE_ROWS)
+        locator: str | None = None
+        while locator != "null":
+            params = {"maxRecords": str(rows)} | ({"locator": locator} if locator else {})
+            response = self._session.request("GET", f"jobs/query/{job_id}/results", params=params)
+            yield csv.read_text(response.content, columns)
+            locator = response.headers.get("Sforce-Locator", "null")
+
+    def _forget(self, job_id: str) -> None:
+        try:
+            self._session.request("DELETE", f"jobs/query/{job_id}")
+        except DestinationError:
+            # The org drops finished query jobs after 7 days anyhow; what was read is not worth losing.
+            return
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return None if value is None or value == "" else str(value)
