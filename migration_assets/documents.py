@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
@@ -85,6 +86,12 @@ def read_document(path: Path, kind: type[ConfigurationError] = ConfigurationErro
         raise kind(f"{path.name}: there is no such file; create it or mend the name") from None
     except (OSError, UnicodeDecodeError) as error:
         raise kind(f"{path.name}: can't be read ({type(error).__name__}); save it as UTF-8 text") from None
+    return _parsed(path, text, kind)  # type: ignore[arg-type]  # mypy takes no class for hashable
+
+
+@lru_cache(maxsize=64)
+def _parsed(path: Path, text: str, kind: type[ConfigurationError]) -> Document:
+    """The same text is read again and again: by every operation, and by sensors every few seconds."""
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:

@@ -161,7 +161,7 @@ def test_an_empty_folder_has_no_practices(registry: PracticeRegistry) -> None:
             "      live:\n",
             "      live:\n        colour: red\n",
             "line 22, key 'destinations.salesforce.environments.live.colour': is not a known key; "
-            "known here: activity_field_limit, api_version, auth, bulk,",
+            "known here: account_relations, activity_field_limit, api_version, audit_fields,",
         ),
         (
             "  salesforce:\n",

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -96,7 +97,7 @@ def _black_box(
     practice = yaml.safe_load((practices / f"{key}.yaml").read_text(encoding="utf-8"))
     command: list[str | Path] = [sys.executable, "-m", "migration_assets_tests.blackbox", "--practice", key]
     command += ["--practice-name", practice["name"], "--zone", practice["time_zone"]]
-    command += ["--expect-manifest", installation.manifest(key)]
+    command += ["--expect-manifest", installation.manifest(key), *_choices(practice, environment)]
     given = {
         "BLACKBOX_ODBC_DRIVER": odbc_driver(),
         # The driver compares with a certificate of its own choice under strict encryption alone.
@@ -112,6 +113,21 @@ def _black_box(
         "BLACKBOX_CLIENT_SECRET": environment["DEMO_SALESFORCE_CLIENT_SECRET"],
     }
     return _call(command, {**environment, **given})
+
+
+def _choices(practice: Mapping[str, Any], environment: Mapping[str, str]) -> list[str]:
+    """What the practice chose of accounts and its owner of last resort, and where its share is mounted."""
+
+    def said(setting: str | Mapping[str, str]) -> str:
+        return setting if isinstance(setting, str) else environment[setting["env"]]
+
+    destination, name = _TARGET
+    owner = practice["destinations"][destination]["environments"][name].get("default_owner")
+    options = ["--accounts", practice.get("policies", {}).get("accounts", "practice")]
+    options += ["--default-owner", said(owner)] if owner else []
+    for prefix, folder in practice["source"].get("file_share", {}).items():
+        options += ["--file-share", f"{prefix}={said(folder)}"]
+    return options
 
 
 def _call(command: Sequence[str | Path], environment: Mapping[str, str]) -> bool:

@@ -30,7 +30,7 @@ _TABLES = {
 """Key space of a record -> the table of the row that it is; records of other spaces are never held back."""
 _GO_WITH_ANOTHER = ("PeriodontalClassification", "Insurance", "Letter")
 """Tables whose rows are fields of another row's record: what holds that one back is listed for it alone."""
-_FOLLOW = ("exam_tooth", "file_patient", "file_plan", "file_referral", "attendee")
+_FOLLOW = ("exam_tooth", "file_link", "attendee", "account_tie")
 """Key spaces that no manifest lists: rows of a chart, which are records of their own where the layout says
 so, and links, which go with the two records that they join."""
 

@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import psutil
 
 from migration_sandbox.practice.generator import Practice, generate, write_database, write_share
@@ -25,6 +27,9 @@ from migration_sandbox.sqlserver.launch import SandboxServer
 
 PRACTICES = ("maple", "linden", "hawthorn", "nhanes")
 """Keys of the demo practices; each has a file in data/practices and a database panda_<key> here."""
+
+DEFAULT_OWNER = "owner@sandbox.example"
+"""The user whom the demo's practice files name as the owner of records of no provider's user."""
 
 _PATIENTS = 200
 _GENERATED: dict[str, tuple[int, Habit]] = {
@@ -74,6 +79,8 @@ class Installation:
             with org:
                 if org.ca_path is None:
                     raise RuntimeError("the Salesforce sandbox was started without TLS")
+                for user in self._users():
+                    org.control.add_user(**user)
                 now = Running(sql.port, sql.certificate, org.url, org.ca_path)
                 self._write("ports.json", {"sql": sql.port, "salesforce": org.port})
                 self._write("running.json", {"pid": os.getpid(), **_as_text(now)})
@@ -121,6 +128,16 @@ class Installation:
     def manifest(self, practice: str) -> Path:
         return self.directory / "manifests" / practice / "manifest.json"
 
+    def _people(self, practice: str) -> Path:
+        return self.manifest(practice).with_name("users.json")
+
+    def _users(self) -> list[dict[str, Any]]:
+        """Users of the org: the owner of last resort, and the staff who have a login there already."""
+        files = (path for key in PRACTICES if (path := self._people(key)).exists())
+        staff = [user for path in files for user in json.loads(path.read_text(encoding="utf-8"))]
+        owner = {"username": DEFAULT_OWNER, "email": DEFAULT_OWNER, "last_name": "Owner"}
+        return [owner, *staff]
+
     def secrets(self) -> dict[str, str]:
         path = self.directory / "secrets.json"
         if not path.exists():
@@ -134,6 +151,7 @@ class Installation:
         unfinished.unlink(missing_ok=True)
         write_database(practice, unfinished)
         practice.manifest.write(self.manifest(key))
+        self._people(key).write_text(json.dumps(_with_a_login(practice)), encoding="utf-8")
         unfinished.rename(database)
 
     def _write_share(self, key: str, practice: Practice) -> None:
@@ -196,6 +214,22 @@ def _practice(key: str) -> Practice:
         return nhanes_practice(key)
     seed, numbering = _GENERATED[key]
     return generate(seed, _PATIENTS, name=key, numbering=numbering, tables="all")
+
+
+def _with_a_login(practice: Practice) -> list[dict[str, Any]]:
+    """Every other of those at work, one of them as a user who has been deactivated."""
+    staff = practice.tables["StaffUser"].filter(pl.col("Active") & pl.col("Email").is_not_null())
+    people = staff.gather_every(2).select("FullName", "Email").iter_rows()
+    return [
+        {
+            "username": email,
+            "email": email,
+            "first_name": name.rpartition(" ")[0] or None,
+            "last_name": name.rpartition(" ")[2],
+            "active": place != 1,
+        }
+        for place, (name, email) in enumerate(people)
+    ]
 
 
 def _as_text(running: Running) -> dict[str, object]:

@@ -52,8 +52,8 @@ class FieldSchema:
     id of one of its users; null leaves the owner to the destination.
 
     A ``read_only`` field is the destination's own (a file's checksum): expected and compared, never sent. A
-    ``virtual`` field is none of the destination's: the key of a record that can't carry one (``Identity``), or
-    a parent without which a record waits.
+    ``virtual`` field is none of the destination's: the key of a record that can't carry one, or a parent
+    without which a record waits.
     """
 
     name: str

@@ -301,10 +301,10 @@ def _referrers(mapping: MappingSet, facts: DataFacts) -> Iterator[Finding]:
 def _account_ties(mapping: MappingSet, untied: Sequence[Untied]) -> Iterator[Finding]:
     if untied:
         message = (
-            f"{len(untied):,} dentists are named with more than one office and hang on the practice's account "
-            "alone; the offices stay as text with the dentist and with each referral: see the report for "
-            "them; to tie them, switch on Contacts to Multiple Accounts there, set account_relations for the "
-            "environment, and have accounts"
+            f"{len(untied):,} dentists are named with more than one office and hang on the practice's "
+            "account alone; the offices stay as text with the dentist and with each referral, and are listed "
+            "in the report: to tie them, switch on Contacts to Multiple Accounts in the org, set "
+            "account_relations for the environment, and have accounts"
         )
         place = _place(mapping, PROVIDERS, "practice_name")
         yield Finding("account_ties_not_migrated", "note", message, *place)

@@ -98,6 +98,12 @@ class AccountMeaning(Settings):
     account: dict[Accounts, Literal["practice", "household"] | None]
 
 
+class OfficeMeaning(Settings):
+    """A value of an office of dentists."""
+
+    office: Literal["name"]
+
+
 class HouseholdMeaning(Settings):
     """A value of a household of patients."""
 
@@ -111,7 +117,15 @@ class FileMeaning(Settings):
 
 
 RowMeaning = ColumnMeaning | PartsMeaning | ToothMeaning | DentistMeaning | FoundMeaning | KindMeaning
-FieldMeaning = RowMeaning | ConstantMeaning | PersonMeaning | AccountMeaning | HouseholdMeaning | FileMeaning
+FieldMeaning = (
+    RowMeaning
+    | ConstantMeaning
+    | PersonMeaning
+    | AccountMeaning
+    | HouseholdMeaning
+    | OfficeMeaning
+    | FileMeaning
+)
 
 
 def expected_cells(table: str, key: str, declared: RowMeaning, raw: RawPractice) -> pl.DataFrame:

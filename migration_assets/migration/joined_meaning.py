@@ -11,6 +11,7 @@ import polars as pl
 
 from migration_assets.migration import raw_files
 from migration_assets.migration.field_meaning import is_staged, staged_keys
+from migration_assets.migration.office_meaning import Tied, tied
 from migration_assets.migration.raw_practice import RawPractice
 from migration_assets.practice import Settings
 
@@ -19,14 +20,16 @@ class JoinMeaning(Settings):
     """One of the joined records, which ``field`` names: ``column`` of the raw row holds its id in
     ``key_space``.
 
+    ``tied``: what the row ties together by its texts or by the practice's choice, instead of an id's column.
     ``of`` is its table, where a row that wasn't staged joins nothing. ``or_practice``: the practice itself
     where the column is empty, unless it chose no accounts. ``on_share``: only a row joins anything whose own
     file was read from the share.
     """
 
     field: str
-    column: str
-    key_space: str
+    column: str = ""
+    key_space: str = ""
+    tied: Tied | None = None
     of: str | None = None
     or_practice: bool = False
     on_share: bool = False
@@ -42,6 +45,8 @@ def joined_records(table: str, joins: Sequence[JoinMeaning], raw: RawPractice) -
 
 
 def _named(table: str, join: JoinMeaning, raw: RawPractice) -> pl.Series:
+    if join.tied is not None:
+        return tied(join.tied, table, raw)
     ids = raw.keys(table, join.column).replace("", None)
     if join.or_practice and raw.policies.accounts != "none":
         nobody = ids.is_null()

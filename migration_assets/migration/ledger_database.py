@@ -7,10 +7,12 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, select
+from sqlalchemy.dialects import registry
 from sqlalchemy.exc import StatementError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -29,12 +31,21 @@ def open_ledger_database(url: str) -> Engine:
         Path(engine.url.database).touch(mode=0o600)
         event.listen(engine, "connect", _durable_sqlite)
     with translated(engine.url.render_as_string(hide_password=True)), engine.begin() as connection:
-        # Not create_all: it looks first and creates then, and another process may be doing the same.
-        for table in METADATA.sorted_tables:
-            connection.execute(CreateTable(table, if_not_exists=True))
-            for index in sorted(table.indexes, key=lambda each: str(each.name)):
-                connection.execute(CreateIndex(index, if_not_exists=True))
+        for statement in _tables_of(engine.dialect.name):
+            connection.exec_driver_sql(statement)
     return engine
+
+
+@cache
+def _tables_of(dialect: str) -> tuple[str, ...]:
+    """Not create_all: it looks first and creates then, and another process may be doing the same."""
+    made: list[CreateTable | CreateIndex] = []
+    for table in METADATA.sorted_tables:
+        made.append(CreateTable(table, if_not_exists=True))
+        indexes = sorted(table.indexes, key=lambda each: str(each.name))
+        made += [CreateIndex(index, if_not_exists=True) for index in indexes]
+    known = registry.load(dialect)()
+    return tuple(str(each.compile(dialect=known)) for each in made)
 
 
 def _durable_sqlite(connection: Any, _record: object) -> None:

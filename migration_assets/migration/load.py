@@ -34,7 +34,7 @@ from migration_assets.migration.upload_file import HOLD_COLUMNS
 _ORPHANS_LIVE = timedelta(days=7)
 """How long after a crash a job is looked for that nobody wrote down: one found too young to be touched is
 ended by a later run, and destinations forget unfinished jobs within days."""
-KEY = "_key"
+KEY = "_sent_key"
 
 
 @dataclass(frozen=True, slots=True)

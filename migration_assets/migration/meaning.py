@@ -34,6 +34,7 @@ from migration_assets.migration.field_meaning import (
 from migration_assets.migration.file_meaning import expected_of_files, files_of
 from migration_assets.migration.joined_meaning import JoinMeaning, joined_records
 from migration_assets.migration.merged_meaning import MergedMeaning, expected_merged
+from migration_assets.migration.office_meaning import expected_of_offices, offices
 from migration_assets.migration.raw_markup import in_words
 from migration_assets.migration.raw_practice import RawPractice
 from migration_assets.migration.raw_reader import MONEY
@@ -48,9 +49,10 @@ class ObjectMeaning(Settings):
     """Which raw table records of one key space mirror, and what each plain field must show.
 
     ``merged`` rows of other tables fill more of its fields. Where ``people`` is true the records mirror the
-    people whom the table's free text names, where ``households`` is true the households of its patients; not
-    its rows. Where ``files`` is true only rows with a file are records. Records with ``joins`` only join
-    others: what they join is in their key, and no other plain field but constants is declared of them.
+    people whom the table's free text names, where ``households`` or ``offices`` is true the households of its
+    patients or the offices of dentists; not its rows. Where ``files`` is true only rows with a file are
+    records. Records with ``joins`` only join others: what they join is in their key, and no other plain field
+    but constants is declared of them.
     """
 
     table: str
@@ -61,6 +63,7 @@ class ObjectMeaning(Settings):
     chart: ChartMeaning | None = None
     people: bool = False
     households: bool = False
+    offices: bool = False
     files: bool = False
     joins: list[JoinMeaning] = Field(default_factory=list)
 
@@ -145,7 +148,8 @@ def missing(
         rows = pl.DataFrame({"key": f"{raw.practice}:{meaning.key_space}:" + ids})
         lost = rows.filter(~pl.col("key").is_in(keys.implode())).with_columns(expected=None, actual=None)
         parts.append(differences("meaning", object_name, key_field, lost, pl.lit("record_missing")))
-    return pl.concat(parts)
+    # Rows of two tables may ask for one joining record.
+    return pl.concat(parts).unique("key", maintain_order=True)
 
 
 def _compare_joins(
@@ -220,6 +224,8 @@ def _told_at_once(meaning: ObjectMeaning, fields: Sequence[str], raw: RawPractic
         told |= expected_of_files(meaning.fields, meaning.table, meaning.key, raw)
     if meaning.households:
         told |= expected_of_households(meaning.fields, raw)
+    if meaning.offices:
+        told |= expected_of_offices(meaning.fields, raw)
     for merged in meaning.merged:
         if set(merged.field_names) & set(fields):
             told |= expected_merged(merged, raw)
@@ -251,6 +257,8 @@ def _staged_keys(meaning: ObjectMeaning, raw: RawPractice) -> pl.Series:
         return raw_referrers.people(raw)["record"]
     if meaning.households:
         return households(raw)["record"].unique(maintain_order=True)
+    if meaning.offices:
+        return offices(raw)["record"].unique(maintain_order=True)
     keys = staged_keys(meaning.table, raw)
     return keys.filter(keys.is_in(files_of(meaning.table, raw).implode())) if meaning.files else keys
 

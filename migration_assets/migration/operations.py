@@ -235,7 +235,13 @@ class Migration:
         with self._connected(practice) as destination:
             ledger.bind(destination.identity())
             reconciler = Reconciler(
-                practice, self.platform.profile(practice), plan, destination, ledger, run_id
+                practice,
+                self.platform.profile(practice),
+                plan,
+                destination,
+                ledger,
+                run_id,
+                self.platform.options(practice, self.target),
             )
             reconciled = reconciler.reconcile(warehouse)
         if self.target.environment == gate.REHEARSAL:

@@ -25,13 +25,17 @@ import polars as pl
 
 from migration_assets.destinations.base import DestinationUser
 from migration_assets.errors import ConfigurationError
+from migration_assets.mapping.spec import OWNERS_TABLE
 from migration_assets.migration.upload_file import SOURCE
 from migration_assets.perio.names import read_name
 from migration_assets.warehouse import Session
 
-OWNERS_TABLE = "owners"
 OWNER_COLUMNS: dict[str, pl.DataType] = {"provider_id": pl.String(), "user_id": pl.String()}
 """The user who owns a provider's records; the default owner in the row without a provider."""
+
+_STAFF_OUTCOMES = "staff_outcomes"
+STAFF_COLUMNS: dict[str, pl.DataType] = {"source_id": pl.String(), "outcome": pl.String()}
+"""What became of each of the staff: a login is no record that anything could bring there."""
 
 STAFF, PROVIDERS = "staff_users", "providers"
 
@@ -164,6 +168,8 @@ def store(session: Session, owners: Owners) -> None:
     if owners.default is not None:
         pairs.append((None, owners.default.id))
     session.replace_table(SOURCE, OWNERS_TABLE, pl.DataFrame(pairs, schema=OWNER_COLUMNS, orient="row"))
+    outcomes = [(each.source_id, str(each.outcome)) for each in owners.staff]
+    session.replace_table(SOURCE, _STAFF_OUTCOMES, pl.DataFrame(outcomes, schema=STAFF_COLUMNS, orient="row"))
 
 
 def read(session: Session) -> pl.DataFrame:
@@ -171,6 +177,13 @@ def read(session: Session) -> pl.DataFrame:
     if not session.has_table(SOURCE, OWNERS_TABLE):
         return pl.DataFrame(schema=OWNER_COLUMNS)
     return session.read(SOURCE, OWNERS_TABLE, list(OWNER_COLUMNS))
+
+
+def read_staff(session: Session) -> pl.DataFrame:
+    """STAFF_COLUMNS; no rows where nobody was matched yet."""
+    if not session.has_table(SOURCE, _STAFF_OUTCOMES):
+        return pl.DataFrame(schema=STAFF_COLUMNS)
+    return session.read(SOURCE, _STAFF_OUTCOMES, list(STAFF_COLUMNS))
 
 
 class _Users:

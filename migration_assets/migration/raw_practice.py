@@ -17,7 +17,8 @@ class RawPractice:
     """Raw tables by logical name as they were copied with the payload, and what staging said of them:
     ``rejects`` and ``corrections`` as objects/base.py has them. ``minted``: staged table -> staging's id of
     a person or household -> the id that their record's key ends in, where the ledger has given them another
-    one. ``policies``: the practice's choices."""
+    one. ``policies``: the practice's choices, ``options`` what is chosen by the destination's environment;
+    ``name`` is what the practice calls itself."""
 
     practice: str
     zone: ZoneInfo
@@ -27,6 +28,8 @@ class RawPractice:
     corrections: pl.DataFrame
     minted: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     policies: Policies = field(default_factory=Policies)
+    options: Mapping[str, str] = field(default_factory=dict)
+    name: str | None = None
 
     def column(self, table: str, logical: str) -> pl.Series:
         return self.tables[table][self.profile.table(table).actual(logical)]

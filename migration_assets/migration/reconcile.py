@@ -6,8 +6,8 @@ Reads scopes and ledgers, writes no scope and sends nothing. What records look l
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal, cast
 
@@ -19,6 +19,7 @@ from migration_assets.migration import meaning, transport
 from migration_assets.migration.ledger import Ledger, Outcome, Presence
 from migration_assets.migration.load import Shipment
 from migration_assets.migration.meaning import ObjectMeaning
+from migration_assets.migration.owners import STAFF, read_staff
 from migration_assets.migration.parents import PAYLOAD_HASH, without_absent
 from migration_assets.migration.payload import (
     read_build,
@@ -63,7 +64,10 @@ class Reconciled:
 
 @dataclass(frozen=True)
 class Reconciler:
-    """Reconciles one target; everything it reads of the source stands in the upload's own file."""
+    """Reconciles one target; everything it reads of the source stands in the upload's own file.
+
+    ``options`` are what the destination's environment chooses (``mapping.declarations.CHOICES``).
+    """
 
     practice: Practice
     profile: Profile
@@ -71,6 +75,7 @@ class Reconciler:
     destination: Destination
     ledger: Ledger
     run_id: str
+    options: Mapping[str, str] = field(default_factory=dict)
 
     def reconcile(self, warehouse: Warehouse) -> Reconciled:
         with warehouse.open() as session:
@@ -118,6 +123,8 @@ class Reconciler:
             corrections=session.read(SOURCE, "corrections"),
             minted=_minted(session),
             policies=self.practice.policies,
+            options=self.options,
+            name=self.practice.name,
         )
 
     def _object(
@@ -171,7 +178,7 @@ class Reconciler:
     ) -> Reconciliation:
         built = read_build(session)
         sources = _sources(session, self.plan)
-        lineage = _lineage(session, self.plan)
+        lineage = [*_lineage(session, self.plan), *_staff(session)]
         not_loaded = list(self._not_loaded(session))
         balanced = (
             all(each.balanced for each in sources)
@@ -196,9 +203,9 @@ class Reconciler:
             ],
             lineage=lineage,
             objects=objects,
-            rejects=_listed(session, "rejects", staged_names(self.plan.mapping)),
+            rejects=_listed(session, "rejects", _own_objects(session, self.plan)),
             corrections=[
-                *_listed(session, "corrections", staged_names(self.plan.mapping)),
+                *_listed(session, "corrections", _own_objects(session, self.plan)),
                 *_left_empty(session),
             ],
             held_back=[HeldBack(**row) for outcome, row in not_loaded if outcome == Outcome.HELD_BACK],
@@ -281,8 +288,6 @@ def _fill_rates(returned: pl.DataFrame, schema: ObjectSchema) -> dict[str, float
 
 def _sources(session: Session, plan: Plan) -> list[SourceCounts]:
     """Of every source table; rows of derived objects are rows of no source."""
-    derived = {each.name for each in STAGED_OBJECTS if each.derived}
-    own = [name for name in staged_names(plan.mapping) if name not in derived]
     return [
         SourceCounts(
             table=verdict.source_table,
@@ -291,7 +296,34 @@ def _sources(session: Session, plan: Plan) -> list[SourceCounts]:
             rejected=verdict.rejected,
             corrected=verdict.corrected,
         )
-        for verdict in read_copied_verdicts(session, own)
+        for verdict in read_copied_verdicts(session, _own_objects(session, plan))
+    ]
+
+
+def _own_objects(session: Session, plan: Plan) -> list[str]:
+    """Staged objects whose rows are a source table's own: those of the mapping, and the staff, who become no
+    records."""
+    derived = {each.name for each in STAGED_OBJECTS if each.derived}
+    named = staged_names(plan.mapping)
+    if STAFF in session.read(SOURCE, "verdicts", ["object"])["object"]:
+        named.append(STAFF)
+    return [name for name in named if name not in derived]
+
+
+def _staff(session: Session) -> list[LineageCounts]:
+    """What became of the staff's logins, which no payload holds."""
+    outcomes = read_staff(session)["outcome"]
+    if outcomes.is_empty():
+        return []
+    counts = outcomes.value_counts().sort("outcome")
+    return [
+        LineageCounts(
+            object="User",
+            source_table="StaffUser",
+            staged=outcomes.len(),
+            with_payload=0,
+            excused=dict(counts.iter_rows()),
+        )
     ]
 
 

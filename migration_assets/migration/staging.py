@@ -88,8 +88,13 @@ class StagingOutcome:
     findings: Mapping[str, int]
 
 
+def migrated_tables() -> frozenset[str]:
+    """Logical tables whose every row is staged or rejected; all others are counted as not in scope."""
+    return frozenset(each.source_table for each in STAGED_OBJECTS if not each.derived)
+
+
 def source_tables() -> tuple[str, ...]:
-    """Logical tables that any migrated object reads, in a fixed order; all others aren't in scope.
+    """Logical tables that any migrated object reads, in a fixed order; some only to look things up.
 
     The files of the practice's share, which extraction lists as a table, are none of the database's.
     """

@@ -39,8 +39,8 @@ SOURCE_COLUMNS: Mapping[str, str] = {
 class OfficeTie(pa.DataFrameModel):
     """``staged.office_ties``: the dentist is ``provider_id`` or else ``referrer_id``.
 
-    ``place`` is ``first`` for the office that the dentist's own row names (``practice_name``), ``further`` for
-    all others.
+    ``place`` is ``first`` for the office that the dentist's own row names (``practice_name``), ``further``
+    for all others.
     """
 
     source_id: pl.String = pa.Field(unique=True)

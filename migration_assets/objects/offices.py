@@ -71,7 +71,7 @@ def _mentions(inputs: StagingInputs) -> Iterator[Mention]:
 
 
 def stage(inputs: StagingInputs, context: StagingContext) -> Staged:
-    """As ``NamedOffice`` says; ``office_spellings_differ`` counts offices that are written in several ways."""
+    """As ``NamedOffice`` says; ``office_spellings_differ`` counts offices written in several ways."""
     found = named_offices(inputs, context)
     rows = [{"source_id": each.source_id, "name": each.name, "aliases": list(each.aliases)} for each in found]
     verdict = validation.judge(

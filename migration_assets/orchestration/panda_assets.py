@@ -11,7 +11,7 @@ from dagster import (
     multi_asset,
 )
 
-from migration_assets.migration.staging import source_tables
+from migration_assets.migration.staging import migrated_tables, source_tables
 from migration_assets.orchestration.boundary import errors_without_values
 from migration_assets.orchestration.common import OWNERS, counts_table, rows_table, snake_case
 from migration_assets.orchestration.partitions import PRACTICES
@@ -73,7 +73,7 @@ def build_panda_assets() -> AssetsDefinition:
             source, profile = Source(installation.source(practice)), installation.profile(practice)
             report = preflight(source, profile, tables, to_judge=False)
             warehouse = installation.panda_warehouse(practice.key)
-            extraction = extract(source, profile, warehouse, tables, in_scope=tables)
+            extraction = extract(source, profile, warehouse, tables, in_scope=migrated_tables())
         undeclared = {name: len(columns) for name, columns in report.undeclared_columns.items()}
         for table in extraction.tables:
             yield MaterializeResult(

@@ -26,6 +26,8 @@ from zoneinfo import ZoneInfo
 import pyodbc
 
 from migration_assets_tests.blackbox.compare import compare
+from migration_assets_tests.blackbox.contents import compare_contents, read_contents
+from migration_assets_tests.blackbox.files import VERSION
 from migration_assets_tests.blackbox.households import ACCOUNTS
 from migration_assets_tests.blackbox.reading import read_org, read_source, sign_in
 from migration_assets_tests.blackbox.records import GROUPS
@@ -80,6 +82,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
         "practice-name",
         "zone",
         "expect-manifest",
+        "default-owner",
     )
     for name in names:
         parser.add_argument(f"--{name}")
@@ -94,6 +97,12 @@ def options(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--accounts", choices=ACCOUNTS, help="what the practice hangs its patients on (default: practice)"
+    )
+    parser.add_argument(
+        "--file-share",
+        action="append",
+        metavar="PREFIX=FOLDER",
+        help="where paths that begin so are mounted; may be repeated (BLACKBOX_FILE_SHARE: one alone)",
     )
     parser.add_argument("--show-values", action="store_true")
     chosen = parser.parse_args(arguments)
@@ -110,6 +119,11 @@ def options(arguments: list[str]) -> argparse.Namespace:
         chosen.accounts = configured.get("accounts", os.environ.get("BLACKBOX_ACCOUNTS", ACCOUNTS[0]))
     if chosen.accounts not in ACCOUNTS:
         parser.error(f"no such choice of accounts; there are {', '.join(ACCOUNTS)}")
+    shares = chosen.file_share or configured.get("file_share") or [os.environ.get("BLACKBOX_FILE_SHARE", "")]
+    pairs = [each.partition("=") for each in shares if each]
+    if not all(prefix and folder for prefix, _, folder in pairs):
+        parser.error("a file share is PREFIX=FOLDER")
+    chosen.file_share = {prefix: folder for prefix, _, folder in pairs}
     chosen.odbc = chosen.odbc or odbc_from_pieces(dict(os.environ))
     missing = [name for name in ("odbc", "instance_url", "practice") if not getattr(chosen, name)]
     if missing or not (chosen.token or (chosen.client_id and chosen.client_secret)):
@@ -126,28 +140,32 @@ def main(arguments: list[str] | None = None) -> int:
             else ()
         )
         with closing(pyodbc.connect(chosen.odbc, autocommit=True, readonly=True, timeout=30)) as connection:
-            source = read_source(connection, chosen.objects)
-        client = (chosen.client_id, chosen.client_secret)
-        session = sign_in(chosen.instance_url.rstrip("/"), chosen.token, client, chosen.ca)
-        org = read_org(session, chosen.practice, chosen.objects)
+            source = read_source(connection, chosen.objects, chosen.file_share)
+            client = (chosen.client_id, chosen.client_secret)
+            session = sign_in(chosen.instance_url.rstrip("/"), chosen.token, client, chosen.ca)
+            org = read_org(session, chosen.practice, chosen.objects)
+            versions = org.records.get(VERSION, [])
+            contents = read_contents(connection, session, source, versions) if versions else {}
+        report = compare(
+            source,
+            org,
+            chosen.practice,
+            ZoneInfo(chosen.zone or "America/New_York"),
+            Announced(defects),
+            tuple(chosen.other_kinds),
+            chosen.practice_name,
+            chosen.objects,
+            chosen.accounts,
+            chosen.default_owner,
+        )
+        if VERSION in org.described:
+            compare_contents(report, contents, len(versions))
     except Exception as error:
         # Driver and API messages quote connection strings and values; their type says enough without.
         print(f"could not check: {type(error).__module__}.{type(error).__name__}", file=sys.stderr)
         if chosen.show_values:
             raise
         return 2
-    zone = ZoneInfo(chosen.zone or "America/New_York")
-    report = compare(
-        source,
-        org,
-        chosen.practice,
-        zone,
-        Announced(defects),
-        tuple(chosen.other_kinds),
-        chosen.practice_name,
-        chosen.objects,
-        chosen.accounts,
-    )
     print_report(report, chosen.show_values)
     return 1 if report.differences else 0
 

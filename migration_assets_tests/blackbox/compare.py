@@ -18,10 +18,13 @@ from migration_assets_tests.blackbox.chart import (
     compare_charts,
     wide_fields,
 )
-from migration_assets_tests.blackbox.derived import derive, needed
+from migration_assets_tests.blackbox.derived import derive, left, needed
 from migration_assets_tests.blackbox.fields import kinds
+from migration_assets_tests.blackbox.files import LINK, VERSION
 from migration_assets_tests.blackbox.kind import Field, Kind, Reading, Reference
-from migration_assets_tests.blackbox.records import GROUPS
+from migration_assets_tests.blackbox.owners import owners
+from migration_assets_tests.blackbox.records import GROUPS, with_needed
+from migration_assets_tests.blackbox.relations import ATTENDEE, Records, compare_attendees, compare_links
 from migration_assets_tests.blackbox.report import Announced, Report, Row, by_key
 
 _UTC = ZoneInfo("UTC")
@@ -32,20 +35,29 @@ BIG_OBJECTS = (EXAM, *COMPANIONS, TOOTH, "ClinicalExamFinding__c", "ClinicalNote
 ARCHIVED_OBJECTS = ("Event",)
 """Objects of which a plain query shows only the last year's records."""
 
+USER = "User"
+RELATIONS = {"files": LINK, "attendees": ATTENDEE}
+"""Objects without a key by the group that compares them."""
+
 Source = Mapping[str, list[Row]]
-"""Rows by table."""
+"""Rows by table; the files of the practice's share are in ``share.``, see ``share``."""
 
 
 @dataclass(frozen=True)
 class Org:
-    """Records by object, and by object the names of the fields that it has; an object may be missing."""
+    """Records by object, and by object the names of the fields that it has; an object may be missing.
+
+    ``login`` is the id of the user who asked.
+    """
 
     records: dict[str, list[Row]]
     described: dict[str, frozenset[str]]
+    login: str | None = None
 
 
 def source_columns(groups: Collection[str] = GROUPS) -> dict[str, tuple[str, ...]]:
     """Tables of the practice's database and the columns that are compared with these groups."""
+    groups = with_needed(groups)
     columns = {kind.table: kind.columns for kind in kinds(_UTC, groups) if not kind.table.endswith(".")}
     columns["PeriodontalCharting"] = CHART_COLUMNS
     for table, names in needed(groups).items():
@@ -54,7 +66,7 @@ def source_columns(groups: Collection[str] = GROUPS) -> dict[str, tuple[str, ...
 
 
 def org_objects(groups: Collection[str] = GROUPS) -> tuple[str, ...]:
-    """The org's objects that are compared with these groups."""
+    """The org's objects with a key that are compared with these groups."""
     mapped = dict.fromkeys(kind.object for kind in kinds(_UTC, groups))
     return tuple(dict.fromkeys(["Account", *mapped, *COMPANIONS, TOOTH]))
 
@@ -69,6 +81,7 @@ def query_fields(
         **dict.fromkeys(ARCHIVED_OBJECTS, ("IsDeleted",)),
         TOOTH: (EXAM, *TOOTH_FIELDS),
         EXAM: ("Chart_Incomplete__c", "Rejected_Teeth__c"),
+        VERSION: ("ContentDocumentId", "OwnerId"),
     }.get(obj, ())
     mapped = [name for kind in kinds(_UTC, groups) if kind.object == obj for name in kind.names]
     fields = dict.fromkeys([*_ALWAYS, *named, *mapped, *wide_fields(described).get(obj, ())])
@@ -85,18 +98,26 @@ def compare(
     name: str | None = None,
     groups: Collection[str] = GROUPS,
     accounts: str = "practice",
+    default_owner: str | None = None,
 ) -> Report:
     """Every record and cell of the source against the org; ``other_kinds`` of keys are left out.
 
     ``name`` is the practice's, which its database doesn't hold; ``groups`` of ``records`` are compared too,
-    and ``accounts`` is what the practice hangs its patients on.
+    and ``accounts`` is what the practice hangs its patients on. ``default_owner`` (username or e-mail) owns
+    what no provider's user owns, without one ``org.login``; raises ValueError where it is no such user.
     An object or field that the org doesn't have is one difference, whatever it should hold.
     """
     report = Report()
+    groups = with_needed(groups)
     compared = {kind.space for kind in kinds(_UTC, groups)}
     left_out = [kind.space for kind in kinds(_UTC, GROUPS) if kind.space not in compared]
     other = tuple(f"{practice}:{space}:" for space in (*other_kinds, *left_out))
-    source = derive(source, groups, announced, words.moment(zone), accounts)
+    owned = None
+    if "owners" in groups:
+        staff = left(source, "StaffUser", "UserID", announced)
+        providers = left(source, "Provider", "ProviderID", announced)
+        owned = owners(staff, providers, org.records[USER], org.login, default_owner)
+    source = derive(source, groups, announced, words.moment(zone), accounts, owned)
     all_kinds = _with_fields_there(report, kinds(zone, groups, accounts), org)
     expected = {kind.space: _expected(kind, source, practice, announced) for kind in all_kinds}
     expected["practice"] = {} if accounts == "none" else {f"{practice}:practice:{practice}": {}}
@@ -123,11 +144,22 @@ def compare(
                     report.counts[f"{kind.object} fields compared"] += 1
                     if held != wanted:
                         report.differs(kind.object, reference.name, key, parent, held)
+    joined = Records.of(practice, found, org.records, other)
+    if "files" in groups and _is_there(report, org, LINK):
+        compare_links(report, joined, source["links."], org.records[LINK])
+    if "attendees" in groups and _is_there(report, org, ATTENDEE):
+        compare_attendees(report, joined, source["attendees."], org.records[ATTENDEE])
     exams = {key: row for key, row in expected["exam"].items() if not key.startswith(other)}
     chart = by_exam(report, source["PeriodontalCharting"], source["ClinicalExam"], announced)
     exam_records = {key: found[key] for key in exams if key in found}
     compare_charts(report, Charts(exams, exam_records, chart, org.records, org.described, announced, other))
     return report
+
+
+def _is_there(report: Report, org: Org, obj: str) -> bool:
+    if obj not in org.described:
+        report.add("no such object", obj, "", "")
+    return obj in org.described
 
 
 def _with_fields_there(report: Report, all_kinds: tuple[Kind, ...], org: Org) -> tuple[Kind, ...]:

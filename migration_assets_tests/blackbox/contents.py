@@ -18,6 +18,7 @@ from migration_assets_tests.blackbox.report import Report, Row
 MOST = 300
 _PIECE = 2**20
 _AT_ONCE = 4
+_SMALL_A_QUERY = 50
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Hashes:
 
 def sample(versions: Iterable[Row]) -> list[Row]:
     """Records of files by key: all, or every n-th."""
-    by_key = sorted(versions, key=_order)
+    by_key = sorted(versions, key=_name)
     return by_key[:: -(-len(by_key) // MOST) or 1]
 
 
@@ -41,23 +42,19 @@ def read_contents(
     versions: Iterable[Row],
 ) -> dict[str, Hashes]:
     """By key; files of rows that the source doesn't have are left out."""
-    paths = {str(row["RadiographID"]): row["FilePath"] for row in source["Radiograph"]}
     on_share = {row["Path"].strip(): row["SHA256"] for row in source["share."]}
-    sizes = {str(row["DocumentID"]): row["size of"] for row in source["Document"]}
-    known = {"document": sizes, "radiograph": paths}
-    chosen = [row for row in sample(versions) if _order(row)[1] in known.get(_order(row)[0], {})]
+    paths = {
+        f"radiograph:{row['RadiographID']}": str(row["FilePath"] or "").strip()
+        for row in source["Radiograph"]
+    }
+    sizes = {f"document:{row['DocumentID']}": row["size of"] for row in source["Document"]}
+    chosen = {_name(row): row for row in sample(versions) if _name(row) in paths or _name(row) in sizes}
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        org = pool.map(lambda row: _hashed(_download(salesforce, row["Id"])), chosen)
-        own = []
-        for row in chosen:
-            space, number = _order(row)[:2]
-            if space == "document":
-                own.append(_hashed(_stored(connection, number)) if sizes[number] is not None else None)
-            else:
-                own.append(on_share.get(str(paths[number] or "").strip()))
+        org = pool.map(lambda row: _hashed(_download(salesforce, row["Id"])), chosen.values())
+        own = _stored(connection, {name: size for name, size in sizes.items() if name in chosen and size})
         return {
-            str(row["PANDA_Key__c"]): Hashes(one, other)
-            for row, one, other in zip(chosen, own, org, strict=True)
+            str(row["PANDA_Key__c"]): Hashes(own.get(name) or on_share.get(paths.get(name, "")), downloaded)
+            for (name, row), downloaded in zip(chosen.items(), org, strict=True)
         }
 
 
@@ -69,10 +66,9 @@ def compare_contents(report: Report, contents: Mapping[str, Hashes], files: int)
             report.differs(VERSION, "VersionData", key, hashes.source, hashes.org)
 
 
-def _order(row: Row) -> tuple[str, str, int]:
-    """``document``, its number as text and as a number."""
-    space, _, number = str(row["PANDA_Key__c"]).partition(":")[2].partition(":")
-    return space, number, int(number) if number.isdecimal() else -1
+def _name(row: Row) -> str:
+    """``document:4711``: the key without the practice."""
+    return str(row["PANDA_Key__c"]).partition(":")[2]
 
 
 def _hashed(pieces: Iterable[bytes]) -> str:
@@ -89,12 +85,24 @@ def _download(salesforce: Salesforce, version: str) -> Iterator[bytes]:
         yield from answer.iter_content(_PIECE)
 
 
-def _stored(connection: pyodbc.Connection, document: str) -> Iterator[bytes]:
-    start = 1
+def _stored(connection: pyodbc.Connection, sizes: Mapping[str, int]) -> dict[str, str]:
+    """Hashes of documents by name: many small ones a query, large ones in pieces."""
+    small = [name for name, size in sizes.items() if size <= _PIECE // 8]
+    hashes: dict[str, str] = {}
+    for start in range(0, len(small), _SMALL_A_QUERY):
+        numbers = ", ".join(each.partition(":")[2] for each in small[start : start + _SMALL_A_QUERY])
+        query = f"SELECT DocumentID, [Content] FROM dbo.Document WHERE DocumentID IN ({numbers})"
+        for number, content in connection.cursor().execute(query):
+            hashes[f"document:{number}"] = _hashed([content or b""])
+    for name in sizes.keys() - set(small):
+        hashes[name] = _hashed(_pieces(connection, int(name.partition(":")[2])))
+    return hashes
+
+
+def _pieces(connection: pyodbc.Connection, document: int) -> Iterator[bytes]:
     query = f"SELECT SUBSTRING([Content], ?, {_PIECE}) FROM dbo.Document WHERE DocumentID = ?"
-    while True:
-        piece: bytes = connection.cursor().execute(query, start, int(document)).fetchval() or b""
+    start, piece = 1, b""
+    while start == 1 or len(piece) == _PIECE:
+        piece = connection.cursor().execute(query, start, document).fetchval() or b""
         yield piece
-        if len(piece) < _PIECE:
-            return
         start += _PIECE

@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from migration_assets_tests.blackbox import words
 from migration_assets_tests.blackbox import files as filed
+from migration_assets_tests.blackbox import words
 from migration_assets_tests.blackbox.households import households
 from migration_assets_tests.blackbox.owners import PROVIDER_COLUMNS as OWNING_COLUMNS
 from migration_assets_tests.blackbox.owners import STAFF_COLUMNS, Owners
@@ -31,14 +31,14 @@ _NEEDED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "owners": {"StaffUser": STAFF_COLUMNS, "Provider": OWNING_COLUMNS},
 }
 _OWNED = {
-    "Provider": "ProviderID",
-    "Patient": "PrimaryProviderID",
-    "ClinicalExam": "ProviderID",
-    "TreatmentPlan": "ProviderID",
-    "Appointment": "ProviderID",
-    "referrers.": "ReferrerID",
+    "Provider": ("ProviderID", "ProviderID"),
+    "Patient": ("PatientID", "PrimaryProviderID"),
+    "ClinicalExam": ("ExamID", "ProviderID"),
+    "TreatmentPlan": ("PlanID", "ProviderID"),
+    "Appointment": ("AppointmentID", "ProviderID"),
+    "referrers.": ("ReferrerID", "ReferrerID"),
 }
-"""Table -> the column with the provider whose user owns the record; no provider's number is a referrer's."""
+"""Table -> its key, and the column with the provider whose user owns the record; no referrer has a user."""
 
 
 def needed(groups: Collection[str]) -> dict[str, tuple[str, ...]]:
@@ -62,18 +62,18 @@ def derive(
     practice's times. ``owners`` are needed by their group alone."""
     tables = dict(source)
     if accounts == "household":
-        together = households(_left(source, "Patient", "PatientID", announced))
+        together = households(left(source, "Patient", "PatientID", announced))
         tables["households."] = together.named
         tables["Patient"] = [
             row | {"found.HouseholdID": together.of_patient.get(row["PatientID"])}
             for row in tables["Patient"]
         ]
     if "classifications" in groups:
-        rows = _left(source, _CLASSIFICATION, "ClassificationID", announced)
+        rows = left(source, _CLASSIFICATION, "ClassificationID", announced)
         tables["Patient"] = _with(tables["Patient"], "PatientID", lambda of: _of_patient(of, utc), rows)
         tables["ClinicalExam"] = _with(tables["ClinicalExam"], "ExamID", lambda of: _of_exam(of, utc), rows)
     if "insurances" in groups:
-        rows = _left(source, _INSURANCE, "InsuranceID", announced)
+        rows = left(source, _INSURANCE, "InsuranceID", announced)
         tables["Patient"] = _with(tables["Patient"], "PatientID", _insured, rows)
     if "findings" in groups:
         tables["ExamFinding"] = _with_system(source)
@@ -100,30 +100,19 @@ def derive(
     if "attendees" in groups:
         tables["attendees."] = [
             {"One": f"appointment:{row['AppointmentID']}", "Other": f"provider:{row['ProviderID']}"}
-            for row in _left(source, "Appointment", "AppointmentID", announced)
+            for row in left(source, "Appointment", "AppointmentID", announced)
             if row["ProviderID"] is not None
         ]
     if "owners" in groups and owners is not None:
-        for table, column in _OWNED.items():
+        for table, (key, column) in _OWNED.items():
             tables[table] = [
                 row | {"owner.UserID": owners.of(announced.corrected(table, row[key], row)[column])}
                 for row in tables.get(table, [])
-                for key in [_KEYS[table]]
             ]
     return tables
 
 
-_KEYS = {
-    "Provider": "ProviderID",
-    "Patient": "PatientID",
-    "ClinicalExam": "ExamID",
-    "TreatmentPlan": "PlanID",
-    "Appointment": "AppointmentID",
-    "referrers.": "ReferrerID",
-}
-
-
-def _left(source: Tables, table: str, key: str, announced: Announced) -> list[Row]:
+def left(source: Tables, table: str, key: str, announced: Announced) -> list[Row]:
     """Rows but for those announced absent, corrected as announced."""
     rows = (row for row in source[table] if not announced.absent(table, row[key]))
     return [announced.corrected(table, row[key], row) for row in rows]

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
-from migration_assets_tests.blackbox import records, words
+from migration_assets_tests.blackbox import files, records, words
 from migration_assets_tests.blackbox.kind import (
     DAY,
     FLAG,
@@ -28,15 +28,19 @@ from migration_assets_tests.blackbox.kind import (
 _NOT_NEGATIVE = Reading(words.within(0, 10**12, "0.01"), words.number)
 # Five years is longer than anything heals.
 _WEEKS = Reading(words.within(0, 260), words.number)
+_OWNER = fields_of(("OwnerId", "owner.UserID", TEXT))
+_OWNED = ("provider", "referrer", "patient", "exam", "plan", "appointment")
 
 
 def kinds(
     zone: ZoneInfo, groups: Collection[str] = records.GROUPS, accounts: str = "practice"
 ) -> tuple[Kind, ...]:
-    """All kinds of a practice in that zone that are compared with these groups, parents before children.
+    """All kinds of a practice in that zone that are compared with these groups and those that they need,
+    parents before children.
 
     ``accounts`` is one of ``households.ACCOUNTS``, the practice's choice.
     """
+    groups = records.with_needed(groups)
     local = words.moment(zone)
     moment = Reading(local, words.as_moment)
     patient, exam = _patient(moment), _exam(moment)
@@ -46,14 +50,21 @@ def kinds(
         exam = replace(exam, fields=exam.fields + records.classified("exam"))
     if "insurances" in groups:
         patient = replace(patient, fields=patient.fields + records.insured())
+    if "files" in groups:
+        patient = replace(patient, fields=patient.fields + files.without_file())
     others = {
         "findings": (records.finding(),),
         "notes": (records.note(moment),),
         "events": (records.event(local, moment),),
         "referrals": (records.referrer(), records.referral()),
+        "files": files.kinds(local),
     }
     found = (kind for group, of_group in others.items() if group in groups for kind in of_group)
     all_kinds = (_provider(moment), patient, exam, _plan(moment), _PLAN_LINE, *found)
+    if "owners" in groups:
+        all_kinds = tuple(
+            replace(kind, fields=kind.fields + _OWNER) if kind.space in _OWNED else kind for kind in all_kinds
+        )
     if accounts == "household":
         return (_HOUSEHOLD, *(_in_household(kind) for kind in all_kinds))
     return tuple(map(_without_account, all_kinds)) if accounts == "none" else all_kinds

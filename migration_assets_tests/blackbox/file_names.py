@@ -1,4 +1,4 @@
-"""What a file is called, what it is, and the line that a letter or a radiograph without a field of its own gets.
+"""What a file is called, what kind it is, and the line that a letter or radiograph without a field gets.
 
 How files hang together with patients and records is told in ``files``.
 """

@@ -23,7 +23,7 @@ from migration_assets_tests.blackbox.file_names import (
     time_of,
     title,
 )
-from migration_assets_tests.blackbox.kind import NUMBER, TEXT, Field, Kind, Reading, fields_of, word
+from migration_assets_tests.blackbox.kind import TEXT, Field, Kind, Reading, fields_of, word
 from migration_assets_tests.blackbox.report import RENAMED, Announced, Row
 from migration_assets_tests.blackbox.words import UNUSABLE, Unusable
 
@@ -89,8 +89,10 @@ def without_file() -> tuple[Field, ...]:
 
 @dataclass(frozen=True)
 class Files:
-    """Derived rows: ``documents`` and ``images`` are files, ``links`` pairs of a file's key and a
-    record's (``One``, ``Other``, both without the practice); ``lines`` what a patient has without a file, by PatientID."""
+    """Derived rows: ``documents`` and ``images`` are files, ``links`` pairs of a file's key and a record's.
+
+    Keys (``One``, ``Other``) are without the practice. ``lines``: PatientID -> what is without a file.
+    """
 
     documents: list[Row]
     images: list[Row]

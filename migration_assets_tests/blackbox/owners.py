@@ -1,4 +1,4 @@
-"""Which user of the org owns a provider's records, by e-mail, by a colleague's name, or nobody's in particular.
+"""Which user of the org owns a provider's records: by e-mail, by a colleague's name, or by default.
 
 The rule: a person's user is the only active one with the person's address that may own records; an address
 that people of several names share tells nothing, those who have left not counted unless all have. A provider

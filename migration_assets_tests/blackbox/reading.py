@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import pyodbc
 import requests
@@ -11,52 +11,114 @@ from simple_salesforce.api import Salesforce
 from migration_assets_tests.blackbox.compare import (
     ARCHIVED_OBJECTS,
     BIG_OBJECTS,
+    RELATIONS,
+    USER,
     Org,
     Source,
     org_objects,
     query_fields,
     source_columns,
 )
-from migration_assets_tests.blackbox.records import GROUPS
+from migration_assets_tests.blackbox.files import COMPUTED, LINK, VERSION
+from migration_assets_tests.blackbox.records import GROUPS, with_needed
+from migration_assets_tests.blackbox.relations import ATTENDEE
 from migration_assets_tests.blackbox.report import Row
+from migration_assets_tests.blackbox.share import look_at
+
+_LINKS_A_QUERY = 200
 
 
-def read_source(connection: pyodbc.Connection, groups: Collection[str] = GROUPS) -> Source:
+def read_source(
+    connection: pyodbc.Connection,
+    groups: Collection[str] = GROUPS,
+    shares: Mapping[str, str] | None = None,
+) -> Source:
+    """Rows by table; ``shares``: beginning of paths -> folder where that share is mounted."""
+
     def read(table: str, columns: tuple[str, ...]) -> list[Row]:
         # One of the columns is called Plan, which is a word of T-SQL's.
-        named = ", ".join(f"[{column}]" for column in columns)
+        named = ", ".join(COMPUTED.get(column, f"[{column}]") for column in columns)
         rows = connection.cursor().execute(f"SELECT {named} FROM dbo.{table}").fetchall()
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
-    return {table: read(table, columns) for table, columns in source_columns(groups).items()}
+    source = {table: read(table, columns) for table, columns in source_columns(groups).items()}
+    if "files" in groups:
+        paths = (row["FilePath"] for row in source["Radiograph"])
+        source["share."] = look_at((path for path in paths if path), shares or {})
+    return source
 
 
 def read_org(salesforce: Salesforce, practice: str, groups: Collection[str] = GROUPS) -> Org:
-    """All records with a key of the practice, archived ones too, and which fields the objects have.
+    """All records with a key of the practice, archived ones too, what joins them, the users, and which fields
+    the objects have.
 
     Charts come by Bulk API 2.0, since a query of 400 fields fits no URI.
     """
+    groups = with_needed(groups)
     csv.field_size_limit(10_000_000)
     present = {each["name"] for each in (salesforce.describe() or {})["sobjects"]}
     described = {
         obj: frozenset(each["name"] for each in getattr(salesforce, obj).describe()["fields"])
-        for obj in org_objects(groups)
+        for obj in (*org_objects(groups), *(obj for group, obj in RELATIONS.items() if group in groups))
         if obj in present
     }
     records: dict[str, list[Row]] = {}
     for obj, there in described.items():
+        if obj in RELATIONS.values():
+            continue
         if "PANDA_Key__c" not in there:
             records[obj] = []
             continue
         fields = ", ".join(query_fields(obj, described, groups))
-        soql = f"SELECT {fields} FROM {obj} WHERE PANDA_Key__c LIKE '{practice}:%'"
+        latest = " AND IsLatest = true" if obj == VERSION else ""
+        soql = f"SELECT {fields} FROM {obj} WHERE PANDA_Key__c LIKE '{practice}:%'{latest}"
         # "_" in a practice's name is a wildcard of LIKE, so it may have matched a neighbour.
         records[obj] = [
             row
             for row in _query(salesforce, obj, soql)
             if str(row["PANDA_Key__c"]).startswith(f"{practice}:") and not row.get("IsDeleted")
         ]
+    if LINK in described:
+        records[LINK] = list(_links(salesforce, records.get(VERSION, [])))
+    if ATTENDEE in described:
+        records[ATTENDEE] = list(_attendees(salesforce, practice, described))
+    if "owners" in groups:
+        records[USER] = list(salesforce.query_all_iter(_USERS))
+        return Org(records, described, _login(salesforce))
     return Org(records, described)
+
+
+_USERS = "SELECT Id, Email, Username, IsActive, UserType, Profile.UserLicense.LicenseDefinitionKey FROM User"
+
+
+def _links(salesforce: Salesforce, versions: Iterable[Row]) -> Iterator[Row]:
+    """By document, since an org answers no other question about links."""
+    documents = [str(row["ContentDocumentId"]) for row in versions]
+    for start in range(0, len(documents), _LINKS_A_QUERY):
+        ids = ", ".join(f"'{each}'" for each in documents[start : start + _LINKS_A_QUERY])
+        fields = "ContentDocumentId, LinkedEntityId, ShareType"
+        yield from salesforce.query_all_iter(
+            f"SELECT {fields} FROM {LINK} WHERE ContentDocumentId IN ({ids})"
+        )
+
+
+def _attendees(
+    salesforce: Salesforce, practice: str, described: Mapping[str, frozenset[str]]
+) -> Iterator[Row]:
+    """Relations of archived events too, and of deleted ones, which the comparison passes over."""
+    if "PANDA_Key__c" not in described.get("Event", frozenset()):
+        return
+    names = ("Id", "EventId", "RelationId", "IsInvitee", "IsDeleted")
+    fields = ", ".join(name for name in names if name in described[ATTENDEE])
+    soql = f"SELECT {fields} FROM {ATTENDEE} WHERE Event.PANDA_Key__c LIKE '{practice}:%'"
+    yield from salesforce.query_all_iter(soql, include_deleted=True)
+
+
+def _login(salesforce: Salesforce) -> str:
+    url = f"https://{salesforce.sf_instance}/services/oauth2/userinfo"
+    answer = salesforce.session.get(url, headers=salesforce.headers, timeout=30)
+    answer.raise_for_status()
+    return str(answer.json()["user_id"])
 
 
 def _query(salesforce: Salesforce, obj: str, soql: str) -> Iterator[Row]:

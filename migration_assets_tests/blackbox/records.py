@@ -5,7 +5,7 @@ Each group is compared where it is asked for. Columns with a dot are made in ``d
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,12 +25,26 @@ from migration_assets_tests.blackbox.kind import (
 )
 from migration_assets_tests.blackbox.teeth import universal
 
-GROUPS = ("classifications", "insurances", "findings", "notes", "events", "referrals")
-"""What can be compared beyond people, exams, charts and plans."""
+GROUPS = (
+    *("classifications", "insurances", "findings", "notes", "events", "referrals"),
+    *("files", "attendees", "owners"),
+)
+"""What can be compared beyond people, exams, charts and plans.
+
+``files`` with their contents and links and what has no file, ``attendees`` of events, ``owners`` of records.
+"""
+_NEEDED = {"files": ("referrals",), "attendees": ("events",)}
+"""Group -> those whose records its own join to others."""
 
 _CLASSIFIED = ("Stage", "Grade", "Extent", "StagedAt")
 _LONGEST_SUBJECT = 255
 _MOST_MINUTES = 24 * 60
+
+
+def with_needed(groups: Collection[str]) -> tuple[str, ...]:
+    """Groups with those that they can't be compared without."""
+    more = (needed for group in groups for needed in _NEEDED.get(group, ()))
+    return tuple(dict.fromkeys([*groups, *more]))
 
 
 def _says_each(wanted: tuple[tuple[str, ...], ...] | None, held: str | None) -> bool:

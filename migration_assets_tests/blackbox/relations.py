@@ -37,9 +37,7 @@ class Records:
     def pairs(self, wanted: Iterable[Row], id_field: str = "Id") -> dict[tuple[str, str], tuple[str, str]]:
         """The ids of those pairs of keys of which both records are there, each with its keys."""
         own = f"practice:{self.practice}"
-        full = [
-            (f"{self.practice}:{row['One']}", f"{self.practice}:{row['Other'] or own}") for row in wanted
-        ]
+        full = [(f"{self.practice}:{row['One']}", f"{self.practice}:{row['Other'] or own}") for row in wanted]
         return {
             (str(self.found[one][id_field]), str(self.found[other]["Id"])): (one, other)
             for one, other in full

@@ -18,10 +18,13 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-import simple_salesforce.api  # noqa: F401  # imported inside functions elsewhere; here the fork pays once
+# Imported inside functions elsewhere; here the fork pays once.
+import pyarrow.dataset  # noqa: F401
+import simple_salesforce.api  # noqa: F401
+import sqlalchemy.dialects.sqlite  # noqa: F401
 from sqlalchemy import Engine, event
 
-from migration_assets.destinations.salesforce import loading
+from migration_assets.destinations.salesforce import destination, job_runs  # noqa: F401
 from migration_assets.errors import MigrationError
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.operations import Migration
@@ -152,7 +155,7 @@ def _work(errand: Errand, told: Connection) -> None:
     if errand.prepare is not None:
         errand.prepare()
     if errand.results_at_once is not None:
-        loading._RESULTS_AT_ONCE = errand.results_at_once
+        job_runs._RESULTS_AT_ONCE = errand.results_at_once
     migration = Migration(platform_over(errand.data, errand.die_at), errand.target)
     try:
         returned = tuple(_step(migration, step, errand.run_id) for step in errand.steps)

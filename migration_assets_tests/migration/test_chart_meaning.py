@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,6 +24,7 @@ from migration_assets.objects.registry import STAGED_OBJECTS
 from migration_assets.panda.profile import Profile, load_profile
 from migration_assets.perio.teeth import TEETH, NumberingSystem, furcation_entrances
 from migration_assets.perio.vocabulary import TOOTH_STATUSES
+from migration_assets_tests.mapping.staged import complete
 from migration_assets_tests.measure_rows import converted, profile
 from migration_assets_tests.objects.rows import SITES, Row, context, exam, raw_tables, stage_raw
 
@@ -94,7 +97,7 @@ class Migrated:
         self.returned: dict[str, pl.DataFrame] = {}
         for spec in MAPPING:
             if spec.chart is not None and spec.is_used(layout):
-                payload = apply(spec, rows, "maple", layout)
+                payload = apply(spec, complete(spec, rows), "maple", layout)
                 types = {each.name: payload_dtype(each) for each in payload.schema.fields}
                 self.returned[spec.name] = payload.frame.with_columns(
                     pl.col(name).cast(dtype) for name, dtype in types.items()
@@ -111,6 +114,20 @@ class Migrated:
         return set(comparison.differences["field"])
 
 
+def migrated_practice(
+    shape: str, system: NumberingSystem = NumberingSystem.UNIVERSAL, layout: ChartLayout = ENTERPRISE
+) -> Migrated:
+    """The full mouth, staged and mapped once for all tests; its tables may be replaced."""
+    made = copy(_migrated_practice(shape, system, layout))
+    made.tables, made.returned = dict(made.tables), dict(made.returned)
+    return made
+
+
+@cache
+def _migrated_practice(shape: str, system: NumberingSystem, layout: ChartLayout) -> Migrated:
+    return Migrated(practice(system), shape, layout)
+
+
 def chart_fields(frame: pl.DataFrame) -> list[str]:
     prefixes = tuple(measure.prefix + "_" for measure in MEASURES.values())
     own = ("Plaque_Index__c",)
@@ -123,7 +140,7 @@ def chart_fields(frame: pl.DataFrame) -> list[str]:
 def test_a_faithful_destination_differs_in_nothing(
     shape: str, system: NumberingSystem, layout: ChartLayout
 ) -> None:
-    migrated = Migrated(practice(system), shape, layout)
+    migrated = migrated_practice(shape, system, layout)
 
     for name in migrated.returned:
         assert migrated.differing(name) == set(), name
@@ -147,7 +164,7 @@ def moved_by_one(frame: pl.DataFrame, measure: str) -> pl.DataFrame:
 def test_a_measure_that_slipped_by_one_tooth_is_found_and_no_other_is_blamed(
     shape: str, measure: str
 ) -> None:
-    migrated = Migrated(practice(), shape)
+    migrated = migrated_practice(shape)
     home = next(each.object for each in ENTERPRISE.objects if measure in each.measures)
 
     found = migrated.differing(home, moved_by_one(migrated.returned[home], measure))
@@ -162,7 +179,7 @@ def test_a_measure_that_slipped_by_one_tooth_is_found_and_no_other_is_blamed(
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("measure", list(MEASURES))
 def test_a_measure_that_was_left_out_is_found(shape: str, measure: str) -> None:
-    migrated = Migrated(practice(), shape)
+    migrated = migrated_practice(shape)
     home = next(each.object for each in ENTERPRISE.objects if measure in each.measures)
     frame = migrated.returned[home]
     fields = [each.field for each in wide_columns([measure])]
@@ -205,7 +222,7 @@ def test_a_chart_read_as_universal_is_found_in_every_measure(
     ],
 )
 def test_a_wrong_value_of_a_teeths_own_record_is_named(shape: str, field: str, wrong: Any) -> None:
-    migrated = Migrated(practice(), shape)
+    migrated = migrated_practice(shape)
     frame = migrated.returned[TOOTH]
     changed = frame.with_columns(pl.lit(wrong, frame.schema[field]).alias(field))
 
@@ -214,7 +231,7 @@ def test_a_wrong_value_of_a_teeths_own_record_is_named(shape: str, field: str, w
 
 def test_yes_and_no_and_not_charted_are_three_things() -> None:
     field = "BleedingOnProbing_MB_UR1__c"
-    migrated = Migrated(practice(), "tooth_row")
+    migrated = migrated_practice("tooth_row")
     frame = migrated.returned[CHART2]
 
     for wrong in ("Yes", "No", None):
@@ -225,7 +242,7 @@ def test_yes_and_no_and_not_charted_are_three_things() -> None:
 
 
 def test_a_field_outside_its_quadrant_is_no_chart_field_of_ours() -> None:
-    migrated = Migrated(practice(), "tooth_row")
+    migrated = migrated_practice("tooth_row")
     frame = migrated.returned[EXAM].rename({"PocketDepth_MB_UR6__c": "PocketDepth_MB_UL6__c"})
 
     with pytest.raises(ValueError, match="outside its quadrant"):

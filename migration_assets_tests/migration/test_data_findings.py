@@ -9,11 +9,13 @@ from migration_assets.migration.data_findings import (
     ProcedureTexts,
     TooLarge,
     TooLong,
+    Untied,
     data_findings,
     procedures_with_several_texts,
     text_columns,
     too_large,
     too_long,
+    untied_dentists,
 )
 from migration_assets.migration.letter_naming import LetterNaming
 from migration_assets.migration.plan import load_mapping
@@ -137,3 +139,19 @@ def test_letters_that_differ_and_letters_that_nobody_can_compare_are_told() -> N
     ]
     assert "2 of 9 letters" in told[0][0].message
     assert "3 letters of plans say no procedure" in told[0][0].message
+
+
+def test_dentists_of_several_offices_are_listed_where_the_plan_ties_nobody() -> None:
+    def tie(provider: str | None, referrer: str | None, office: str) -> dict[str, str | None]:
+        return {"provider_id": provider, "referrer_id": referrer, "office_id": office}
+
+    told = [tie("7", None, "p7"), tie("9", None, "p7"), tie(None, "r3", "r2"), tie("7", None, "r2")]
+    offices = [{"source_id": "p7", "name": "Zyx Dental"}, {"source_id": "r2", "name": "Oak Dental"}]
+    untied = untied_dentists(rows("office_ties", *told), rows("offices", *offices))
+    assert untied == [Untied("providers", "7", ("Zyx Dental", "Oak Dental"))]
+
+    (found,) = data_findings(MAPPING, DataFacts(untied=untied))
+    assert (found.code, found.severity) == ("account_ties_not_migrated", "note")
+    assert (found.object, found.field) == ("Contact", "Practice_Name__c")
+    assert "1 dentists are named with more than one office" in found.message
+    assert "Zyx" not in found.message

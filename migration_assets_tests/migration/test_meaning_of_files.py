@@ -37,16 +37,17 @@ from migration_assets_tests.objects.rows_of_files import (
 from migration_assets_tests.objects.rows_of_referrals import appointment
 
 FILE, LINK, ATTENDEE = "ContentVersion", "ContentDocumentLink", "EventRelation"
+PATIENT, LINES = "Contact", ("Letters_Without_File__c", "Radiographs_Without_File__c")
 SHARE = "\\\\PANDA01\\Images\\"
 _SPECS = load_specs("salesforce", {each.name: each.model for each in STAGED_OBJECTS})
 _CHOICES = {choice: _SPECS.resolved({"accounts": choice}) for choice in ("practice", "none")}
 
 
 class Migrated:
-    """Raw rows, and the records of a faithful destination by object."""
+    """Raw rows, and the records of a faithful destination by object; of patients the lines alone."""
 
     def __init__(self, accounts: Any = "practice", **rows: list[Row]) -> None:
-        tables = raw_tables(**{"exams": [], "chart": [], "plans": [], "lines": [], **rows})
+        tables = raw_tables(**{"providers": [], "exams": [], "chart": [], "plans": [], "lines": [], **rows})
         staged = stage_raw(tables, context())
         used = {"patients", "documents", "letters", "radiographs", "appointments"}
         frames = {name: staged[name].rows for name in used} | {PRACTICE_TABLE: practice_table()}
@@ -61,12 +62,14 @@ class Migrated:
         )
         self.keys: dict[str, str] = {}
         self.returned: dict[str, pl.DataFrame] = {}
-        for name in (FILE, LINK, ATTENDEE):
+        for name in (FILE, LINK, ATTENDEE, PATIENT):
             spec = _CHOICES[accounts].of_object(name)
             payload = apply(spec, complete(spec, frames), "maple", None)
             self.keys[name] = payload.schema.key_field
             self.returned[name] = payload.frame.select(
-                pl.col(each.name).cast(payload_dtype(each)) for each in payload.schema.returned_fields
+                pl.col(each.name).cast(payload_dtype(each))
+                for each in payload.schema.returned_fields
+                if name != PATIENT or each.name in (self.keys[name], *LINES)
             )
 
     def differing(self, name: str, returned: pl.DataFrame | None = None) -> list[tuple[str, str, str]]:
@@ -94,6 +97,7 @@ MIGRATED = Migrated(
         letter(3, DocumentID=90, LetterType="TO-SPECIALIST", Subject="First", TemplateID=2, ProviderID=5),
         letter(4, DocumentID=90, PlanID=20, ReferralID=30, SentAt=MOMENT + timedelta(days=1)),
         letter(5, PatientID=2, PlanID=21, Recipient="Ada\n Vale"),
+        letter(6, PatientID=2, LetterType=None, SentAt=None, DocumentID=999),
     ],
     templates=[template(2, Name=" Recall "), template(3, Name="Consent")],
     radiographs=[
@@ -116,7 +120,7 @@ def changed(name: str, key: str, **values: Any) -> pl.DataFrame:
     )
 
 
-@pytest.mark.parametrize("name", [FILE, LINK, ATTENDEE])
+@pytest.mark.parametrize("name", [FILE, LINK, ATTENDEE, PATIENT])
 def test_a_faithful_destination_differs_in_nothing_and_lacks_nothing(name: str) -> None:
     assert MIGRATED.returned[name].height > 0
     assert MIGRATED.differing(name) == []
@@ -155,6 +159,14 @@ def test_a_file_of_the_share_is_compared_with_what_lies_there() -> None:
 
     assert {field for _, field, _ in told} == set(wrong)
     assert {key for key, _, _ in told} == {"maple:radiograph:1"}
+
+
+def test_what_has_no_file_stands_on_lines_of_its_patient() -> None:
+    lines = "Letter\n2024-05-06: to patient, Ada Vale"
+    assert MIGRATED.returned[PATIENT].filter(Letters_Without_File__c=lines).height == 1
+    for wrong in ("Letter", "2024-05-06: to patient, Ada Vale\nLetter"):
+        told = MIGRATED.differing(PATIENT, changed(PATIENT, "maple:patient:2", Letters_Without_File__c=wrong))
+        assert [each[:2] for each in told] == [("maple:patient:2", "Letters_Without_File__c")]
 
 
 def test_each_file_that_isnt_there_is_named_and_no_image_without_a_file() -> None:
@@ -282,6 +294,6 @@ def test_whatever_the_practice_filed_both_readers_agree(
         ],
     )
 
-    for name in (FILE, LINK):
+    for name in (FILE, LINK, PATIENT):
         assert migrated.differing(name) == []
         assert migrated.lost(name) == set()

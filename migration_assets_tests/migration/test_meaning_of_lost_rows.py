@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pytest
 
+from migration_assets.mapping.chart_layout import ChartLayout
 from migration_assets.migration.meaning import missing
 from migration_assets.migration.raw_chart import teeth
 from migration_assets.migration.raw_practice import RawPractice
@@ -23,7 +24,7 @@ from migration_assets_tests.migration.test_chart_meaning import (
     SHAPES,
     TOOTH,
     Migrated,
-    practice,
+    migrated_practice,
 )
 
 CHART = "PeriodontalCharting"
@@ -60,8 +61,8 @@ def lost(migrated: Migrated, name: str, keys: pl.Series, *rejects: dict[str, str
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("layout", [ENTERPRISE, PROFESSIONAL], ids=["enterprise", "professional"])
-def test_each_record_that_isnt_there_is_named_and_no_other(shape: str, layout: object) -> None:
-    migrated = Migrated(practice(), shape, layout)  # type: ignore[arg-type]
+def test_each_record_that_isnt_there_is_named_and_no_other(shape: str, layout: ChartLayout) -> None:
+    migrated = migrated_practice(shape, layout=layout)
 
     for name in (EXAM, CHART2, TOOTH) if layout is ENTERPRISE else (EXAM, TOOTH):
         keys = migrated.returned[name][KEY]
@@ -72,7 +73,7 @@ def test_each_record_that_isnt_there_is_named_and_no_other(shape: str, layout: o
 
 
 def test_what_hangs_on_a_rejected_exam_isnt_missed() -> None:
-    migrated = Migrated(practice(), "tooth_row")
+    migrated = migrated_practice("tooth_row")
     of_exam = {"source_table": "ClinicalExam", "source_key": "10", "code": "exam_date_implausible"}
 
     nothing = pl.Series(KEY, [], dtype=pl.String)
@@ -96,7 +97,7 @@ def test_what_hangs_on_a_rejected_exam_isnt_missed() -> None:
     ],
 )
 def test_a_tooth_that_was_refused_though_nothing_is_wrong_with_it_is_expected(shape: str, code: str) -> None:
-    migrated = Migrated(practice(), shape)
+    migrated = migrated_practice(shape)
     rejects = [
         {"source_table": CHART, "source_key": key, "code": code} for key in rows_of_tooth(migrated, "5")
     ]
@@ -107,7 +108,7 @@ def test_a_tooth_that_was_refused_though_nothing_is_wrong_with_it_is_expected(sh
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_tooth_refused_for_what_isnt_judged_here_is_believed_to_be(shape: str) -> None:
-    migrated = Migrated(practice(), shape)
+    migrated = migrated_practice(shape)
     rejects = [
         {"source_table": CHART, "source_key": key, "code": code}
         for key in rows_of_tooth(migrated, "5")
@@ -129,7 +130,7 @@ def test_a_tooth_refused_for_what_isnt_judged_here_is_believed_to_be(shape: str)
     ],
 )
 def test_a_tooth_with_an_impossible_number_isnt_expected(column: str, value: float) -> None:
-    migrated = Migrated(practice(), "tooth_row")
+    migrated = migrated_practice("tooth_row")
     chart = migrated.tables[CHART]
     hit = (pl.col("Tooth") == "5") & (pl.col("ExamID") == 10)
     number = pl.when(hit).then(pl.lit(value)).otherwise(pl.col(column).cast(pl.Float64))
@@ -139,7 +140,7 @@ def test_a_tooth_with_an_impossible_number_isnt_expected(column: str, value: flo
 
 
 def test_a_tooth_charted_twice_isnt_expected() -> None:
-    migrated = Migrated(practice(), "tooth_row")
+    migrated = migrated_practice("tooth_row")
     chart = migrated.tables[CHART]
     again = chart.filter(pl.col("Tooth") == "5").with_columns(
         pl.lit(999, chart.schema["ChartingID"]).alias("ChartingID")

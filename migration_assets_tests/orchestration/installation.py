@@ -58,6 +58,7 @@ STAGED_TABLES = tuple(
     for name in (
         "providers",
         "patients",
+        "households",
         "charting",
         "clinical_exams",
         "treatment_plans",
@@ -72,6 +73,8 @@ STAGED_TABLES = tuple(
         "documents",
         "letters",
         "radiographs",
+        "offices",
+        "office_ties",
         "staff_users",
     )
 )

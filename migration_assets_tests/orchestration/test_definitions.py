@@ -33,21 +33,34 @@ STAGED_FROM = {
         *("panda/radiograph", "panda/share_files", "panda/document"),
         *("staged/patients", "staged/documents"),
     },
+    "households": {"panda/patient", "staged/patients"},
+    "offices": {
+        *("panda/provider", "panda/referral"),
+        *("staged/providers", "staged/referrals", "staged/referrers"),
+    },
+    "office_ties": {
+        *("panda/provider", "panda/referral"),
+        *("staged/providers", "staged/referrals", "staged/referrers"),
+    },
     "staff_users": {"panda/staff_user"},
 }
-PARENT = {
-    "account": None,
-    "contact": "account",
-    "clinical_exam": "contact",
-    "clinical_exam_chart2": "clinical_exam",
-    "clinical_exam_chart3": "clinical_exam",
-    "clinical_exam_finding": "clinical_exam",
-    "clinical_exam_tooth": "clinical_exam",
-    "clinical_note": "contact",
-    "event": "contact",
-    "referral": "contact",
-    "treatment_plan": "contact",
-    "treatment_plan_line": "treatment_plan",
+PARENTS: dict[str, set[str]] = {
+    "account": set(),
+    "contact": {"account"},
+    "account_contact_relation": {"account", "contact"},
+    "clinical_exam": {"contact"},
+    "clinical_exam_chart2": {"clinical_exam"},
+    "clinical_exam_chart3": {"clinical_exam"},
+    "clinical_exam_finding": {"clinical_exam"},
+    "clinical_exam_tooth": {"clinical_exam"},
+    "clinical_note": {"contact"},
+    "content_version": {"contact"},
+    "content_document_link": {"account", "contact", "content_version", "referral", "treatment_plan"},
+    "event": {"contact"},
+    "event_relation": {"contact", "event"},
+    "referral": {"contact"},
+    "treatment_plan": {"contact"},
+    "treatment_plan_line": {"treatment_plan"},
 }
 GRAPH = {
     **{table: set() for table in SOURCE_TABLES},
@@ -72,12 +85,11 @@ GRAPH = {
     **{
         f"salesforce_rehearsal/{name}": {
             f"salesforce_rehearsal/{before}"
-            for before in ("adoptions" if name == "contact" else "payload", parent)
-            if before
+            for before in {"adoptions" if name == "contact" else "payload", *parents}
         }
-        for name, parent in PARENT.items()
+        for name, parents in PARENTS.items()
     },
-    "salesforce_rehearsal/reconciliation": {f"salesforce_rehearsal/{name}" for name in PARENT},
+    "salesforce_rehearsal/reconciliation": {f"salesforce_rehearsal/{name}" for name in PARENTS},
 }
 SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
 
@@ -123,7 +135,7 @@ def test_the_jobs_extract_and_upload_apart() -> None:
     }
     assert {job.partitions_def for job in jobs.values()} == {PRACTICES}
     retried = jobs["retry_salesforce_rehearsal"].asset_layer.selected_asset_keys
-    assert {key.path[1] for key in retried} == {*PARENT, "reconciliation"}
+    assert {key.path[1] for key in retried} == {*PARENTS, "reconciliation"}
 
 
 _LOADED = """

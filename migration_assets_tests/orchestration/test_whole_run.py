@@ -167,8 +167,7 @@ def test_owners_are_matched_before_the_payload_and_still_there_after_it(
 def test_a_default_owner_who_is_no_user_stops_the_run_before_the_payload(
     migrated: Migrated, office: Office
 ) -> None:
-    shutil.copytree(migrated.office.data / "warehouse", office.data / "warehouse")
-    (office.data / "warehouse" / migrated.office.practice).rename(office.data / "warehouse" / office.practice)
+    _take_over_warehouse(migrated, office)
     office.write_file(
         "panda_maple", destinations__salesforce__environments__rehearsal__default_owner="gone@maple.example"
     )
@@ -182,6 +181,14 @@ def test_a_default_owner_who_is_no_user_stops_the_run_before_the_payload(
     assert started == {"salesforce_rehearsal__owners"}
 
 
+def _take_over_warehouse(migrated: Migrated, office: Office) -> None:
+    """The other installation begins with what was extracted and staged in the migrated one."""
+    warehouse = office.data / "warehouse"
+    shutil.copytree(
+        migrated.office.data / "warehouse" / migrated.office.practice, warehouse / office.practice
+    )
+
+
 def test_a_failed_verdict_stops_everything_after_it(office: Office) -> None:
     office.write_file("panda_maple", policies__reject_limit=0)
     result = office.materialize()
@@ -193,8 +200,11 @@ def test_a_failed_verdict_stops_everything_after_it(office: Office) -> None:
     assert "salesforce_rehearsal__contact" not in started
 
 
-def test_an_upload_alone_makes_no_request_when_the_staged_batch_has_not_passed(office: Office) -> None:
-    assert office.materialize(*SOURCE_TABLES, *STAGED_TABLES, "salesforce_rehearsal/schema").success
+def test_an_upload_alone_makes_no_request_when_the_staged_batch_has_not_passed(
+    migrated: Migrated, office: Office
+) -> None:
+    _take_over_warehouse(migrated, office)
+    assert office.materialize("salesforce_rehearsal/schema").success
     office.write_file("panda_maple", policies__reject_limit=0)
     assert not office.materialize("staged/patients").success
     office.outside.org.control.forget_requests()

@@ -9,6 +9,7 @@ from typing import Any
 from migration_assets_tests.blackbox.compare import Org
 from migration_assets_tests.sandbox.blackbox_world import EXAM, Rows, Tables, small_org, small_source
 
+RECORDS = ("classifications", "insurances", "findings", "notes", "events", "referrals")
 FINDING, NOTE, EVENT, REFERRAL = "ClinicalExamFinding__c", "ClinicalNote__c", "Event", "Referral__c"
 
 _RTF = (

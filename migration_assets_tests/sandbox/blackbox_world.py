@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, date, datetime
+from hashlib import md5
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,10 +16,14 @@ from migration_assets_tests.blackbox import words
 from migration_assets_tests.blackbox.compare import Org
 from migration_assets_tests.blackbox.derived import derive
 from migration_assets_tests.blackbox.fields import kinds
+from migration_assets_tests.blackbox.files import LINK, VERSION
 from migration_assets_tests.blackbox.kind import Field
+from migration_assets_tests.blackbox.owners import Owners
 from migration_assets_tests.blackbox.records import GROUPS
+from migration_assets_tests.blackbox.relations import ATTENDEE
 from migration_assets_tests.blackbox.report import Announced
 from migration_sandbox.practice.generator import Practice
+from migration_sandbox.practice.radiographs import SHARE
 
 Rows = list[dict[str, Any]]
 Tables = dict[str, Rows]
@@ -26,6 +31,7 @@ Tables = dict[str, Rows]
 ZONE = ZoneInfo("America/New_York")
 SITES = ("MB", "B", "DB", "ML", "L", "DL")
 EXAM, CHART2, CHART3 = "ClinicalExam__c", "ClinicalExamChart2__c", "ClinicalExamChart3__c"
+LOGIN = "005L"
 TOOTH, PLAN, LINE = "ClinicalExamTooth__c", "TreatmentPlan__c", "TreatmentPlanLine__c"
 
 _PLACES: Mapping[str, tuple[str, ...]] = {
@@ -71,7 +77,8 @@ def described(layout: Mapping[str, tuple[str, ...]]) -> dict[str, frozenset[str]
     teeth = [
         "_".join(filter(None, (measure, place))) for measure, places in _PLACES.items() for place in places
     ]
-    return fields | {TOOTH: frozenset(f"{name}__c" for name in teeth)}
+    joining = {LINK: frozenset(("ShareType",)), ATTENDEE: frozenset(("IsInvitee",))}
+    return fields | joining | {TOOTH: frozenset(f"{name}__c" for name in teeth)}
 
 
 def chart_row(charting: int, exam: int, tooth: str, **cells: Any) -> dict[str, Any]:
@@ -249,7 +256,23 @@ def _plans() -> dict[str, Rows]:
 
 
 def tables_of(practice: Practice) -> Tables:
-    return {table: frame.to_dicts() for table, frame in practice.tables.items()}
+    """Rows as the check reads them: of a document's content its size and hash, and the files of the share."""
+    tables = {table: frame.to_dicts() for table, frame in practice.tables.items()}
+    for row in tables.get("Document", []):
+        content = row.pop("Content")
+        row["size of"] = None if content is None else len(content)
+        row["MD5 of"] = None if content is None else md5(content).digest()
+    paths = [row["FilePath"] for row in tables.get("Radiograph", []) if row["FilePath"]]
+    found = {path: practice.share.get(path.removeprefix(SHARE + "\\").replace("\\", "/")) for path in paths}
+    tables["share."] = [
+        {
+            "Path": path,
+            "Bytes": None if content is None else len(content),
+            "MD5": None if content is None else md5(content).hexdigest(),
+        }
+        for path, content in found.items()
+    ]
+    return tables
 
 
 def faithful_org(
@@ -259,7 +282,8 @@ def faithful_org(
     groups: tuple[str, ...] = (),
 ) -> Org:
     """What a migration that obeys the manifest would leave, of a practice that charts in Universal."""
-    source = derive(tables_of(practice), groups, announced, words.moment(ZONE))
+    owned = Owners({}, LOGIN)
+    source = derive(tables_of(practice), groups, announced, words.moment(ZONE), owners=owned)
     records: dict[str, Rows] = {
         "Account": [{"Id": "maple:practice:maple", "PANDA_Key__c": "maple:practice:maple"}]
     }
@@ -283,6 +307,19 @@ def faithful_org(
                 parent = f"maple:{space}:{named}"
                 record[reference.name] = parent if parent in keys else None
             records.setdefault(kind.object, []).append(record)
+    if "files" in groups:
+        for version in records[VERSION]:
+            version |= {"ContentDocumentId": version["Id"], "OwnerId": LOGIN}
+        pairs = _pairs(source["links."], keys)
+        pairs += [(version["Id"], LOGIN) for version in records[VERSION]]
+        records[LINK] = [
+            {"ContentDocumentId": one, "LinkedEntityId": other, "ShareType": "I" if other == LOGIN else "V"}
+            for one, other in pairs
+        ]
+    if "attendees" in groups:
+        pairs = _pairs(source["attendees."], keys)
+        records[ATTENDEE] = [{"EventId": one, "RelationId": other, "IsInvitee": True} for one, other in pairs]
+    records["User"] = []
     fields = described(layout)
     for obj, space in ((CHART2, "exam_chart2"), (CHART3, "exam_chart3")):
         records[obj] = [
@@ -301,7 +338,12 @@ def faithful_org(
         exam |= {"Rejected_Teeth__c": len(rows) - len(kept), "Chart_Incomplete__c": len(rows) > len(kept)}
         teeth = (_chart_tooth(row, parts, fields) for row in kept)
         records[TOOTH] += [{EXAM: exam["Id"], **tooth} for tooth in teeth if tooth is not None]
-    return Org(records, fields)
+    return Org(records, fields, LOGIN)
+
+
+def _pairs(rows: Rows, keys: set[str]) -> list[tuple[str, str]]:
+    pairs = [(f"maple:{row['One']}", f"maple:{row['Other'] or 'practice:maple'}") for row in rows]
+    return [(one, other) for one, other in pairs if one in keys and other in keys]
 
 
 def _as_sent(field: Field, row: Mapping[str, Any]) -> Any:

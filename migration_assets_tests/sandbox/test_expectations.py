@@ -72,7 +72,7 @@ def test_a_row_that_names_the_record_it_is_fields_of_must_not_be_held_back_itsel
 
 
 def test_a_link_goes_with_the_records_that_it_joins(tmp_path: Path) -> None:
-    held = [{"key": "maple:file_patient:document:7+patient:1"}]
+    held = [{"key": "maple:file_link:document:7+patient:1"}]
     assert lines(tmp_path, [], ["Document", "Patient"], held_back=held) == []
 
 

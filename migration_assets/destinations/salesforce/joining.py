@@ -118,7 +118,8 @@ class Joiner:
         names = list(dict.fromkeys([*schema.joins, *(each.name for each in fields)]))
         columns = ["Id", "SystemModstamp", *names]
         own = _PLATFORMS_OWN.get(schema.name)
-        left_out = f" AND {own[1]}" if ours and own is not None and own[0] in (None, *schema.field_names) else ""
+        leave_out = ours and own is not None and own[0] in (None, *schema.field_names)
+        left_out = f" AND {own[1]}" if own is not None and leave_out else ""
         if schema.name == _LINK:
             ids = list(dict.fromkeys(documents))
             conditions = [

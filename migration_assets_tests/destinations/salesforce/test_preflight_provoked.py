@@ -64,6 +64,7 @@ NOTHING = schema("Nothing__c", text("Short__c"))
 BROAD = schema("Broad__c", *(text(f"A_Field_Of_A_Wide_Object_{number:04}__c") for number in range(1_200)))
 LINK = schema("ContentDocumentLink", VISIBILITY, custom=False)
 CLOSED = schema("Closed__c")
+RELATION = schema("AccountContactRelation", custom=False)
 
 _VISIT_XML = (
     object_xml("Visit", sharing="ControlledByParent")
@@ -160,7 +161,7 @@ def stage(start_org: StartOrg) -> Stage:
 
 
 def another_schema(stage: Stage) -> list[Finding]:
-    return stage.ask([VISIT, NOTHING, BROAD, LINK])
+    return stage.ask([VISIT, NOTHING, BROAD, LINK, RELATION])
 
 
 def a_login_with_few_rights(stage: Stage) -> list[Finding]:
@@ -247,6 +248,13 @@ CASES: list[Case] = [
     (a_version_to_come, "api_version_unknown", "error", None, "doesn't speak API version 99.0"),
     (a_version_that_ends, "api_version_ending", "warning", None, "set api_version to 66.0 or later"),
     (another_schema, "object_missing", "error", "Nothing__c", "deploy the schema"),
+    (
+        another_schema,
+        "account_relations_off",
+        "error",
+        "AccountContactRelation",
+        "in Setup, Account Settings",
+    ),
     (another_schema, "field_missing", "error", "Visit__c.Never__c", "deploy the schema"),
     (another_schema, "field_not_visible", "error", "Visit__c.Hidden__c", "field-level security"),
     (another_schema, "field_too_small", "error", "Visit__c.Narrow__c", "is too small"),
