@@ -1,12 +1,13 @@
 """The same exams through CumulusCI's own steps: run by an interpreter that has CumulusCI and nothing of ours.
 
-The environment variable BENCH_CUMULUSCI names that interpreter (``pip install cumulusci`` in an environment of
-its own); without it CumulusCI is left out.
+The environment variable BENCH_CUMULUSCI names that interpreter (``pip install cumulusci`` in an environment
+of its own); without it CumulusCI is left out.
 """
 
 from __future__ import annotations
 
 import csv
+import importlib
 import logging
 import os
 from pathlib import Path
@@ -25,20 +26,20 @@ _VERSION = "60.0"
 def loading(url: str, ca_bundle: str, sobject: str, exams: str) -> Work:
     """Upserts by collections of 200, as its ``load_dataset`` does where it's told ``api: rest``."""
     context = _context(url, ca_bundle)
-    from cumulusci.tasks.bulkdata.step import DataApi, DataOperationType, get_dml_operation
+    steps = importlib.import_module("cumulusci.tasks.bulkdata.step")
 
     def work() -> dict[str, Any]:
         with Path(exams).open(newline="", encoding="utf-8") as file:
             rows = csv.reader(file)
             fields = next(rows)
-            step = get_dml_operation(
+            step = steps.get_dml_operation(
                 sobject=sobject,
-                operation=DataOperationType.UPSERT,
+                operation=steps.DataOperationType.UPSERT,
                 fields=fields,
                 api_options={"update_key": _KEY},
                 context=context,
                 volume=0,
-                api=DataApi.REST,
+                api=steps.DataApi.REST,
             )
             with step:
                 step.load_records(rows)
@@ -52,12 +53,12 @@ def loading(url: str, ca_bundle: str, sobject: str, exams: str) -> Work:
 def bulk_job(url: str, ca_bundle: str, sobject: str) -> Work:
     """What becomes of a job of Bulk API 1.0, which CumulusCI takes for 2,000 rows and more."""
     context = _context(url, ca_bundle)
-    from cumulusci.tasks.bulkdata.step import DataOperationType, get_dml_operation
+    steps = importlib.import_module("cumulusci.tasks.bulkdata.step")
 
     def work() -> dict[str, Any]:
-        step = get_dml_operation(
+        step = steps.get_dml_operation(
             sobject=sobject,
-            operation=DataOperationType.UPSERT,
+            operation=steps.DataOperationType.UPSERT,
             fields=[_KEY],
             api_options={"update_key": _KEY},
             context=context,
@@ -74,13 +75,14 @@ def bulk_job(url: str, ca_bundle: str, sobject: str) -> Work:
 
 def _context(url: str, ca_bundle: str) -> Any:
     os.environ["REQUESTS_CA_BUNDLE"] = ca_bundle
-    from salesforce_bulk import SalesforceBulk
     from simple_salesforce.api import Salesforce
 
     token = os.environ[TOKEN]
     return SimpleNamespace(
         sf=Salesforce(session_id=token, instance_url=url, version=_VERSION),
-        bulk=SalesforceBulk(sessionId=token, host=urlsplit(url).netloc, API_version=_VERSION),
+        bulk=importlib.import_module("salesforce_bulk").SalesforceBulk(
+            sessionId=token, host=urlsplit(url).netloc, API_version=_VERSION
+        ),
         logger=logging.getLogger("cumulusci"),
     )
 

@@ -1,7 +1,7 @@
 """The pieces of ``loading`` that this project's own interpreter runs: our loader, and simple-salesforce.
 
-Each reads the exams from disk, brings them into the org and tells what was refused, as its user would have it.
-A failure is (key, code, field, sentence).
+Each reads the exams from disk, brings them into the org and tells what was refused, as its user would have
+it. A failure is (key, code, field, sentence).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def ours(data: str, exams: str) -> Work:
     """From a Parquet file: values checked and rows hashed, which a payload has done before, then loaded."""
     import polars as pl
 
-    import migration_assets.destinations.salesforce.destination
+    import migration_assets.destinations.salesforce.destination  # noqa: F401
     from migration_assets.mapping.payload_hash import hash_rows
     from migration_assets.mapping.problems import MESSAGES, find_problems
     from migration_assets.migration.ledger import Target
@@ -60,7 +60,7 @@ def ours(data: str, exams: str) -> Work:
 
 
 def simple_salesforce(url: str, ca_bundle: str, exams: str) -> Work:
-    """One upsert of a CSV file, as its documentation has it, but that it doesn't wait 5 s before each look."""
+    """One upsert of a CSV file, as its documentation has it, but without its 5 s before each look."""
     os.environ["REQUESTS_CA_BUNDLE"] = ca_bundle
     from simple_salesforce.api import Salesforce
 

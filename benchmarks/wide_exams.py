@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,14 +29,16 @@ if TYPE_CHECKING:
 _PATIENTS, _SEED = 100, 7
 _KEY = "PANDA_Key__c"
 _CLEAN, _BAD = "clean", "bad"
+_LAST_BEFORE_THE_CHART = "Staging_Date__c"
 
 
 @dataclass(frozen=True)
 class Planted:
-    """What is wrong with one record, in which field, and the value that no sentence should repeat."""
+    """The field of a record that is wrong, and the value that no sentence should repeat: none where it is a
+    key, which tells nothing of a patient."""
 
     field: str
-    value: str
+    value: str | None
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,9 @@ class Ground:
     def _written(self, exams: pl.DataFrame, name: str) -> Files:
         from migration_assets.destinations.salesforce import csv
 
-        files = Files(*(self.folder / f"{name}-{exams.height}{end}" for end in (".parquet", ".csv", "-ids.csv")))
+        files = Files(
+            *(self.folder / f"{name}-{exams.height}{end}" for end in (".parquet", ".csv", "-ids.csv"))
+        )
         exams.write_parquet(files.ours)
         with files.by_keys.open("wb") as file:
             file.writelines(csv.encode(exams, self.schema))
@@ -158,6 +162,7 @@ def prepared() -> Iterator[Ground]:
             own = session.read("upload", f"payload_{ASSET}").select(schema.field_names)
         people = platform.ledger(migration.practice, migration.target).state(plan.schema_of_object("Contact"))
         parents = dict(people.filter("present").select("key", "destination_id").rows())
+        own = own.filter(own["Contact__c"].is_in(list(parents)))
         folder = installation.data.parent / "kept"
         folder.mkdir()
         ground = Ground(installation, schema, own, parents, folder)
@@ -168,32 +173,34 @@ def prepared() -> Iterator[Ground]:
 def _repeated(schema: ObjectSchema, own: pl.DataFrame, rows: int) -> pl.DataFrame:
     import polars as pl
 
-    chart = [name for name in own.columns if name not in _of_the_exam(own)]
     filled = own.with_columns(
-        pl.col(chart).fill_null(strategy="forward").fill_null(strategy="backward").fill_null(0)
+        pl.col(chart_fields(own.columns))
+        .fill_null(strategy="forward")
+        .fill_null(strategy="backward")
+        .fill_null(0)
     )
     number = pl.int_range(rows, dtype=pl.Int64, eager=True)
     keys = pl.select(pl.format(f"{PRACTICE}:exam:w{{}}", number)).to_series()
     return filled[number % filled.height].with_columns(keys.alias(schema.key_field))
 
 
-def _of_the_exam(own: pl.DataFrame) -> frozenset[str]:
-    """Fields that aren't the chart's: those up to the last one of the classification."""
-    return frozenset(own.columns[: own.columns.index("Staging_Date__c") + 1])
+def chart_fields(columns: Sequence[str]) -> list[str]:
+    """Those that the chart's layout has added to the exam's own."""
+    return list(columns[columns.index(_LAST_BEFORE_THE_CHART) + 1 :])
 
 
 def _spoilt(exams: pl.DataFrame, one_in: int) -> tuple[pl.DataFrame, dict[str, Planted]]:
     """By turns: a text that is too long, a value of no picklist, a date before the calendar, no parent."""
     import polars as pl
 
-    wrong: list[tuple[str, object, str]] = [
+    wrong: list[tuple[str, object, str | None]] = [
         ("Charting_Type__c", "a charting type that is longer than its field", "longer than its field"),
         ("ToothNumberingSystem__c", "Roman numerals", "Roman numerals"),
         ("Exam_Date__c", datetime.date(202, 3, 4), "0202-03-04"),
-        ("Contact__c", f"{PRACTICE}:patient:nobody", f"{PRACTICE}:patient:nobody"),
+        ("Contact__c", f"{PRACTICE}:patient:nobody", None),
     ]
     rows = list(range(one_in // 2, exams.height, one_in))
-    planted = {}
+    planted: dict[str, Planted] = {}
     for turn, (field, value, shown) in enumerate(wrong):
         hit = rows[turn :: len(wrong)]
         values = exams[field].scatter(hit, pl.Series([value] * len(hit), dtype=exams.schema[field]))

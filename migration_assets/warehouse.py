@@ -172,8 +172,8 @@ class Session:
         with self.transaction():
             self.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}")
             with self._incoming(rows):
-                self.execute(f"CREATE OR REPLACE TABLE {_place(schema, table)} AS SELECT * FROM {_INCOMING}")
-            return self.count(schema, table)
+                made = f"CREATE OR REPLACE TABLE {_place(schema, table)} AS SELECT * FROM {_INCOMING}"
+                return _count(self._run(made, ()))
 
     def append(self, schema: str, table: str, rows: Rows) -> int:
         """Adds ``rows`` by column name, making the table where there is none; returns how many were added."""
@@ -181,11 +181,8 @@ class Session:
             if not self.has_table(schema, table):
                 return self.replace_table(schema, table, rows)
             with self._incoming(rows):
-                added = self._run(
-                    f"INSERT INTO {_place(schema, table)} BY NAME SELECT * FROM {_INCOMING}", ()
-                )
-                found = added.fetchone()
-            return int(found[0]) if found else 0
+                added = f"INSERT INTO {_place(schema, table)} BY NAME SELECT * FROM {_INCOMING}"
+                return _count(self._run(added, ()))
 
     def read(self, schema: str, table: str, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """The table's rows; raises WarehouseTableMissing, which says what to materialise.
@@ -263,6 +260,12 @@ class Session:
         finally:
             with suppress(duckdb.Error):
                 self._connection.unregister(_INCOMING)
+
+
+def _count(written: duckdb.DuckDBPyConnection) -> int:
+    """Rows that a statement put into a table, which is what it returns."""
+    found = written.fetchone()
+    return int(found[0]) if found else 0
 
 
 def _place(schema: str, table: str) -> str:

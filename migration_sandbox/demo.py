@@ -116,14 +116,16 @@ def _black_box(
 
 
 def _choices(practice: Mapping[str, Any], environment: Mapping[str, str]) -> list[str]:
-    """What the practice chose of accounts and its owner of last resort, and where its share is mounted."""
+    """What the practice chose of accounts and owners, and where its share is mounted."""
 
     def said(setting: str | Mapping[str, str]) -> str:
         return setting if isinstance(setting, str) else environment[setting["env"]]
 
     destination, name = _TARGET
-    owner = practice["destinations"][destination]["environments"][name].get("default_owner")
+    settings = practice["destinations"][destination]["environments"][name]
+    owner = settings.get("default_owner")
     options = ["--accounts", practice.get("policies", {}).get("accounts", "practice")]
+    options += ["--account-relations", "on" if settings.get("account_relations") else "off"]
     options += ["--default-owner", said(owner)] if owner else []
     for prefix, folder in practice["source"].get("file_share", {}).items():
         options += ["--file-share", f"{prefix}={said(folder)}"]

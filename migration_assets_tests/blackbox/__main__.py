@@ -34,6 +34,7 @@ from migration_assets_tests.blackbox.records import GROUPS
 from migration_assets_tests.blackbox.report import Announced, Difference, Report
 
 SHOWN_KEYS = 8
+_SWITCH = ("off", "on")
 LACKING = ("no such object", "no such field")
 
 
@@ -99,6 +100,11 @@ def options(arguments: list[str]) -> argparse.Namespace:
         "--accounts", choices=ACCOUNTS, help="what the practice hangs its patients on (default: practice)"
     )
     parser.add_argument(
+        "--account-relations",
+        choices=_SWITCH,
+        help="whether contacts are tied to more accounts than their own (default: off)",
+    )
+    parser.add_argument(
         "--file-share",
         action="append",
         metavar="PREFIX=FOLDER",
@@ -119,6 +125,11 @@ def options(arguments: list[str]) -> argparse.Namespace:
         chosen.accounts = configured.get("accounts", os.environ.get("BLACKBOX_ACCOUNTS", ACCOUNTS[0]))
     if chosen.accounts not in ACCOUNTS:
         parser.error(f"no such choice of accounts; there are {', '.join(ACCOUNTS)}")
+    if chosen.account_relations is None:
+        said = configured.get("account_relations", os.environ.get("BLACKBOX_ACCOUNT_RELATIONS", _SWITCH[0]))
+        chosen.account_relations = said
+    if chosen.account_relations not in _SWITCH:
+        parser.error(f"account relations are {' or '.join(_SWITCH)}")
     shares = chosen.file_share or configured.get("file_share") or [os.environ.get("BLACKBOX_FILE_SHARE", "")]
     pairs = [each.partition("=") for each in shares if each]
     if not all(prefix and folder for prefix, _, folder in pairs):
@@ -157,6 +168,7 @@ def main(arguments: list[str] | None = None) -> int:
             chosen.objects,
             chosen.accounts,
             chosen.default_owner,
+            chosen.account_relations == "on",
         )
         if VERSION in org.described:
             compare_contents(report, contents, len(versions))

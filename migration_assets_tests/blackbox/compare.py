@@ -22,9 +22,17 @@ from migration_assets_tests.blackbox.derived import derive, left, needed
 from migration_assets_tests.blackbox.fields import kinds
 from migration_assets_tests.blackbox.files import LINK, VERSION
 from migration_assets_tests.blackbox.kind import Field, Kind, Reading, Reference
+from migration_assets_tests.blackbox.offices import Known
 from migration_assets_tests.blackbox.owners import owners
 from migration_assets_tests.blackbox.records import GROUPS, with_needed
-from migration_assets_tests.blackbox.relations import ATTENDEE, Records, compare_attendees, compare_links
+from migration_assets_tests.blackbox.relations import (
+    ATTENDEE,
+    TIE,
+    Records,
+    compare_attendees,
+    compare_links,
+    compare_ties,
+)
 from migration_assets_tests.blackbox.report import Announced, Report, Row, by_key
 
 _UTC = ZoneInfo("UTC")
@@ -36,7 +44,7 @@ ARCHIVED_OBJECTS = ("Event",)
 """Objects of which a plain query shows only the last year's records."""
 
 USER = "User"
-RELATIONS = {"files": LINK, "attendees": ATTENDEE}
+RELATIONS = {"files": LINK, "attendees": ATTENDEE, "ties": TIE}
 """Objects without a key by the group that compares them."""
 
 Source = Mapping[str, list[Row]]
@@ -99,12 +107,15 @@ def compare(
     groups: Collection[str] = GROUPS,
     accounts: str = "practice",
     default_owner: str | None = None,
+    account_relations: bool = False,
 ) -> Report:
     """Every record and cell of the source against the org; ``other_kinds`` of keys are left out.
 
     ``name`` is the practice's, which its database doesn't hold; ``groups`` of ``records`` are compared too,
     and ``accounts`` is what the practice hangs its patients on. ``default_owner`` (username or e-mail) owns
     what no provider's user owns, without one ``org.login``; raises ValueError where it is no such user.
+    With ``account_relations`` dentists' offices are accounts, and contacts are tied to more than their own,
+    but under no choice of ``accounts`` without any; else nobody may be.
     An object or field that the org doesn't have is one difference, whatever it should hold.
     """
     report = Report()
@@ -117,7 +128,9 @@ def compare(
         staff = left(source, "StaffUser", "UserID", announced)
         providers = left(source, "Provider", "ProviderID", announced)
         owned = owners(staff, providers, org.records[USER], org.login, default_owner)
-    source = derive(source, groups, announced, words.moment(zone), accounts, owned)
+    related = account_relations and accounts != "none"
+    known = Known.of(practice, name, org.records["Account"]) if related else None
+    source = derive(source, groups, announced, words.moment(zone), accounts, owned, known)
     all_kinds = _with_fields_there(report, kinds(zone, groups, accounts), org)
     expected = {kind.space: _expected(kind, source, practice, announced) for kind in all_kinds}
     expected["practice"] = {} if accounts == "none" else {f"{practice}:practice:{practice}": {}}
@@ -149,6 +162,9 @@ def compare(
         compare_links(report, joined, source["links."], org.records[LINK])
     if "attendees" in groups and _is_there(report, org, ATTENDEE):
         compare_attendees(report, joined, source["attendees."], org.records[ATTENDEE])
+    # An org that relates no contact to several accounts has no such object.
+    if "ties" in groups and (_is_there(report, org, TIE) if related else TIE in org.described):
+        compare_ties(report, joined, source["ties."], org.records[TIE])
     exams = {key: row for key, row in expected["exam"].items() if not key.startswith(other)}
     chart = by_exam(report, source["PeriodontalCharting"], source["ClinicalExam"], announced)
     exam_records = {key: found[key] for key in exams if key in found}

@@ -11,6 +11,7 @@ from typing import Any
 from migration_assets_tests.blackbox import files as filed
 from migration_assets_tests.blackbox import words
 from migration_assets_tests.blackbox.households import households
+from migration_assets_tests.blackbox.offices import Known, offices
 from migration_assets_tests.blackbox.owners import PROVIDER_COLUMNS as OWNING_COLUMNS
 from migration_assets_tests.blackbox.owners import STAFF_COLUMNS, Owners
 from migration_assets_tests.blackbox.referrers import PROVIDER_COLUMNS, REFERRAL_COLUMNS, referrers
@@ -57,9 +58,11 @@ def derive(
     utc: Callable[[datetime | None], Any],
     accounts: str = "practice",
     owners: Owners | None = None,
+    known: Known | None = None,
 ) -> dict[str, list[Row]]:
     """The source with what the groups and the choice of accounts need beside its rows; ``utc`` reads the
-    practice's times. ``owners`` are needed by their group alone."""
+    practice's times. ``owners`` are needed by their group alone; without ``known`` nobody is tied to more
+    accounts than their own."""
     tables = dict(source)
     if accounts == "household":
         together = households(left(source, "Patient", "PatientID", announced))
@@ -103,6 +106,10 @@ def derive(
             for row in left(source, "Appointment", "AppointmentID", announced)
             if row["ProviderID"] is not None
         ]
+    if "offices" in groups:
+        tables |= (
+            {"offices.": [], "ties.": []} if known is None else _tied(tables, announced, accounts, known)
+        )
     if "owners" in groups and owners is not None:
         for table, (key, column) in _OWNED.items():
             tables[table] = [
@@ -110,6 +117,19 @@ def derive(
                 for row in tables.get(table, [])
             ]
     return tables
+
+
+def _tied(tables: Tables, announced: Announced, accounts: str, known: Known) -> dict[str, list[Row]]:
+    referrals = [
+        announced.corrected("Referral", row["ReferralID"], row)
+        for row in tables["Referral"]
+        if not announced.rejected("Referral", row["ReferralID"])
+    ]
+    providers = left(tables, "Provider", "ProviderID", announced)
+    found = offices(providers, referrals, tables["referrers."], known)
+    patients = left(tables, "Patient", "PatientID", announced) if accounts == "household" else []
+    to_practice = [{"One": f"patient:{row['PatientID']}", "Other": None} for row in patients]
+    return {"offices.": found.named, "ties.": [*found.ties, *to_practice]}
 
 
 def left(source: Tables, table: str, key: str, announced: Announced) -> list[Row]:

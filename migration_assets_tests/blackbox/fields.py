@@ -58,6 +58,7 @@ def kinds(
         "events": (records.event(local, moment),),
         "referrals": (records.referrer(), records.referral()),
         "files": files.kinds(local),
+        "offices": (_OFFICE,),
     }
     found = (kind for group, of_group in others.items() if group in groups for kind in of_group)
     all_kinds = (_provider(moment), patient, exam, _plan(moment), _PLAN_LINE, *found)
@@ -178,6 +179,8 @@ _HOUSEHOLD = Kind(
     fields_of(("Name", "Name", TEXT)),
     (),
 )
+
+_OFFICE = Kind("offices", "Account", "office", "offices.", "OfficeID", fields_of(("Name", "Name", TEXT)), ())
 
 _PLAN_LINE = Kind(
     "plan lines",

@@ -21,7 +21,7 @@ from migration_assets_tests.blackbox.compare import (
 )
 from migration_assets_tests.blackbox.files import COMPUTED, LINK, VERSION
 from migration_assets_tests.blackbox.records import GROUPS, with_needed
-from migration_assets_tests.blackbox.relations import ATTENDEE
+from migration_assets_tests.blackbox.relations import ATTENDEE, TIE
 from migration_assets_tests.blackbox.report import Row
 from migration_assets_tests.blackbox.share import look_at
 
@@ -82,6 +82,8 @@ def read_org(salesforce: Salesforce, practice: str, groups: Collection[str] = GR
         records[LINK] = list(_links(salesforce, records.get(VERSION, [])))
     if ATTENDEE in described:
         records[ATTENDEE] = list(_attendees(salesforce, practice, described))
+    if TIE in described:
+        records[TIE] = list(_ties(salesforce, practice, described))
     if "owners" in groups:
         records[USER] = list(salesforce.query_all_iter(_USERS))
         return Org(records, described, _login(salesforce))
@@ -112,6 +114,14 @@ def _attendees(
     fields = ", ".join(name for name in names if name in described[ATTENDEE])
     soql = f"SELECT {fields} FROM {ATTENDEE} WHERE Event.PANDA_Key__c LIKE '{practice}:%'"
     yield from salesforce.query_all_iter(soql, include_deleted=True)
+
+
+def _ties(salesforce: Salesforce, practice: str, described: Mapping[str, frozenset[str]]) -> Iterator[Row]:
+    if "PANDA_Key__c" not in described.get("Contact", frozenset()):
+        return
+    fields = "ContactId, AccountId, IsDirect, IsActive"
+    soql = f"SELECT {fields} FROM {TIE} WHERE Contact.PANDA_Key__c LIKE '{practice}:%'"
+    yield from salesforce.query_all_iter(soql)
 
 
 def _login(salesforce: Salesforce) -> str:

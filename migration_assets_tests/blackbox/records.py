@@ -27,13 +27,17 @@ from migration_assets_tests.blackbox.teeth import universal
 
 GROUPS = (
     *("classifications", "insurances", "findings", "notes", "events", "referrals"),
-    *("files", "attendees", "owners"),
+    *("files", "attendees", "owners", "offices", "ties"),
 )
 """What can be compared beyond people, exams, charts and plans.
 
-``files`` with their contents and links and what has no file, ``attendees`` of events, ``owners`` of records.
+``files`` with their contents and links and what has no file, ``attendees`` of events, ``owners`` of records,
+``offices`` of dentists as accounts, ``ties`` of contacts to more accounts than their own.
 """
-_NEEDED = {"files": ("referrals",), "attendees": ("events",)}
+_NEEDED = {
+    **{"files": ("referrals",), "attendees": ("events",)},
+    **{"offices": ("referrals",), "ties": ("referrals", "offices")},
+}
 """Group -> those whose records its own join to others."""
 
 _CLASSIFIED = ("Stage", "Grade", "Extent", "StagedAt")

@@ -1,4 +1,5 @@
-"""Records that only join two others and have no key: links of files, and who is invited to an event.
+"""Records that only join two others and have no key: links of files, who is invited to an event, and who is
+tied to further accounts.
 
 A relation is known by the two records' ids; one that joins a record of ours and something else is one too
 many, but for what the platform makes by itself.
@@ -10,8 +11,9 @@ from dataclasses import dataclass
 from migration_assets_tests.blackbox.files import LINK
 from migration_assets_tests.blackbox.report import Report, Row
 
-ATTENDEE = "EventRelation"
+ATTENDEE, TIE = "EventRelation", "AccountContactRelation"
 _USER = "005"
+_PEOPLE = ("patient", "provider", "referrer")
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,26 @@ def compare_attendees(
             report.counts[f"{ATTENDEE} fields compared"] += 1
             if not row["invited"]:
                 report.differs(ATTENDEE, "IsInvitee", "+".join(pairs[pair]), True, False)
+
+
+def compare_ties(report: Report, records: Records, wanted: Iterable[Row], relations: Iterable[Row]) -> None:
+    """``wanted``: keys of a contact (``One``) and an account (``Other``, None for the practice's own).
+
+    What ties a contact to its own account is the platform's.
+    """
+    people = {str(row["Id"]): key for key, row in records.found.items() if key.split(":")[1] in _PEOPLE}
+    ours = [
+        ((str(row["ContactId"]), row["AccountId"]), row)
+        for row in relations
+        if row["ContactId"] in people and not row["IsDirect"]
+    ]
+    pairs = records.pairs(wanted)
+    _compare(report, TIE, records, pairs, ours, people)
+    for pair, row in ours:
+        if pair in pairs:
+            report.counts[f"{TIE} fields compared"] += 1
+            if not row["IsActive"]:
+                report.differs(TIE, "IsActive", "+".join(pairs[pair]), True, row["IsActive"])
 
 
 def _compare(

@@ -24,13 +24,13 @@ from migration_assets.migration.ledger import Target
 from migration_assets.migration.operations import Migration
 from migration_assets.migration.platform import Platform
 from migration_assets.migration.reconcile import Reconciled
-from migration_assets.migration.staging import StagingOutcome, source_tables, stage
-from migration_assets.objects.registry import STAGED_OBJECTS
+from migration_assets.migration.staging import StagingOutcome, source_tables
 from migration_assets.panda.connection import Source
 from migration_assets.panda.extract import Extraction, extract
 from migration_assets_tests.integration import worker
 from migration_assets_tests.integration.worker import Ended, Errand, Worker
 from migration_assets_tests.objects.rows_of_files import measured
+from migration_assets_tests.open_files import stage_all
 from migration_assets_tests.sandbox.salesforce_fixtures import Opened, sign_in
 from migration_sandbox.salesforce.launch import SalesforceSandbox
 
@@ -201,7 +201,7 @@ class Installation:
         platform = self.platform
         practice = platform.practice(PRACTICE)
         warehouse = platform.panda_warehouse(PRACTICE)
-        return [stage(each, practice, platform.profile(practice), warehouse) for each in STAGED_OBJECTS]
+        return stage_all(practice, platform.profile(practice), warehouse)
 
     def build(self, run_id: str = "build") -> None:
         self.stage()

@@ -29,8 +29,9 @@ _SUPERNUMERARY_CHARTED = ("58", "FS")
 _WITHOUT_FURCATION = ("6", "7", "8", "9", "10", "11", *(str(number) for number in range(22, 28)))
 
 
-def generated(habit: Habit = "Universal", patients: int = PATIENTS) -> Practice:
-    """The tables that are migrated, the same mouths whatever the habit; ``mixed`` takes the systems in turn.
+def generated(habit: Habit | tuple[Numbering, ...] = "Universal", patients: int = PATIENTS) -> Practice:
+    """The tables that are migrated, the same mouths whatever the habit; ``mixed`` takes the systems in turn,
+    several those that are given.
 
     Some exams chart a tooth that has a record of its own: a primary one, a supernumerary one (in Universal),
     or one with the grade of a furcation that it hasn't.
@@ -39,7 +40,8 @@ def generated(habit: Habit = "Universal", patients: int = PATIENTS) -> Practice:
     tables = {name: rows if name in TABLES else rows.clear() for name, rows in made.tables.items()}
     tables["Provider"] = tables["Provider"].sort("IsReferring", "ProviderID").head(PROVIDERS)
     exams = tables["ClinicalExam"]
-    systems = list(islice(cycle(NUMBERINGS if habit == "mixed" else [habit]), exams.height))
+    given = (NUMBERINGS if habit == "mixed" else (habit,)) if isinstance(habit, str) else habit
+    systems = list(islice(cycle(given), exams.height))
     tables["ClinicalExam"] = exams.with_columns(pl.Series("ToothNumberingSystem", systems))
     chart = _with_unusual_teeth(
         tables["PeriodontalCharting"], dict(zip(exams["ExamID"], systems, strict=True))

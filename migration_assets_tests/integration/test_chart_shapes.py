@@ -20,12 +20,13 @@ from migration_assets.migration.operations import Migration
 from migration_assets.migration.plan import stored_plan
 from migration_assets.migration.platform import Platform, default_platform
 from migration_assets.migration.reconcile import Reconciled
-from migration_assets.migration.staging import StagingOutcome, source_tables, stage
+from migration_assets.migration.staging import StagingOutcome, source_tables
 from migration_assets.objects.registry import STAGED_OBJECTS
 from migration_assets.panda.connection import Source
 from migration_assets.panda.extract import Extraction, extract
 from migration_assets_tests import measure_rows
 from migration_assets_tests.integration.installation import different
+from migration_assets_tests.open_files import stage_all
 from migration_assets_tests.sandbox.salesforce_fixtures import sign_in
 from migration_sandbox.practice.generator import Practice, generate
 from migration_sandbox.practice.schema import ddl
@@ -115,7 +116,8 @@ class Place:
         known, warehouse = self.platform.profile(practice), self.platform.panda_warehouse(key)
         source = Source(self.platform.source(practice))
         extraction = extract(source, known, warehouse, wanted, in_scope=wanted)
-        outcomes = {each.name: stage(each, practice, known, warehouse) for each in STAGED_OBJECTS}
+        staged = stage_all(practice, known, warehouse)
+        outcomes = dict(zip((each.name for each in STAGED_OBJECTS), staged, strict=True))
         with warehouse.open(read_only=True) as session:
             rows = {name: session.read("staged", name) for name in outcomes}
             rejects, corrections = (session.read("staged", name) for name in ("rejects", "corrections"))
@@ -127,9 +129,7 @@ class Place:
         migration.build_payload("run", "all")
         practice, profile = migration.practice, self.platform.profile(migration.practice)
         engine = self.platform.ledger_engine(key)
-        schemas = stored_plan(
-            practice, profile, migration.target, engine, kind="wide", options={}
-        ).schemas
+        schemas = stored_plan(practice, profile, migration.target, engine, kind="wide", options={}).schemas
         for asset in schemas:
             migration.upload(asset, "run")
         reconciled = migration.reconcile("run")

@@ -49,7 +49,7 @@ def _lose(patch: pytest.MonkeyPatch, keys: set[str], *, lineage: bool) -> None:
     def apply(*arguments: Any) -> Payload:
         made = sound(*arguments)
         told = without(made.lineage, "key") if lineage else made.lineage
-        return replace(made, frame=without(made.frame, KEY), lineage=told)
+        return replace(made, frame=without(made.frame, made.schema.key_field), lineage=told)
 
     patch.setattr(payload, "apply", apply)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -30,6 +31,7 @@ NAMED = [
     referral(32, ReferrerName="Jane Smith", ReferrerPractice="Oak Dental, LLC"),
     referral(33, ReferrerName="Jane Smith", ReferrerPractice="oak dental"),
 ]
+NAME = "Ash & Fir"
 STAGED = ("providers", "patients", "households", "referrers", "referrals", "offices", "office_ties")
 Records = Mapping[str, pl.DataFrame]
 
@@ -47,7 +49,7 @@ def migrated(
         providers=providers or [provider(5, PracticeName="Elm Dental")],
         referrals=referrals,
     )
-    objects = stage_raw(tables, context())
+    objects = stage_raw(tables, replace(context(), name=NAME))
     staged = {name: objects[name] for name in STAGED}
     raw = RawPractice(
         practice="maple",
@@ -59,6 +61,7 @@ def migrated(
         minted=minted or {},
         policies=Policies(accounts=accounts),
         options={"account_relations": relations},
+        name=NAME,
     )
     rows = {name: each.rows for name, each in staged.items()} | {PRACTICE_TABLE: practice_table()}
     mapping = load_mapping("salesforce").resolved({"accounts": accounts, "account_relations": relations})
@@ -149,7 +152,7 @@ _texts = st.sampled_from(
         "oak and ash LLC",
         "NA",
         "none",
-        "LLC",
+        "ASH AND FIR PC",
         None,
     ]
 )

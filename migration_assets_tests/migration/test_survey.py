@@ -5,22 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import polars as pl
 import pytest
 from typer.testing import CliRunner
 
 from migration_assets.cli import app
-from migration_assets.destinations.base import ObjectSchema
 from migration_assets.errors import StagingRefused
-from migration_assets.mapping.spec import MergedSpec, ObjectSpec, SourceSpec
 from migration_assets.migration.data_findings import TooLarge
-from migration_assets.migration.plan import Plan
 from migration_assets.migration.survey import Survey, stored_scope, survey
+from migration_assets_tests.mapping.staged import rows
 from migration_assets_tests.migration.fake_destination import FakeDestination
 from migration_assets_tests.migration.test_operations import (
-    CONTACT,
     FILE,
     Office,
     exam,
@@ -85,37 +80,29 @@ def test_texts_are_kept_beside_the_findings_and_not_in_them(surveyed: Survey) ->
     assert not any("Zyx" in each.message for each in surveyed.findings)
 
 
-def with_files(plan: Plan) -> Plan:
-    """The plan with an object of files, letters among the rows that they are made from."""
-    key = CONTACT.field(CONTACT.key_field)
-    files = ObjectSchema("File", "File", "Files", True, key.name, (key,), content_field="Content")
-    letters = MergedSpec("letters", "document_id", "letter", {}, {}, {}, None)
-    spec = ObjectSpec(
-        "file",
-        files,
-        (
-            SourceSpec("documents", "document", "record", {}, merged=(letters,)),
-            SourceSpec("radiographs", "radiograph", "record", {}),
-        ),
-    )
-    return replace(plan, mapping=replace(plan.mapping, objects=(*plan.mapping.objects, spec)))
-
-
 def test_files_and_letters_are_counted_compared_and_listed(staged: Office) -> None:
     migration = staged.migration()
     limited = replace(staged.platform.destinations["salesforce"], file_limit=lambda _: 1_000)
     platform = replace(staged.platform, destinations={"salesforce": limited})
-    tables: dict[str, dict[str, list[Any]]] = {
-        "documents": {"source_id": ["1", "2"], "bytes": [1_000, 1_001]},
-        "radiographs": {"source_id": ["7", "8"], "bytes": [5_000, None]},
-        "letters": {"source_id": ["3"], "plan_id": ["20"], "subject": ["About D4341"]},
+    tables = {
+        "documents": rows(
+            "documents", {"source_id": "1", "bytes": 1_000}, {"source_id": "2", "bytes": 1_001}
+        ),
+        "radiographs": rows(
+            "radiographs",
+            {"source_id": "7", "bytes": 5_000, "own_file": True, "place": "none"},
+            {"source_id": "8", "own_file": False, "place": "none"},
+        ),
+        "letters": rows(
+            "letters", {"source_id": "3", "plan_id": "20", "subject": "About D4341", "has_file": True}
+        ),
     }
     with platform.panda_warehouse("maple").open() as session:
         before = {name: session.read("staged", name) for name in tables}
-        for name, columns in tables.items():
-            session.replace_table("staged", name, pl.DataFrame(columns))
+        for name, frame in tables.items():
+            session.replace_table("staged", name, frame)
     with migration.planned() as (plan, _):
-        found = survey(platform, migration.target, with_files(plan))
+        found = survey(platform, migration.target, plan)
     with platform.panda_warehouse("maple").open() as session:
         for name, frame in before.items():
             session.replace_table("staged", name, frame)

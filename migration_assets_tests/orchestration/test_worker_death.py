@@ -22,10 +22,10 @@ import psutil
 import pytest
 import yaml
 
-from migration_assets_tests.orchestration.conftest import DATABASE
 from migration_assets_tests.orchestration.installation import ROOT, Outside, practice_document
+from migration_sandbox.practice.generator import Practice, generate
 
-PRACTICE = "undying"
+PRACTICE, DATABASE = "undying", "panda_undying"
 PATIENCE = 120.0
 T = TypeVar("T")
 
@@ -146,7 +146,15 @@ def _dagster_dev(data: Path, environment: dict[str, str]) -> Iterator[Dagster]:
 
 
 @pytest.fixture
-def environment(around: Outside, tmp_path: Path) -> dict[str, str]:
+def few(around: Outside) -> Practice:
+    """What is loaded here is no matter, so it is little."""
+    made = generate(11, 8, exams_per_patient=1.5, planted=0, tables="all")
+    around.add_practice(made, DATABASE)
+    return made
+
+
+@pytest.fixture
+def environment(around: Outside, few: Practice, tmp_path: Path) -> dict[str, str]:  # noqa: ARG001
     """The installation's variables, with its practice registered."""
     (tmp_path / "practices").mkdir()
     document = practice_document(around, PRACTICE, DATABASE)
@@ -161,7 +169,7 @@ def environment(around: Outside, tmp_path: Path) -> dict[str, str]:
 
 
 def test_a_practice_is_free_again_after_its_worker_or_the_code_server_was_killed(
-    around: Outside, environment: dict[str, str], tmp_path: Path, words: list[str]
+    around: Outside, environment: dict[str, str], tmp_path: Path, words: list[str], few: Practice
 ) -> None:
     control = around.org.control
     with _dagster_dev(tmp_path, environment) as dagster:
@@ -186,4 +194,4 @@ def test_a_practice_is_free_again_after_its_worker_or_the_code_server_was_killed
         path.read_bytes() for path in tmp_path.rglob("*") if path.suffix in {".log", ".db", ".err"}
     )
     assert PRACTICE.encode() in said
-    assert [word for word in words if word.encode() in said] == []
+    assert [word for word in [*words, *few.manifest.tokens()] if word.encode() in said] == []

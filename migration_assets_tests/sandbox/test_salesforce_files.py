@@ -15,6 +15,7 @@ from migration_assets_tests.sandbox.salesforce_file_fixtures import (
     read_content,
     read_links,
     send,
+    send_many,
     upload,
 )
 from migration_assets_tests.sandbox.salesforce_fixtures import (
@@ -81,6 +82,79 @@ def test_collections_take_files_and_refuse_each_by_itself(org: Opened) -> None:
     told = org.bulk.request("POST", "/composite/sobjects", json={"records": records}).json()
     assert [item["success"] for item in told] == [True, False]
     assert read_content(org, told[0]["id"]) == LETTER
+
+
+def test_many_files_come_in_one_request_and_each_is_answered(org: Opened, patient: str) -> None:
+    first = upload(org, FirstPublishLocationId=patient)
+    contents = [LETTER * (number + 1) for number in range(120)]
+    files: list[dict[str, object]] = [{"_content": content} for content in contents]
+    files[3]["Title"] = "x" * 256
+    files[7] = {"_content": None, "_part": None}
+    files[9]["ContentDocumentId"] = first["ContentDocumentId"]
+    files[20] = {"_type": "Contact", "LastName": "Patient", "_content": None, "_part": None}
+    before = org.sandbox.control.counts()["ContentDocument"]
+    told = send_many(org, *files).json()
+    assert [place for place, each in enumerate(told) if not each["success"]] == [3, 7]
+    assert [told[place]["errors"][0]["statusCode"] for place in (3, 7)] == [
+        "STRING_TOO_LONG",
+        "REQUIRED_FIELD_MISSING",
+    ]
+    assert told[20]["id"].startswith("003")
+    for place in (0, 2, 9, 21, 119):
+        assert read_content(org, told[place]["id"]) == contents[place]
+    assert org.sandbox.control.counts()["ContentDocument"] == before + 116
+    made = org.client.ContentVersion.get(told[9]["id"])
+    assert (made["VersionNumber"], made["IsLatest"]) == ("2", True)
+    assert made["ContentDocumentId"] == first["ContentDocumentId"]
+
+
+@pytest.mark.parametrize(
+    ("files", "code"),
+    [
+        ([{}, {"_part": "other"}], "INVALID_MULTIPART_REQUEST"),
+        ([{}, {"_part": "file0", "_content": None}], "INVALID_MULTIPART_REQUEST"),
+        ([{}, {"_content": None}], "INVALID_MULTIPART_REQUEST"),
+        ([{}, None], "INVALID_MULTIPART_REQUEST"),
+        ([{"_field": "Title"}], "INVALID_MULTIPART_REQUEST"),
+        ([{}, {"Nothing__c": "x"}], "INVALID_FIELD"),
+        ([{"_content": b"x" * 1_000}, {"_content": b"x" * 1_001}], "FILE_SIZE_LIMIT_EXCEEDED"),
+        ([{"_content": b"x"}] * 201, "EXCEEDED_ID_LIMIT"),
+    ],
+)
+def test_a_bad_request_for_many_files_leaves_nothing(
+    org: Opened, files: list[dict[str, object] | None], code: str
+) -> None:
+    org.sandbox.control.settings(file_bytes=2_000)
+    try:
+        before = org.sandbox.control.counts()
+        kept = sorted((org.sandbox.directory / "files").iterdir())
+        answer = send_many(org, *files)
+        assert (answer.status_code, code_of(answer)) == (400, code)
+        assert org.sandbox.control.counts() == before
+        assert sorted((org.sandbox.directory / "files").iterdir()) == kept
+    finally:
+        org.sandbox.control.settings(file_bytes=2_147_483_648)
+
+
+def test_many_files_are_saved_all_or_none_if_asked_for(org: Opened) -> None:
+    before = org.sandbox.control.counts()
+    kept = sorted((org.sandbox.directory / "files").iterdir())
+    told = send_many(org, {}, {"Title": "x" * 256}, allOrNone=True).json()
+    assert [each["errors"][0]["statusCode"] for each in told] == [
+        "ALL_OR_NONE_OPERATION_ROLLED_BACK",
+        "STRING_TOO_LONG",
+    ]
+    assert org.sandbox.control.counts() == before
+    assert sorted((org.sandbox.directory / "files").iterdir()) == kept
+    assert [each["success"] for each in send_many(org, {}, {}, allOrNone=True).json()] == [True, True]
+
+
+@pytest.mark.parametrize("path", ["/sobjects/ContentVersion", "/composite/sobjects"])
+def test_contents_need_records(org: Opened, path: str) -> None:
+    part = {"VersionData": ("letter.pdf", LETTER, "application/pdf")}
+    answer = org.bulk.request("POST", path, files=part)
+    assert code_of(answer) == "INVALID_MULTIPART_REQUEST"
+    assert "must include a non-binary part" in answer.json()[0]["message"]
 
 
 def test_a_file_is_upserted_by_its_key_once_and_never_overwritten(org: Opened) -> None:
@@ -171,12 +245,13 @@ def test_a_bad_upload_leaves_nothing(
     assert sorted((org.sandbox.directory / "files").iterdir()) == kept
 
 
-def test_an_upload_that_breaks_off_leaves_nothing(org: Opened) -> None:
+@pytest.mark.parametrize("path", ["/sobjects/ContentVersion", "/composite/sobjects"])
+def test_an_upload_that_breaks_off_leaves_nothing(org: Opened, path: str) -> None:
     kept = sorted((org.sandbox.directory / "files").iterdir())
     head = b'--b\r\nContent-Disposition: form-data; name="VersionData"; filename="a"\r\n\r\nabc'
     answer = org.bulk.request(
         "POST",
-        "/sobjects/ContentVersion",
+        path,
         data=head,
         headers={"Content-Type": "multipart/form-data; boundary=b"},
     )

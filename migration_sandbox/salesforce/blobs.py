@@ -42,6 +42,10 @@ class Upload:
         self._md5.update(chunk)
         self.size += len(chunk)
 
+    def pause(self) -> None:
+        """All has come; many uploads at once shall not hold a file open each."""
+        self._file.close()
+
     def finish(self) -> Blob:
         self._file.close()
         made = Blob(ids.make_id(BODY_PREFIX, self._number), self.size, self._md5.hexdigest())

@@ -1,16 +1,22 @@
-"""Collections: up to 200 records saved or deleted in a call, up to 2,000 read."""
+"""Collections: up to 200 records saved or deleted in a call, up to 2,000 read.
 
-from collections.abc import Callable
+How contents of files arrive beside the records is content_collections.py's.
+"""
+
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import polars as pl
 from starlette.responses import Response
 from starlette.routing import Route
 
+from migration_sandbox.salesforce.blobs import Blob
+from migration_sandbox.salesforce.content_collections import collecting, placed
 from migration_sandbox.salesforce.errors import ApiError, RowError
 from migration_sandbox.salesforce.org import Org
 from migration_sandbox.salesforce.remove import delete
 from migration_sandbox.salesforce.rest_rows import (
+    NO_BLOBS,
     batch_of,
     find_object,
     flatten,
@@ -27,8 +33,7 @@ from migration_sandbox.salesforce.write import Outcome, save
 MAX_RECORDS, MAX_READ, MAX_TYPES = 200, 2000, 10
 
 
-def _records(call: Call) -> tuple[list[dict[str, Any]], bool]:
-    body = call.json_object()
+def _records(body: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
     records = body.get("records")
     if not isinstance(records, list) or not all(isinstance(item, dict) for item in records):
         raise ApiError(400, "JSON_PARSER_ERROR", "The property 'records' must be a list of objects")
@@ -73,13 +78,17 @@ def _save_runs(
     typed: list[tuple[SObject, dict[str, str]]],
     key: Field | None,
     all_or_none: bool,
+    blobs: Mapping[int, Blob] = NO_BLOBS,
 ) -> list[dict[str, Any]]:
-    """Save records in order, a batch for each run of one object and one set of fields."""
-    runs: list[tuple[SObject, list[dict[str, str]]]] = []
-    for sobject, cells in typed:
+    """Save records in order, a batch for each run of one object; `blobs` are contents by record's place."""
+    runs: list[tuple[SObject, list[dict[str, str]], dict[int, Blob]]] = []
+    for place, (sobject, cells) in enumerate(typed):
         if not runs or runs[-1][0] is not sobject:
-            runs.append((sobject, []))
-        runs[-1][1].append(cells)
+            runs.append((sobject, [], {}))
+        _, rows, contents = runs[-1]
+        if place in blobs:
+            contents[len(rows)] = blobs[place]
+        rows.append(cells)
     if len(runs) > MAX_TYPES:
         raise ApiError(
             400, "INVALID_REQUEST", f"Cannot have more than {MAX_TYPES} chunks in a single operation"
@@ -87,8 +96,8 @@ def _save_runs(
     entries: list[dict[str, Any]] = []
 
     def run() -> None:
-        for sobject, rows in runs:
-            outcome = save(org, batch_of(org, sobject, operation, rows, key))
+        for sobject, rows, contents in runs:
+            outcome = save(org, batch_of(org, sobject, operation, rows, key, contents))
             entries.extend(_entry(outcome, row, operation == "upsert") for row in range(len(rows)))
 
     return _ended(org, run, entries, all_or_none)
@@ -109,27 +118,50 @@ def _ended(
     return entries if fine else _rolled_back(entries)
 
 
+def _typed(org: Org, records: list[dict[str, Any]], operation: str) -> list[tuple[SObject, dict[str, str]]]:
+    typed = []
+    for record in records:
+        sobject = writable(org, _type(record), operation)
+        cells = flatten(record)
+        if "id" in cells:
+            cells["Id"] = cells.pop("id")
+        typed.append((sobject, cells))
+    return typed
+
+
 def _insert_or_update(operation: str) -> Handler:
     def handler(call: Call) -> Response:
         org = call.site.org
-        records, all_or_none = _records(call)
-        typed = []
-        for record in records:
-            sobject = writable(org, _type(record), operation)
-            cells = flatten(record)
-            if "id" in cells:
-                cells["Id"] = cells.pop("id")
-            typed.append((sobject, cells))
-        return answer(_save_runs(org, operation, typed, None, all_or_none))
+        records, all_or_none = _records(call.json_object())
+        return answer(_save_runs(org, operation, _typed(org, records, operation), None, all_or_none))
 
     return handler
+
+
+def insert_files(org: Org, body: dict[str, Any], contents: Mapping[str, Blob]) -> list[dict[str, Any]]:
+    """Save records of which some name a content by its part: `attributes.binaryPartName`, and in
+    `binaryPartNameAlias` the field that it is for. Contents of records that weren't saved are forgotten.
+    """
+    entries: list[dict[str, Any]] = []
+    blobs: dict[int, Blob] = {}
+    try:
+        records, all_or_none = _records(body)
+        typed = _typed(org, records, "insert")
+        blobs = placed(records, [sobject for sobject, _ in typed], contents)
+        entries = _save_runs(org, "insert", typed, None, all_or_none, blobs)
+        return entries
+    finally:
+        saved = {blob.id for place, blob in blobs.items() if entries and entries[place]["success"]}
+        for blob in contents.values():
+            if blob.id not in saved:
+                org.blobs.discard(blob)
 
 
 def upsert(call: Call) -> Response:
     org = call.site.org
     sobject = writable(org, call.path["sobject"])
     key = key_field(org, sobject, call.path["field"])
-    records, all_or_none = _records(call)
+    records, all_or_none = _records(call.json_object())
     for record in records:
         if _type(record).lower() != sobject.name.lower():
             raise ApiError(
@@ -186,10 +218,11 @@ def retrieve(call: Call) -> Response:
 
 def routes(site: Site) -> list[Route]:
     root = "/services/data/v{version}/composite"
+    insert = collecting(site, endpoint(site, _insert_or_update("insert")), insert_files)
     made = []
     for slash in ("", "/"):
         made += [
-            Route(f"{root}/sobjects{slash}", endpoint(site, _insert_or_update("insert")), methods=["POST"]),
+            Route(f"{root}/sobjects{slash}", insert, methods=["POST"]),
             Route(f"{root}/sobjects{slash}", endpoint(site, _insert_or_update("update")), methods=["PATCH"]),
             Route(f"{root}/sobjects{slash}", endpoint(site, remove), methods=["DELETE"]),
             Route(f"{root}/sobjects/{{sobject}}/{{field}}{slash}", endpoint(site, upsert), methods=["PATCH"]),

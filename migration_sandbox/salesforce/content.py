@@ -1,7 +1,8 @@
 """Rules of files: a version makes or extends its document, and a document shows on records through links.
 
 After the Object Reference (ContentVersion, ContentDocument, ContentDocumentLink). Bytes are blobs.py's, and
-how they arrive is content_routes.py's. Texts of refusals are unconfirmed but for the link query's.
+how they arrive is content_routes.py's and content_collections.py's. Texts of refusals are unconfirmed but for
+the link query's.
 """
 
 from pathlib import PurePosixPath, PureWindowsPath
@@ -107,9 +108,14 @@ def complete_version(saving: Saving) -> Errors:
 
 
 def _versions(org: "Org", documents: pl.Series) -> pl.DataFrame:
+    """The versions that the org has of documents, those among them that are about to be made left out."""
     table = org.tables[VERSION]
-    found = table.scan(["ContentDocumentId", "VersionNumber"])
-    rows = found.filter(pl.col("ContentDocumentId").is_in(documents.drop_nulls().implode()))[ROW].to_numpy()
+    numbers, _ = ids.decode(documents.drop_nulls(), "069")
+    known = documents.drop_nulls().filter(pl.Series(numbers < org.tables[DOCUMENT].next_row))
+    rows = np.empty(0, dtype=np.int64)
+    if len(known):
+        found = table.scan(["ContentDocumentId"])
+        rows = found.filter(pl.col("ContentDocumentId").is_in(known.implode()))[ROW].to_numpy()
     return table.gather(rows, list(table.sobject.fields))
 
 

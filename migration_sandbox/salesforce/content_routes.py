@@ -1,11 +1,12 @@
 """Contents of files over REST: multipart uploads, streamed to disk, and downloads.
 
-JSON uploads (base64) take the common way of rest_rows.py; what a new version means is content.py's.
+JSON uploads (base64) take the common way of rest_rows.py; many files in one request are
+content_collections.py's; what a new version means is content.py's.
 """
 
 import json
 from functools import wraps
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from starlette.concurrency import run_in_threadpool
@@ -40,6 +41,14 @@ from migration_sandbox.salesforce.web import (
 )
 
 MAX_JSON_BYTES = 10_000_000
+
+
+class Incoming(Protocol):
+    """What takes the parts of a multipart body, each with its bytes after it, in their order."""
+
+    def begin(self, part: Part) -> None: ...
+
+    def take(self, data: bytes) -> None: ...
 
 
 class _Incoming:
@@ -79,17 +88,22 @@ class _Incoming:
         if len(self.fields) > MAX_JSON_BYTES:
             raise ApiError(400, "INVALID_MULTIPART_REQUEST", "The part with the record's fields is too long")
 
-    def record(self) -> dict[str, Any]:
-        try:
-            found = json.loads(self.fields)
-        except ValueError:
-            found = None
-        if not isinstance(found, dict):
-            raise ApiError(400, "JSON_PARSER_ERROR", "The part with the record's fields is not a JSON object")
-        return found
+
+def json_part(text: bytes) -> dict[str, Any]:
+    """The part with what isn't binary. Raises INVALID_MULTIPART_REQUEST, JSON_PARSER_ERROR."""
+    if not text:
+        raise ApiError(400, "INVALID_MULTIPART_REQUEST", "Multipart message must include a non-binary part")
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ApiError(400, "JSON_PARSER_ERROR", "The part with the record's fields is not a JSON object")
+    return found
 
 
-async def _receive(request: Request, incoming: _Incoming) -> None:
+async def receive(request: Request, incoming: Incoming) -> None:
+    """Raises INVALID_MULTIPART_REQUEST, and what `incoming` does."""
     reader = Reader(boundary_of(request.headers["content-type"]))
     async for chunk in request.stream():
         for found in reader.feed(chunk):
@@ -135,8 +149,8 @@ def creating(site: Site, plain: Endpoint) -> Endpoint:
         if not incoming.binary:
             raise ApiError(415, "UNSUPPORTED_MEDIA_TYPE", f"{sobject.name} has no binary field")
         try:
-            await _receive(request, incoming)
-            record = incoming.record()
+            await receive(request, incoming)
+            record = json_part(incoming.fields)
         except (ApiError, ClientDisconnect):
             if incoming.upload is not None:
                 incoming.upload.abandon()

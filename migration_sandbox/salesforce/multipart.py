@@ -1,6 +1,6 @@
 """A multipart body (RFC 2046) read piece by piece, so that a part of any size passes without being held.
 
-What the parts mean is content_routes.py's.
+What the parts mean is content_routes.py's and content_collections.py's.
 """
 
 from collections.abc import Iterator

@@ -45,6 +45,7 @@ archive BLOB);
 """
 
 USER_ROW = 1
+USER_ID = ids.make_id("005", USER_ROW)
 
 
 def utc_now() -> datetime:
@@ -253,7 +254,7 @@ class Org:
 
     @property
     def user_id(self) -> str:
-        return ids.make_id("005", USER_ROW)
+        return USER_ID
 
     @property
     def org_id(self) -> str:

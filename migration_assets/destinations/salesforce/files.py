@@ -1,54 +1,38 @@
 """Records that are files: looked up by their key, then uploaded, given a new version, or brought in line.
 
-Nothing in the org keeps the key unique (a file's versions all bear it), so a request whose answer was lost is
-never repeated before one has looked whether it made its record. One request's making is ``file_upload``'s.
+Which of these each file needs is decided here. How the uploads go is ``file_sending``'s.
 """
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import polars as pl
 
-from migration_assets.destinations.base import Batch, BlobSource, LoadResult, ObjectSchema, OpenBatch
-from migration_assets.destinations.salesforce import csv, file_upload
-from migration_assets.destinations.salesforce.audit import CREATED, ORIGINAL, AuditFields, Described
-from migration_assets.destinations.salesforce.failures import (
-    CONTENT_CHANGED,
-    CONTENT_UNREADABLE,
-    DUPLICATE,
-    FILE_TOO_LARGE,
-    NOT_WRITABLE,
-    UNSETTLED,
-    safe_code,
-    sentence,
+from migration_assets.destinations.base import Batch, LoadResult, ObjectSchema, OpenBatch
+from migration_assets.destinations.salesforce import csv
+from migration_assets.destinations.salesforce.audit import Described
+from migration_assets.destinations.salesforce.failures import FILE_TOO_LARGE, UNSETTLED
+from migration_assets.destinations.salesforce.file_sending import (
+    CHECKSUM,
+    DOCUMENT,
+    SIZE,
+    FileSender,
+    refused,
 )
-from migration_assets.destinations.salesforce.file_upload import Body, ContentDiffers, plain
+from migration_assets.destinations.salesforce.file_upload import plain
 from migration_assets.destinations.salesforce.job_runs import JobRuns, check_keys, not_sent
 from migration_assets.destinations.salesforce.joining import differing
 from migration_assets.destinations.salesforce.parents import Parents, by_id
 from migration_assets.destinations.salesforce.queries import Queries, is_one_of
 from migration_assets.destinations.salesforce.reading import LATEST
-from migration_assets.destinations.salesforce.session import RequestRefused, SalesforceSession, StorageFull
+from migration_assets.destinations.salesforce.session import SalesforceSession
 from migration_assets.destinations.salesforce.settings import EnvironmentSettings
-from migration_assets.errors import (
-    ContentChanged,
-    DestinationUnreachable,
-    MigrationError,
-    SourceError,
-)
 
 FILES_A_BATCH = 200
-CHECKSUM, SIZE = "Checksum", "ContentSize"
-_DOCUMENT, _PLACE = "ContentDocumentId", "FirstPublishLocationId"
 _THERE = "\x00there"
 _PATCHES_A_CALL = 200
-_LOOKS = 3
-"""How often one looks for a file whose answer was lost after its last byte had gone: it may yet be saved."""
 
 
 class FileLoader:
@@ -69,9 +53,7 @@ class FileLoader:
         self._queries = queries
         self._parents = parents
         self._described = described
-        self._audit = AuditFields(described, settings.audit_fields)
-        self._slots = threading.BoundedSemaphore(settings.files.at_once)
-        self._dates_refused = False
+        self._sender = FileSender(session, settings, runs, queries, described)
 
     @staticmethod
     def batches(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
@@ -112,7 +94,7 @@ class FileLoader:
         yield from self._patch(rows, schema, patches)
         settled = {*patches, *(each[schema.key_field] for each in equal)}
         uploads = [each for each in rows.iter_rows(named=True) if each[schema.key_field] not in settled]
-        yield from self._upload_all(uploads, schema, batch.blobs)
+        yield from self._sender.send(uploads, schema, batch.blobs)
 
     def _fitting(self, rows: pl.DataFrame, schema: ObjectSchema) -> tuple[pl.DataFrame, list[LoadResult]]:
         most = self._settings.files.max_bytes
@@ -137,14 +119,14 @@ class FileLoader:
         """
         key = schema.key_field
         names = [each.name for each in schema.stored_fields]
-        columns = ["Id", "SystemModstamp", *names, _DOCUMENT]
+        columns = ["Id", "SystemModstamp", *names, DOCUMENT]
         pages = []
         for part in rows.iter_slices(FILES_A_BATCH):
             condition = f"{is_one_of(key, part[key])} AND {LATEST}"
             for page in self._queries.bulk(schema.name, columns, condition):
                 named = page.rename({"Id": "_id", "SystemModstamp": "_modified_at"})
                 typed = csv.typed(named, schema, names)
-                pages.append(typed.with_columns(named[_DOCUMENT].alias("_document")))
+                pages.append(typed.with_columns(named[DOCUMENT].alias("_document")))
         there = pl.concat(pages)
         there = there.rename({name: name + _THERE for name in names if name != key})
         both = rows.join(there, on=key, how="left", maintain_order="left")
@@ -192,114 +174,6 @@ class FileLoader:
             answers = self._session.request("PATCH", "composite/sobjects", json=body, idempotent=True).json()
             yield [_patched(row, key, each, schema) for row, each in zip(part, answers, strict=True)]
 
-    def _upload_all(
-        self, rows: Sequence[Mapping[str, Any]], schema: ObjectSchema, blobs: BlobSource
-    ) -> Iterator[Sequence[LoadResult]]:
-        waiting = iter(rows)
-        most = self._settings.files.at_once
-        failure: MigrationError | None = None
-        with ThreadPoolExecutor(most, thread_name_prefix="file") as threads:
-            on_their_way: set[Future[tuple[LoadResult | None, MigrationError | None]]] = set()
-            while True:
-                while failure is None and len(on_their_way) < most:
-                    row = next(waiting, None)
-                    if row is None:
-                        break
-                    on_their_way.add(threads.submit(self._upload, row, schema, blobs))
-                if not on_their_way:
-                    break
-                ended, on_their_way = wait(on_their_way, return_when=FIRST_COMPLETED)
-                results = []
-                for each in ended:
-                    result, error = each.result()
-                    failure = failure or error
-                    results += [result] if result is not None else []
-                if results:
-                    yield results
-        if failure is not None:
-            raise failure
-
-    def _upload(
-        self, row: Mapping[str, Any], schema: ObjectSchema, blobs: BlobSource
-    ) -> tuple[LoadResult | None, MigrationError | None]:
-        """What became of the file, and what keeps others from being sent, if anything does."""
-        key = row[schema.key_field]
-        try:
-            with self._slots:
-                self._runs.stop_before_the_quota_ends()
-                version = self._bring(row, schema, blobs)
-        except (ContentDiffers, ContentChanged):
-            code, error = CONTENT_CHANGED, None
-        except SourceError:
-            code, error = CONTENT_UNREADABLE, None
-        except StorageFull as full:
-            code, error = "STORAGE_LIMIT_EXCEEDED", full
-        except RequestRefused as refused:
-            if _passes(refused):
-                return None, refused
-            field = next((name for name in refused.fields if name in schema.field_names), None)
-            return _failed(key, refused.error_code, field), None
-        except MigrationError as failed:
-            return None, failed
-        else:
-            return LoadResult(key, "loaded", destination_id=version, created=row["_id"] is None), None
-        return _failed(key, code, schema.content_field), error
-
-    def _bring(self, row: Mapping[str, Any], schema: ObjectSchema, blobs: BlobSource) -> str:
-        """Send the file until the org has it; the id of its version."""
-        attempt = 1
-        while True:
-            dated = row["_id"] is None and self._may_date(schema)
-            body = _body(row, schema, blobs, self._fields(row, schema, dated))
-            failure: MigrationError
-            try:
-                return file_upload.post(self._session, schema, body)
-            except RequestRefused as error:
-                if dated and error.error_code == NOT_WRITABLE:
-                    # Describe offers the date and the org doesn't take it: it isn't given again.
-                    self._dates_refused = True
-                    continue
-                if not _passes(error) and error.error_code != DUPLICATE:
-                    raise
-                failure = error
-            except DestinationUnreachable as error:
-                failure = error
-            found = self._look(row, schema, after_all=body.ended)
-            if found is not None:
-                return found
-            lasting = isinstance(failure, RequestRefused) and not _passes(failure)
-            if lasting or attempt == self._settings.retry_attempts:
-                raise failure
-            time.sleep(self._settings.retry_wait * attempt)
-            attempt += 1
-
-    def _look(self, row: Mapping[str, Any], schema: ObjectSchema, *, after_all: bool) -> str | None:
-        """The version that a request with a lost answer has made, if it has."""
-        columns = ["Id", schema.key_field, CHECKSUM]
-        condition = f"{is_one_of(schema.key_field, [row[schema.key_field]])} AND {LATEST}"
-        for look in range(_LOOKS if after_all else 1):
-            if look:
-                time.sleep(self._settings.retry_wait * look)
-            for page in self._queries.rest(schema.name, columns, condition):
-                for version, key, checksum in page.iter_rows():
-                    ours = key == row[schema.key_field] and str(checksum).lower() == row[CHECKSUM]
-                    if ours and version != row["_id"]:
-                        return str(version)
-        return None
-
-    def _may_date(self, schema: ObjectSchema) -> bool:
-        return not self._dates_refused and self._audit.may_date(schema)
-
-    @staticmethod
-    def _fields(row: Mapping[str, Any], schema: ObjectSchema, dated: bool) -> dict[str, object]:
-        fields = {each.name: plain(row[each.name]) for each in schema.sent_fields}
-        if row["_id"] is not None:
-            fields.pop(_PLACE, None)
-            fields[_DOCUMENT] = row["_document"]
-        elif dated:
-            fields[CREATED] = plain(row[ORIGINAL])
-        return {name: value for name, value in fields.items() if value is not None}
-
     def settle(self, batch: OpenBatch) -> Iterator[Sequence[LoadResult]]:
         """As ``Destination.settle``, without a request: what was intended can't be told from a key alone, so
         every file comes back ``not_sent``, and sending it again finds what is there by key and checksum.
@@ -307,28 +181,7 @@ class FileLoader:
         yield from not_sent(batch.keys, UNSETTLED)
 
 
-def _body(
-    row: Mapping[str, Any], schema: ObjectSchema, blobs: BlobSource, fields: Mapping[str, object]
-) -> Body:
-    def pieces() -> Iterator[bytes]:
-        return blobs.pieces(row[schema.key_field])
-
-    return Body(fields, str(schema.content_field), pieces, int(row[SIZE]), str(row[CHECKSUM]))
-
-
-def _passes(error: RequestRefused) -> bool:
-    """Whether the org may answer otherwise in a while."""
-    return error.status == 429 or error.status >= 500
-
-
-def _failed(key: str, code: str, field: str | None) -> LoadResult:
-    return LoadResult(key, "failed", code=code, field=field, message=sentence(code))
-
-
 def _patched(row: Mapping[str, Any], key: str, answer: Mapping[str, Any], schema: ObjectSchema) -> LoadResult:
     if answer.get("success"):
         return LoadResult(row[key], "loaded", destination_id=row["_id"])
-    error = (answer.get("errors") or [{}])[0]
-    code = safe_code(error.get("statusCode"))
-    field = next((name for name in error.get("fields") or () if name in schema.field_names), None)
-    return _failed(row[key], code, field)
+    return refused(row[key], answer, schema)

@@ -17,6 +17,9 @@ MAX_UPLOAD_BYTES = 100_000_000
 MAX_FILE_BYTES = 2_147_483_648
 """Content of one multipart request for a ContentVersion (REST API guide, "Insert or Update Blob Data")."""
 
+MAX_TOGETHER_BYTES = 24_000_000
+"""Content of one request for many files, which is held in memory; the platform takes 500 MB (same page)."""
+
 
 class ClientCredentials(Settings):
     """OAuth 2.0 client credentials flow: the connected app has a run-as user; needs the My Domain host."""
@@ -72,11 +75,16 @@ class BulkSettings(Settings):
 
 
 class FileSettings(Settings):
-    """How files are uploaded: up to which size (bytes; the platform's limit is 2 GB), and how many at once
-    over all batches together."""
+    """How files are uploaded: up to which size (bytes; the platform's limit is 2 GB), and how many requests
+    at once over all batches together.
+
+    Files of up to ``together_max_bytes`` share requests, up to 100 files and 24 MB of content in each, held
+    in memory while it goes; 0 sends every file alone, and streamed.
+    """
 
     max_bytes: Annotated[int, Field(ge=1, le=MAX_FILE_BYTES)] = MAX_FILE_BYTES
     at_once: Annotated[int, Field(ge=1, le=20)] = 4
+    together_max_bytes: Annotated[int, Field(ge=0, le=MAX_TOGETHER_BYTES)] = 8_000_000
 
 
 class EnvironmentSettings(Settings):

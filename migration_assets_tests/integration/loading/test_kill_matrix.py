@@ -219,8 +219,8 @@ def test_a_worker_killed_while_it_settles_what_another_left_is_settled_too(
 ) -> None:
     """A job that the first settling has aborted holds no content and no results."""
     _kill_at(installation, control, Held("PUT", _UPLOAD) if path == _CLOSE else Held("GET", _RESULTS))
-    method, nth = ("PATCH", 1) if path == _CLOSE else ("GET", 2)
-    _kill_at(installation, control, Held(method, path, "after", nth=nth))
+    _kill_at(installation, control, Held("PATCH" if path == _CLOSE else "GET", path, "after", nth=1))
+    assert installation.open_batches() == [_EXAM]
 
     ended = installation.run(*_UP_TO_THE_EXAMS, run_id="resumed")
 
