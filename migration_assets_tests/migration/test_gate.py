@@ -116,7 +116,9 @@ _DECISIONS = st.lists(
 
 
 @given(_DECISIONS)
-def test_live_opens_exactly_after_an_approval_of_the_latest_clean_rehearsal(log: list[Decision]) -> None:
+def test_live_opens_exactly_after_an_approval_of_the_latest_clean_rehearsal(
+    log: list[RehearsalCompleted | Approval],
+) -> None:
     ours = [each for each in log if each.destination == "salesforce" and each.plan_hash == PLAN]
     while ours and isinstance(ours[-1], Approval):
         ours.pop()
