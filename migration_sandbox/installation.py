@@ -79,9 +79,7 @@ class Installation:
             with org:
                 if org.ca_path is None:
                     raise RuntimeError("the Salesforce sandbox was started without TLS")
-                org.control.settings(contacts_to_multiple_accounts=True)
-                for user in self._users():
-                    org.control.add_user(**user)
+                self.furnish(org)
                 now = Running(sql.port, sql.certificate, org.url, org.ca_path)
                 self._write("ports.json", {"sql": sql.port, "salesforce": org.port})
                 self._write("running.json", {"pid": os.getpid(), **_as_text(now)})
@@ -102,6 +100,12 @@ class Installation:
                 self._write_share(key, practice)
             if not database.exists():
                 self._write_database(key, practice, database)
+
+    def furnish(self, org: SalesforceSandbox) -> None:
+        """Give a running org what the demo's practices choose of it, and their users; twice is once."""
+        org.control.settings(contacts_to_multiple_accounts=True)
+        for user in self._users():
+            org.control.add_user(**user)
 
     def environment(self, running: Running) -> dict[str, str]:
         """Variables that the demo's practice files and the checker refer to."""

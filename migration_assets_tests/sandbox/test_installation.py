@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from migration_assets_tests.sandbox.salesforce_fixtures import sign_in
 from migration_sandbox import installation as installations
 from migration_sandbox.installation import Installation, Running
+from migration_sandbox.salesforce.launch import SalesforceSandbox
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,3 +43,18 @@ def test_every_variable_of_the_demos_practice_files_is_given(tmp_path: Path) -> 
         text = (ROOT / "data" / "practices" / f"{key}.yaml").read_text(encoding="utf-8")
         used |= set(re.findall(r"\{env: (\w+)\}", text))
     assert used == set(given)
+
+
+def test_contacts_of_an_older_org_may_have_several_accounts_too(tmp_path: Path) -> None:
+    with SalesforceSandbox(tmp_path / "org", sandbox_org=True) as org:
+        client = sign_in(org).client
+        account = client.Account.create({"Name": "Elm"})["id"]
+        client.Contact.create({"LastName": "Lee", "AccountId": account})
+
+        for _ in range(2):
+            Installation(tmp_path).furnish(org)
+
+        relations = client.query("SELECT AccountId FROM AccountContactRelation")["records"]
+        assert [each["AccountId"] for each in relations] == [account]
+        users = client.query("SELECT Username FROM User WHERE Username = 'owner@sandbox.example'")
+        assert users["totalSize"] == 1

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from migration_assets_tests.blackbox.reading import read_org
+from migration_assets_tests.blackbox.relations import TIE
 from migration_assets_tests.sandbox.salesforce_fixtures import (
     KEY,
     Opened,
@@ -63,3 +64,21 @@ def test_notes_come_whole_by_the_bulk_connection(org: Opened) -> None:
     (note,) = found.records["ClinicalNote__c"]
     assert note["Body__c"].replace("\r\n", "\n") == _BODY
     assert "ClinicalExamFinding__c" not in found.described
+
+
+def test_the_accounts_of_a_practices_contacts_are_read_where_the_org_keeps_several(org: Opened) -> None:
+    assert TIE not in read_org(org.client, "elm", ("ties",)).described
+
+    org.sandbox.control.settings(contacts_to_multiple_accounts=True)
+    own, other = (org.client.Account.create({"Name": name})["id"] for name in ("Elm", "Oak"))
+    of_elm, _ = (
+        org.client.Contact.create({"LastName": "Lee", "AccountId": own, "PANDA_Key__c": key})["id"]
+        for key in ("elm:provider:1", "oak:provider:1")
+    )
+    org.client.AccountContactRelation.create({"ContactId": of_elm, "AccountId": other})
+
+    ties = read_org(org.client, "elm", ("ties",)).records[TIE]
+    assert {(each["ContactId"], each["AccountId"], each["IsDirect"]) for each in ties} == {
+        (of_elm, own, True),
+        (of_elm, other, False),
+    }
