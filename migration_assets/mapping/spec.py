@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from migration_assets.destinations.base import Identity, ObjectSchema
@@ -265,7 +266,7 @@ class ObjectSpec:
         return bool(chart.measures_on(self.name))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MappingSet:
     """All objects of a destination, parents before their children."""
 
@@ -315,6 +316,10 @@ class MappingSet:
 
     def content_hash(self) -> str:
         """SHA-256 of what the specs say: comments and the order of keys don't count."""
+        return self._content_hash
+
+    @cached_property
+    def _content_hash(self) -> str:
         described = [
             {
                 "asset": spec.asset,

@@ -160,6 +160,7 @@ class _Factory:
     def upload(self, spec: ObjectSpec) -> AssetsDefinition:
         key = self._key(spec.asset)
         parents = [self._key(self._mapping.of_object(name).asset) for name in sorted(spec.parents)]
+        looked_for = [] if spec.adopt is None else [self._key(ADOPTIONS)]
 
         @asset(
             key=key,
@@ -168,7 +169,7 @@ class _Factory:
             owners=OWNERS,
             partitions_def=PRACTICES,
             pool=self._pool,
-            deps=[self._key("payload" if spec.adopt is None else ADOPTIONS), *parents],
+            deps=[self._key("payload"), *looked_for, *parents],
             description=f"{spec.name} records as the payload has them; only what is new or changed is sent.",
             check_specs=[
                 AssetCheckSpec(

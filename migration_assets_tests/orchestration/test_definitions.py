@@ -85,7 +85,7 @@ GRAPH = {
     **{
         f"salesforce_rehearsal/{name}": {
             f"salesforce_rehearsal/{before}"
-            for before in {"adoptions" if name == "contact" else "payload", *parents}
+            for before in {"payload", *parents, *({"adoptions"} if name == "contact" else ())}
         }
         for name, parents in PARENTS.items()
     },

@@ -19,7 +19,6 @@ from migration_assets.orchestration.inspection_assets import findings_check
 from migration_assets_tests.orchestration.conftest import Migrated
 from migration_assets_tests.orchestration.installation import (
     SOURCE_TABLES,
-    STAGED_TABLES,
     Office,
     evaluations,
     failure_messages,
