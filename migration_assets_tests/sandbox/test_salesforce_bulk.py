@@ -209,6 +209,15 @@ def test_a_file_that_cannot_be_read_fails_the_job_with_nothing_done(
     assert said in told["errorMessage"]
 
 
+def test_an_upload_of_no_bytes_is_a_job_of_no_records(org: Opened) -> None:
+    _, told = org.bulk.run("Exam__c", "upsert", "", **UPSERT)
+    assert (told["state"], told["numberRecordsProcessed"], told["numberRecordsFailed"]) == (
+        "JobComplete",
+        0,
+        0,
+    )
+
+
 def test_the_state_machine_refuses_what_the_platform_refuses(org: Opened) -> None:
     job = org.bulk.create("Exam__c", "upsert", **UPSERT)
     wrong = org.bulk.request(

@@ -104,7 +104,14 @@ def test_flows_that_need_a_browser_and_old_interfaces_are_refused_by_name(org: O
     assert "PKCE" in told["error_description"]
     bulk = org.bulk.session.post(f"{org.sandbox.url}/services/async/66.0/job", data="<x/>", timeout=30)
     assert "<exceptionCode>FeatureNotEnabled</exceptionCode>" in bulk.text
-    for path in ("/search?q=FIND+{x}", "/tooling/executeAnonymous?anonymousBody=x"):
+    for path in (
+        "/search?q=FIND+{x}",
+        "/tooling/executeAnonymous?anonymousBody=x",
+        "/query?explain=SELECT+Id+FROM+Account",
+        "/sobjects/Account/describe/layouts",
+        "/sobjects/User/describe/namedLayouts/UserAlt",
+        "/tabs",
+    ):
         assert org.bulk.request("GET", path).json()[0]["errorCode"] == "FUNCTIONALITY_NOT_ENABLED"
 
 
@@ -251,3 +258,36 @@ def test_children_come_with_their_parents(org: Opened) -> None:
     assert refused.json()[0]["errorCode"] == "INVALID_TYPE"
     bulk = _post(org, "/jobs/query", {"operation": "query", "query": query})
     assert bulk.status_code == 400
+
+
+def test_a_parent_with_many_children_shows_a_page_of_them_and_where_the_next_is(org: Opened) -> None:
+    made = org.client.Account.create({"Name": "Many"})["id"]
+    rows = [f"Child {at:03}" for at in range(450)]
+    _, told = org.bulk.run(
+        "Contact", "insert", "LastName,AccountId\n" + "".join(f"{row},{made}\n" for row in rows)
+    )
+    assert told["numberRecordsProcessed"] == 450
+    inner = "SELECT LastName FROM Contacts ORDER BY LastName LIMIT 420"
+    page = org.client.query(f"SELECT Name, ({inner}) FROM Account WHERE Name = 'Many'")["records"][0][
+        "Contacts"
+    ]
+    assert (page["totalSize"], page["done"], len(page["records"])) == (420, False, 200)
+    seen = page["records"]
+    while not page["done"]:
+        page = _get(org, page["nextRecordsUrl"]).json()
+        seen += page["records"]
+    assert [one["LastName"] for one in seen] == rows[:420]
+    assert "AccountId" not in seen[-1]
+    listed = ",".join(one["attributes"]["url"].rpartition("/")[2] for one in seen)
+    refused = org.bulk.request("DELETE", f"/composite/sobjects?ids={listed}")
+    assert refused.json()[0]["errorCode"] == "EXCEEDED_ID_LIMIT"
+
+
+@pytest.mark.parametrize(("version", "status", "length"), [("45.0", 204, 0), ("46.0", 200, 1)])
+def test_an_upsert_that_updates_answers_with_a_body_since_version_46(
+    org: Opened, version: str, status: int, length: int
+) -> None:
+    path = f"/services/data/v{version}/sobjects/Contact/PANDA_Key__c/Body"
+    org.client.Contact.upsert("PANDA_Key__c/Body", {"LastName": "First"})
+    told = org.bulk.session.patch(org.sandbox.url + path, json={"LastName": "Second"}, timeout=30)
+    assert (told.status_code, min(len(told.content), 1)) == (status, length)

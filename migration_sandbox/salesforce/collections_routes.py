@@ -31,6 +31,7 @@ from migration_sandbox.salesforce.web import Call, Handler, Site, answer, endpoi
 from migration_sandbox.salesforce.write import Outcome, save
 
 MAX_RECORDS, MAX_READ, MAX_TYPES = 200, 2000, 10
+TOO_MANY = f"record limit reached. cannot submit more than {MAX_RECORDS} records into this call"
 
 
 def _records(body: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
@@ -39,9 +40,7 @@ def _records(body: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
         raise ApiError(400, "JSON_PARSER_ERROR", "The property 'records' must be a list of objects")
     if not records or len(records) > MAX_RECORDS:
         code = "EXCEEDED_ID_LIMIT" if records else "INVALID_REQUEST"
-        raise ApiError(
-            400, code, f"record limit reached. cannot submit more than {MAX_RECORDS} records in this call"
-        )
+        raise ApiError(400, code, TOO_MANY)
     return records, bool(body.get("allOrNone", False))
 
 
@@ -174,8 +173,10 @@ def upsert(call: Call) -> Response:
 def remove(call: Call) -> Response:
     org = call.site.org
     wanted = [text for text in call.query.get("ids", "").split(",") if text]
-    if not wanted or len(wanted) > MAX_RECORDS:
-        raise ApiError(400, "INVALID_REQUEST", f"ids must name 1 to {MAX_RECORDS} records")
+    if not wanted:
+        raise ApiError(400, "INVALID_REQUEST", "ids must name a record")
+    if len(wanted) > MAX_RECORDS:
+        raise ApiError(400, "EXCEEDED_ID_LIMIT", TOO_MANY)
     by_prefix = {item.key_prefix: item for item in org.objects.values() if item.deletable}
     prefixes = list(dict.fromkeys(text[:3] for text in wanted))
     for prefix in prefixes:

@@ -44,6 +44,8 @@ from migration_sandbox.salesforce.web import (
 MAX_QUERY_CHARACTERS = 100_000
 SMALLEST_PAGE, LARGEST_PAGE = 200, 2000
 CURSORS_KEPT = 100
+VERSION_OF_UPSERT_ANSWERS = 46
+"""From this version on an upsert that updated answers with a body, before it with none."""
 SEASONS = ("Spring", "Summer", "Winter")
 
 
@@ -189,6 +191,8 @@ def upsert(call: Call) -> Response:
         cells[key.name] = call.path["value"]
         outcome = save_one(org, sobject, "upsert", cells, key)
     created = bool(outcome.created[0])
+    if not created and float(call.version) < VERSION_OF_UPSERT_ANSWERS:
+        return Response(status_code=204)
     made = {"id": str(outcome.ids[0]), "success": True, "errors": [], "created": created}
     return answer(made, 201 if created else 200)
 
@@ -222,7 +226,11 @@ def _page(
     total = result.frame.height
     records = json_records(result, call.version, start, rows)
     if query.children:
-        attach(call.site.org, query, result, records, call.version, start)
+
+        def first_page(child: Query, found: Result, page_rows: int) -> dict[str, Any]:
+            return _page(call, (child, found), None, 0, page_rows, kind)
+
+        attach(call.site.org, query, result, records, call.version, start, first_page)
     done = start + rows >= total
     value: dict[str, Any] = {"totalSize": total, "done": done}
     if not done:
@@ -241,6 +249,8 @@ def _query(all_rows: bool, tooling: bool) -> Callable[[Call], Response]:
 
     def handler(call: Call) -> Response:
         text = call.query.get("q")
+        if "explain" in call.query:
+            raise ApiError(403, "FUNCTIONALITY_NOT_ENABLED", "The query plan is not part of this sandbox")
         if text is None:
             raise malformed("A query string has to be specified")
         if len(text) > MAX_QUERY_CHARACTERS:

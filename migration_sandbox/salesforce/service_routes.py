@@ -1,7 +1,8 @@
 """Smaller resources that real clients ask for, and clear refusals of those that this sandbox hasn't.
 
 Record counts, the Tooling API's descriptions, deployments through REST; SOSL, Apex and Bulk API 1.0 are
-refused with the platform's own code for a feature that is off.
+refused with the platform's own code for a feature that is off, and so is what only a user interface shows
+(layouts as they are drawn, list views' rows, tabs, themes, quick actions).
 """
 
 import json
@@ -170,8 +171,18 @@ def routes(site: Site, deployer: Deployer) -> list[Route]:
         ("/tooling/sobjects", "GET", tooling_sobjects),
         ("/tooling/sobjects/{sobject}/describe", "GET", tooling_describe),
         ("/tooling/executeAnonymous", "GET", _off("Apex")),
+        ("/tooling/completions", "GET", _off("Apex")),
+        ("/tooling/runTestsAsynchronous", "POST", _off("Apex")),
+        ("/tooling/runTestsSynchronous", "POST", _off("Apex")),
         ("/sobjects/{sobject}/updated", "GET", _off("Replication")),
         ("/sobjects/{sobject}/deleted", "GET", _off("Replication")),
+        ("/sobjects/{sobject}/describe/{kind}", "GET", _off("The description of layouts")),
+        ("/sobjects/{sobject}/describe/{kind}/{name}", "GET", _off("The description of layouts")),
+        ("/sobjects/{sobject}/listviews", "GET", _off("The list view resource")),
+        ("/sobjects/{sobject}/listviews/{id}/{kind}", "GET", _off("The list view resource")),
+        ("/tabs", "GET", _off("The tab resource")),
+        ("/theme", "GET", _off("The theme resource")),
+        ("/quickActions", "GET", _off("The quick action resource")),
     ]
     made = [
         Route(root + path + slash, endpoint(site, handler), methods=[method])

@@ -205,6 +205,9 @@ class _Parser:
 
     def query(self) -> Query:
         made = self.statement()
+        for words in (("for", "view"), ("for", "reference"), ("for", "update")):
+            if self.accept(*words):
+                raise malformed(f"{' '.join(words).upper()} is not part of this sandbox's SOQL")
         if self.at < len(self.tokens):
             token = self.tokens[self.at]
             raise malformed(f"unexpected token: '{token.text}' at position {token.at}")

@@ -1,9 +1,11 @@
 """Child subqueries: `SELECT Name, (SELECT LastName FROM Contacts) FROM Account`, one query a relationship.
 
-The children of one page of parents are read at once. LIMIT of a subquery counts for each parent; a parent's
-children come whole, so there is no further page of them.
+The children of one page of parents are read at once. LIMIT of a subquery counts for each parent. A parent
+with more than CHILD_PAGE_ROWS children shows the first of them and where the next page is, as orgs do: who
+doesn't follow it loses records.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +17,7 @@ from migration_sandbox.salesforce.soql import Aggregate, Comparison, Logical, Pa
 from migration_sandbox.salesforce.soql_run import Result, run
 
 MAX_CHILDREN = 20
+CHILD_PAGE_ROWS = 200
 
 
 def _related(org: Org, result: Result, child: Query) -> tuple[str, str, str]:
@@ -46,20 +49,34 @@ def check(query: Query) -> None:
 def child_result(org: Org, result: Result, child: Query, ids: list[str], all_rows: bool) -> Result:
     """The children of some parents; their parent's id is the first column."""
     _, name, field = _related(org, result, child)
+    wanted = _below(child, name, field, ids)
+    return run(org, replace(wanted, select=[Path((field,)), *child.select], limit=None), all_rows)
+
+
+def _below(child: Query, name: str, field: str, ids: list[str]) -> Query:
+    """The subquery as a query of its own for the children of some parents."""
     own = Comparison(Path((field,)), "in", tuple(Value("string", one) for one in ids))
     where = own if child.where is None else Logical("and", (own, child.where))
-    wanted = replace(child, source=name, select=[Path((field,)), *child.select], where=where, limit=None)
-    return run(org, wanted, all_rows)
+    return replace(child, source=name, where=where)
 
 
 def attach(
-    org: Org, query: Query, result: Result, records: list[dict[str, Any]], version: str, start: int
+    org: Org,
+    query: Query,
+    result: Result,
+    records: list[dict[str, Any]],
+    version: str,
+    start: int,
+    first_page: Callable[[Query, Result, int], dict[str, Any]],
 ) -> None:
-    """Put children into the records of a page that begins at `start`."""
+    """Put children into the records of a page that begins at `start`.
+
+    `first_page` shows a query's result as its first so many rows with the address of the next.
+    """
     check(query)
     ids = [str(one) for one in result.frame["Id"].slice(start, len(records)).to_list()]
     for child in query.children:
-        shown, _, field = _related(org, result, child)
+        shown, name, field = _related(org, result, child)
         groups: dict[str, list[dict[str, Any]]] = {}
         if ids:
             found = child_result(org, result, child, ids, query.all_rows)
@@ -69,4 +86,8 @@ def attach(
                 groups.setdefault(str(parent), []).append(record)
         for key, record in zip(ids, records, strict=True):
             mine = groups.get(key, [])[: child.limit]
-            record[shown] = {"totalSize": len(mine), "done": True, "records": mine} if mine else None
+            if len(mine) > CHILD_PAGE_ROWS:
+                below = replace(_below(child, name, field, [key]), all_rows=query.all_rows)
+                record[shown] = first_page(below, run(org, below, query.all_rows), CHILD_PAGE_ROWS)
+            else:
+                record[shown] = {"totalSize": len(mine), "done": True, "records": mine} if mine else None

@@ -96,6 +96,11 @@ class Worker:
     def _ingest(self, job: Job, started: float) -> None:
         path = self.jobs.content(job)
         content = path.read_bytes() if path.exists() else b""
+        if job.state == UPLOADED and path.exists() and not content:
+            with self.org.lock:
+                if self.jobs.get(job.id).state == UPLOADED:
+                    self.jobs.change(job, state=COMPLETE)
+            return
         if job.state == UPLOADED:
             job = self._prepare(job, content)
         if self.fail_jobs > 0:
