@@ -60,14 +60,15 @@ def register() -> None:
 @app.command()
 def preflight(practice: PracticeArgument) -> None:
     """Ask the practice's SQL Server whether it can be migrated: login, tables, columns, sizes."""
-    from migration_assets.migration.staging import source_tables
+    from migration_assets.migration.staging import migrated_tables
     from migration_assets.panda.connection import Source
     from migration_assets.panda.preflight import preflight as run_preflight
     from migration_assets.reports.preflight import render
 
     platform = default_platform()
     configured = platform.practice(practice)
-    report = run_preflight(Source(platform.source(configured)), platform.profile(configured), source_tables())
+    source, profile = Source(platform.source(configured)), platform.profile(configured)
+    report = run_preflight(source, profile, sorted(migrated_tables()))
     console.print(render(configured.key, report))
 
 

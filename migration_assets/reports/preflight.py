@@ -75,7 +75,7 @@ def _tables(report: PreflightReport) -> Table:
         table.add_row(
             Text(facts.source_table),
             _count(facts.rows),
-            Text("migrated") if facts.migrated else Text("not migrated yet", style="yellow"),
+            Text("migrated") if facts.migrated else Text("not migrated", style="yellow"),
             Text(", ".join(notes) or "-"),
         )
     for outside in report.undeclared_tables:

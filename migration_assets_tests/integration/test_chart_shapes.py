@@ -133,7 +133,8 @@ class Place:
         for asset in schemas:
             migration.upload(asset, "run")
         reconciled = migration.reconcile("run")
-        return Arrived(reconciled, _records(self.org, [each.name for each in schemas.values()], key))
+        keyed = [each.name for each in schemas.values() if each.key_field == _KEY and not each.content_field]
+        return Arrived(reconciled, _records(self.org, keyed, key))
 
     def _configure(self, key: str, database: str, profile: str) -> None:
         text = _FILE.format(

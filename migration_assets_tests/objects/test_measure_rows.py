@@ -20,6 +20,7 @@ from migration_assets.mapping.loader import load_specs
 from migration_assets.objects.base import Staged
 from migration_assets.objects.registry import STAGED_OBJECTS
 from migration_assets.panda.profile import Profile
+from migration_assets_tests.mapping.staged import complete
 from migration_assets_tests.measure_rows import COLUMNS, SITES, STATUSES, converted, profile
 from migration_assets_tests.objects.rows import Row, charted, context, exam, raw_tables, reasons, stage_raw
 
@@ -46,7 +47,8 @@ def staged_both_ways(
 
 def payloads(staged: Mapping[str, Staged]) -> dict[str, Payload]:
     rows = {name: each.rows for name, each in staged.items()}
-    return {spec.name: apply(spec, rows, "maple", LAYOUT) for spec in MAPPING if spec.chart is not None}
+    charted = [spec for spec in MAPPING if spec.chart is not None]
+    return {spec.name: apply(spec, complete(spec, rows), "maple", LAYOUT) for spec in charted}
 
 
 def teeth(staged: Staged) -> list[tuple[Any, ...]]:

@@ -299,7 +299,7 @@ def test_the_command_shows_a_person_what_to_judge(
         "of SQL Server Express's 10 GB",
         "isolation SNAPSHOT: all tables are read as of one moment",
         "dbo.Letter",
-        "not migrated yet",
+        "not migrated",
         "dbo.Document.Content",
         "recession by sign, sites",
         "pocket depth in mm, sites",

@@ -59,7 +59,7 @@ def test_a_bar_is_as_long_as_its_share_and_anything_but_0_is_seen() -> None:
 def test_tables_are_told_apart_by_what_becomes_of_them() -> None:
     assert "1,234 │ migrated " in line("dbo.Patient")
     assert "Pet [bold]" in line("dbo.Patient")
-    assert "not readable │ not migrated yet" in line("dbo.Letter")
+    assert "not readable │ not migrated" in line("dbo.Letter")
     assert "it lacks Subject" in line("dbo.Letter")
     assert "unknown to the profile" in line("dbo.Billing")
     assert "not there" in line("dbo.StaffUser")
