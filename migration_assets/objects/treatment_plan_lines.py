@@ -14,16 +14,13 @@ import pandera.polars as pa
 import polars as pl
 from pandera.polars import PolarsData
 
-from migration_assets.objects import local_time, source_rows
+from migration_assets.objects import local_time, source_rows, tooth_site_checks
 from migration_assets.objects.base import Staged, StagedObject, StagingContext, StagingInputs
 from migration_assets.objects.corrections import Correction
 from migration_assets.objects.outcome import Rules, settle
 from migration_assets.objects.plausible import is_implausible
 from migration_assets.objects.source_rows import Kind
-from migration_assets.perio.errors import UnreadableToothSite
 from migration_assets.perio.procedures import normalised_procedure_code
-from migration_assets.perio.teeth import NumberingSystem
-from migration_assets.perio.tooth_sites import parse_tooth_site
 
 MOST_HEALING_WEEKS = 260
 """Five years: longer than any healing between two phases; what lies above is a mistyped number."""
@@ -148,7 +145,7 @@ def stage(inputs: StagingInputs, context: StagingContext) -> Staged:
         times={"modified_at": modified},
         counted=lambda verdict: {
             "duplicate_sequence": _shared_sequences(verdict.rows),
-            "unreadable_tooth_site": _unreadable_sites(verdict.rows["tooth_site"]),
+            "unreadable_tooth_site": tooth_site_checks.unreadable(verdict.rows["tooth_site"]),
         },
     )
 
@@ -157,22 +154,6 @@ def _shared_sequences(rows: pl.DataFrame) -> int:
     """Lines that have a plan's sequence number together with another line of it."""
     numbered = rows.filter(pl.col("sequence").is_not_null())
     return int(numbered.select(pl.struct("plan_id", "sequence").is_duplicated().sum()).item())
-
-
-def _unreadable_sites(sites: pl.Series) -> int:
-    """Lines whose site is none in any numbering system; a plan doesn't say in which one it is written."""
-    refused = [site for site in sites.drop_nulls().unique() if not _is_readable(site)]
-    return int(sites.is_in(refused).sum())
-
-
-def _is_readable(site: str) -> bool:
-    for system in NumberingSystem:
-        try:
-            parse_tooth_site(site, system)
-        except UnreadableToothSite:
-            continue
-        return True
-    return False
 
 
 TREATMENT_PLAN_LINES = StagedObject(
