@@ -155,6 +155,12 @@ class ObjectSchema:
         return tuple(each for each in self.fields if each.type.is_reference)
 
 
+def joined_keys(schema: ObjectSchema, practice: str) -> pl.Expr:
+    """``joined_key`` over the columns of the references; null where one of them is."""
+    parents = [pl.col(name).str.strip_prefix(f"{practice}:") for name in schema.joins]
+    return pl.lit(f"{practice}:{schema.key_space}:") + pl.concat_str(parents, separator="+")
+
+
 @dataclass(frozen=True, slots=True)
 class DestinationIdentity:
     """Who answers: the id of the org or account, whether it says that it is a sandbox, and its name."""

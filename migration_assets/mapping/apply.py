@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from migration_assets.destinations.base import FieldSchema, Identity, ObjectSchema
+from migration_assets.destinations.base import FieldSchema, Identity, ObjectSchema, joined_keys
 from migration_assets.errors import WarehouseTableMissing
 from migration_assets.mapping.chart_gather import coded, gather, needs_tooth_record
 from migration_assets.mapping.chart_layout import SLOT_COLUMN, ChartLayout
@@ -182,12 +182,6 @@ def _records(
             pl.col(schema.key_field).is_not_null()
         )
     return records
-
-
-def joined_keys(schema: ObjectSchema, practice: str) -> pl.Expr:
-    """``destinations.base.joined_key`` over the columns of the references; null where one of them is."""
-    parents = [pl.col(name).str.strip_prefix(f"{practice}:") for name in schema.joins]
-    return pl.lit(f"{practice}:{schema.key_space}:") + pl.concat_str(parents, separator="+")
 
 
 def _rows(source: SourceSpec, staged: Mapping[str, pl.DataFrame]) -> pl.DataFrame:

@@ -22,6 +22,7 @@ from migration_assets.destinations.base import (
     OpenBatch,
     ReadRequest,
     joined_key,
+    joined_keys,
     payload_dtype,
 )
 from migration_assets.destinations.salesforce import csv
@@ -156,17 +157,12 @@ class Joiner:
         if not practice:
             raise ValueError(f"{schema.name} is read by practice: its keys are made of the parents' keys")
         documents = keys[_DOCUMENT] if schema.name == _LINK else {}
-        pattern = joined_key(practice.removesuffix(":"), schema.key_space or "", [_MARK] * len(schema.joins))
-        beginning, *between = pattern.split(_MARK)
         for page in self._pages(schema, stored, practice, documents, ours=True):
             named = page.with_columns(
                 pl.col(name).replace_strict(known, default=None, return_dtype=pl.String)
                 for name, known in keys.items()
             ).drop_nulls(list(schema.joins))
-            parts: list[pl.Expr] = [pl.lit(beginning)]
-            for name, following in zip(schema.joins, between, strict=True):
-                parts += [pl.col(name).str.strip_prefix(practice), pl.lit(following)]
-            named = named.with_columns(pl.concat_str(parts).alias(key))
+            named = named.with_columns(joined_keys(schema, practice.removesuffix(":")).alias(key))
             yield named.filter(pl.col(key).str.starts_with(request.key_prefix)).select(
                 _ID, "_modified_at", key, *names
             )
@@ -222,7 +218,6 @@ class Joiner:
 
 
 _THERE = "\x00there"
-_MARK = "\x00"
 
 
 def _inserting(schema: ObjectSchema, rows: pl.DataFrame) -> Work:
