@@ -13,15 +13,15 @@ from typing import Annotated
 import pandera.polars as pa
 import polars as pl
 
-from migration_assets.objects import household_matching, validation
+from migration_assets.objects import household_matching
 from migration_assets.objects.base import (
-    CORRECTION_COLUMNS,
     Staged,
     StagedObject,
     StagingContext,
     StagingInputs,
 )
 from migration_assets.objects.household_matching import Patient
+from migration_assets.objects.outcome import Rules, settle_derived
 
 _TABLE = "Patient"
 _KEY = "PatientID"
@@ -51,6 +51,7 @@ class Household(pa.DataFrameModel):
         ordered = True
 
 
+_RULES = Rules("households", Household, SOURCE_COLUMNS, {})
 _POLARS_SCHEMA: dict[str, pl.DataType] = {
     "source_id": pl.String(),
     "name": pl.String(),
@@ -76,22 +77,11 @@ def stage(inputs: StagingInputs, _: StagingContext) -> Staged:
     rows = [
         {"source_id": each.source_id, "name": each.name, "aliases": list(each.aliases)} for each in households
     ]
-    verdict = validation.judge(
-        validation.Candidates(
-            name="households",
-            source_table=_TABLE,
-            key=_KEY,
-            rows=pl.DataFrame(rows, schema=_POLARS_SCHEMA),
-            source_columns=SOURCE_COLUMNS,
-            sentences={},
-        ),
-        Household,
-    )
-    return Staged(
-        rows=verdict.rows,
-        rejects=verdict.rejects,
-        corrections=pl.DataFrame(schema=CORRECTION_COLUMNS),
-        findings={"household_shared": sum(len(each.members) > 1 for each in households)},
+    return settle_derived(
+        _RULES,
+        _TABLE,
+        pl.DataFrame(rows, schema=_POLARS_SCHEMA),
+        lambda _: {"household_shared": sum(len(each.members) > 1 for each in households)},
     )
 
 

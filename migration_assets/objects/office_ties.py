@@ -11,9 +11,7 @@ import pandera.polars as pa
 import polars as pl
 from pandera.polars import PolarsData
 
-from migration_assets.objects import validation
 from migration_assets.objects.base import (
-    CORRECTION_COLUMNS,
     Staged,
     StagedObject,
     StagingContext,
@@ -21,6 +19,7 @@ from migration_assets.objects.base import (
 )
 from migration_assets.objects.office_matching import Dentist, Office
 from migration_assets.objects.offices import NAMED_IN, READS, named_offices
+from migration_assets.objects.outcome import Rules, settle_derived
 from migration_assets.perio.names import folded_practice
 
 _TABLE = "Provider"
@@ -59,6 +58,7 @@ class OfficeTie(pa.DataFrameModel):
         return data.lazyframe.select(pl.col("place").is_in(_PLACES))
 
 
+_RULES = Rules("office_ties", OfficeTie, SOURCE_COLUMNS, {})
 _POLARS_SCHEMA: dict[str, pl.DataType] = dict.fromkeys(SOURCE_COLUMNS, pl.String())
 
 
@@ -67,22 +67,8 @@ def stage(inputs: StagingInputs, context: StagingContext) -> Staged:
     offices = named_offices(inputs, context)
     own = _own_offices(inputs)
     rows = pl.DataFrame(list(_ties(offices, own)), schema=_POLARS_SCHEMA)
-    verdict = validation.judge(
-        validation.Candidates(
-            name="office_ties",
-            source_table=_TABLE,
-            key=_KEY,
-            rows=rows,
-            source_columns=SOURCE_COLUMNS,
-            sentences={},
-        ),
-        OfficeTie,
-    )
-    return Staged(
-        rows=verdict.rows,
-        rejects=verdict.rejects,
-        corrections=pl.DataFrame(schema=CORRECTION_COLUMNS),
-        findings={"dentist_of_several_offices": _of_several(verdict.rows)},
+    return settle_derived(
+        _RULES, _TABLE, rows, lambda verdict: {"dentist_of_several_offices": _of_several(verdict.rows)}
     )
 
 

@@ -12,15 +12,15 @@ from typing import Annotated
 import pandera.polars as pa
 import polars as pl
 
-from migration_assets.objects import office_matching, validation
+from migration_assets.objects import office_matching
 from migration_assets.objects.base import (
-    CORRECTION_COLUMNS,
     Staged,
     StagedObject,
     StagingContext,
     StagingInputs,
 )
 from migration_assets.objects.office_matching import Dentist, Mention, Office
+from migration_assets.objects.outcome import Rules, settle_derived
 
 _TABLE = "Provider"
 _KEY = "ProviderID"
@@ -47,6 +47,7 @@ class NamedOffice(pa.DataFrameModel):
         ordered = True
 
 
+_RULES = Rules("offices", NamedOffice, SOURCE_COLUMNS, {})
 _POLARS_SCHEMA: dict[str, pl.DataType] = {
     "source_id": pl.String(),
     "name": pl.String(),
@@ -74,23 +75,12 @@ def stage(inputs: StagingInputs, context: StagingContext) -> Staged:
     """As ``NamedOffice`` says; ``office_spellings_differ`` counts offices written in several ways."""
     found = named_offices(inputs, context)
     rows = [{"source_id": each.source_id, "name": each.name, "aliases": list(each.aliases)} for each in found]
-    verdict = validation.judge(
-        validation.Candidates(
-            name="offices",
-            source_table=_TABLE,
-            key=_KEY,
-            rows=pl.DataFrame(rows, schema=_POLARS_SCHEMA),
-            source_columns=SOURCE_COLUMNS,
-            sentences={},
-        ),
-        NamedOffice,
-    )
     spelled = (len({mention.written for mention in each.mentions}) for each in found)
-    return Staged(
-        rows=verdict.rows,
-        rejects=verdict.rejects,
-        corrections=pl.DataFrame(schema=CORRECTION_COLUMNS),
-        findings={"office_spellings_differ": sum(count > 1 for count in spelled)},
+    return settle_derived(
+        _RULES,
+        _TABLE,
+        pl.DataFrame(rows, schema=_POLARS_SCHEMA),
+        lambda _: {"office_spellings_differ": sum(count > 1 for count in spelled)},
     )
 
 

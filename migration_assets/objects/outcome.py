@@ -12,7 +12,7 @@ import polars as pl
 from pandera.polars import DataFrameModel
 
 from migration_assets.objects import corrections, local_time, validation
-from migration_assets.objects.base import Staged
+from migration_assets.objects.base import CORRECTION_COLUMNS, Staged
 from migration_assets.objects.corrections import Correction
 from migration_assets.objects.local_time import UtcTimes
 from migration_assets.objects.source_rows import SourceRows
@@ -78,4 +78,30 @@ def settle(
         rejects=verdict.rejects,
         corrections=corrections.gather(rules.name, source, key, corrected, rules.sentences),
         findings={**counted(verdict), **local_time.findings(verdict.kept, times or {})},
+    )
+
+
+def settle_derived(
+    rules: Rules, table: str, rows: pl.DataFrame, counted: Callable[[Verdict], Mapping[str, int]]
+) -> Staged:
+    """Judge the rows of a derived object, which are none of ``table``'s: nothing of them was corrected.
+
+    Findings are what ``counted`` says of the verdict. Raises StagedSchemaBroken as ``validation.judge`` does.
+    """
+    verdict = validation.judge(
+        validation.Candidates(
+            name=rules.name,
+            source_table=table,
+            key=rules.source_columns["source_id"],
+            rows=rows,
+            source_columns=rules.source_columns,
+            sentences=rules.sentences,
+        ),
+        rules.model,
+    )
+    return Staged(
+        rows=verdict.rows,
+        rejects=verdict.rejects,
+        corrections=pl.DataFrame(schema=CORRECTION_COLUMNS),
+        findings=counted(verdict),
     )

@@ -12,14 +12,14 @@ from typing import Annotated
 import pandera.polars as pa
 import polars as pl
 
-from migration_assets.objects import source_rows, validation
+from migration_assets.objects import source_rows
 from migration_assets.objects.base import (
-    CORRECTION_COLUMNS,
     Staged,
     StagedObject,
     StagingContext,
     StagingInputs,
 )
+from migration_assets.objects.outcome import Rules, settle_derived
 from migration_assets.objects.plausible import is_address
 from migration_assets.objects.referrer_matching import Entry, Matching, Person, match
 from migration_assets.objects.source_rows import Kind
@@ -77,6 +77,7 @@ class Referrer(pa.DataFrameModel):
         ordered = True
 
 
+_RULES = Rules("referrers", Referrer, SOURCE_COLUMNS, {})
 _POLARS_SCHEMA: dict[str, pl.DataType] = {
     **{name: pl.String() for name in SOURCE_COLUMNS if name != "aliases"},
     "aliases": pl.List(pl.String()),
@@ -112,22 +113,11 @@ def stage(inputs: StagingInputs, context: StagingContext) -> Staged:
     practices.
     """
     referrers = match_referrers(inputs, context).referrers
-    verdict = validation.judge(
-        validation.Candidates(
-            name="referrers",
-            source_table=_TABLE,
-            key=_KEY,
-            rows=pl.DataFrame([_row(person) for person in referrers], schema=_POLARS_SCHEMA),
-            source_columns=SOURCE_COLUMNS,
-            sentences={},
-        ),
-        Referrer,
-    )
-    return Staged(
-        rows=verdict.rows,
-        rejects=verdict.rejects,
-        corrections=pl.DataFrame(schema=CORRECTION_COLUMNS),
-        findings={
+    return settle_derived(
+        _RULES,
+        _TABLE,
+        pl.DataFrame([_row(person) for person in referrers], schema=_POLARS_SCHEMA),
+        lambda _: {
             "referrer_ambiguous": sum(person.ambiguous for person in referrers),
             "referrer_name_only": sum(person.name_only for person in referrers),
             "referrer_details_differ": sum(_details_differ(person) for person in referrers),
