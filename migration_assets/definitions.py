@@ -17,8 +17,8 @@ from migration_assets.orchestration.resources import PlatformResource, Warehouse
 from migration_assets.orchestration.sensors import build_practice_sensor
 from migration_assets.orchestration.staged_assets import build_staged_assets
 
-UPLOADS = (("salesforce", "rehearsal"),)
-"""Environments that have assets. Live joins when rehearsals can be approved."""
+UPLOADS = (("salesforce", "rehearsal"), ("salesforce", "live"))
+"""Environments that have assets, a group each."""
 
 
 def build_defs(resources: Mapping[str, Any] | None = None) -> Definitions:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -81,12 +81,21 @@ class Policies(Settings):
     undecided_adoptions: Literal["hold", "create"] = "hold"
 
 
+class Rehearsal(Settings):
+    """How many patients are rehearsed (``all``: everything), chosen from which seed; without a number as many
+    as the destination suggests. None of it shapes a payload."""
+
+    patients: Annotated[int, Field(ge=1)] | Literal["all"] | None = None
+    seed: int = 1
+
+
 class _GeneralPart(Settings):
     practice: str
     name: Annotated[str, Field(min_length=1, max_length=200)]
     time_zone: str
     encryption_key: Secret
     policies: Policies = Policies()
+    rehearsal: Rehearsal = Rehearsal()
     source: dict[str, Any]
     destinations: dict[str, dict[str, Any]]
 
@@ -122,6 +131,7 @@ class Practice:
     encryption_key: EnvReference
     source: Settings
     destinations: Mapping[str, Settings]
+    rehearsal: Rehearsal = field(default_factory=Rehearsal)
 
 
 @dataclass(frozen=True)
@@ -170,6 +180,7 @@ class PracticeRegistry:
             name=general.name,
             time_zone=ZoneInfo(general.time_zone),
             policies=general.policies,
+            rehearsal=general.rehearsal,
             encryption_key=general.encryption_key,
             source=document.parse(self.source_settings, ("source",)),
             destinations={name: self._destination(document, name) for name in general.destinations},

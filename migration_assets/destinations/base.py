@@ -14,6 +14,8 @@ from typing import Any, Literal, Protocol
 
 import polars as pl
 
+from migration_assets.destinations.removal import Removal, SchemaRemoval
+
 
 class FieldType(StrEnum):
     """The closed list of types that a mapped field can have; equality in reconciliation is by type."""
@@ -423,7 +425,28 @@ class Destination(Protocol):
 
         ``loaded`` where ``after`` stands there now, also where it stood there before; ``failed`` where the
         record holds another key than ``before`` (KEY_CHANGED), isn't there (RECORD_GONE), or was refused (the
-        destination's code). A record that failed is as it was.
+        destination's code). A record that failed is as it was. Where ``before`` and ``after`` are the same
+        the fields are written all the same.
+        """
+
+    def last_changes(self, request: ReadRequest) -> Iterator[pl.DataFrame]:
+        """LAST_CHANGE_COLUMNS of the records that ``read`` would return, in frames of bounded size."""
+
+    def dependents(self, schema: ObjectSchema, record_ids: Collection[str]) -> Iterator[pl.DataFrame]:
+        """DEPENDENT_COLUMNS: every record, whoever made it, that refers to these and would be deleted with
+        them or lose its reference; of a file also its further versions and the places where it shows."""
+
+    def delete(self, schema: ObjectSchema, records: Mapping[str, str]) -> Iterator[Sequence[Removal]]:
+        """Delete records (key -> the destination's id), a file with its document; one result a key.
+
+        A record that isn't there any more is ``gone``; one that the destination refuses stays and is
+        ``failed``. Deleting twice is deleting once.
+        """
+
+    def remove_schema(self, schemas: Sequence[ObjectSchema]) -> SchemaRemoval:
+        """Remove the custom objects and fields that hold no value of anybody's, and what shows them.
+
+        Raises SchemaDeploymentFailed, and then has changed nothing.
         """
 
     def users(self) -> list[DestinationUser]:

@@ -316,18 +316,25 @@ class MappingSet:
 
     def content_hash(self) -> str:
         """SHA-256 of what the specs say: comments and the order of keys don't count."""
-        return self._content_hash
+        return hashlib.sha256(json.dumps(list(self.content_hashes().items())).encode()).hexdigest()
+
+    def content_hashes(self) -> Mapping[str, str]:
+        """``content_hash`` of each object's spec alone, by object, parents first."""
+        return self._content_hashes
 
     @cached_property
-    def _content_hash(self) -> str:
-        described = [
-            {
+    def _content_hashes(self) -> Mapping[str, str]:
+        described = {
+            spec.name: {
+                "destination": self.destination,
                 "asset": spec.asset,
                 "schema": asdict(spec.schema),
                 "sources": [source.described() for source in spec.sources],
                 "chart": spec.chart.described() if spec.chart else None,
             }
             for spec in self.objects
-        ]
-        text = json.dumps([self.destination, described], sort_keys=True, ensure_ascii=False)
-        return hashlib.sha256(text.encode()).hexdigest()
+        }
+        return {
+            name: hashlib.sha256(json.dumps(each, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+            for name, each in described.items()
+        }

@@ -37,6 +37,7 @@ from migration_assets.migration.plan import Plan, load_mapping, make_plan, store
 from migration_assets.migration.platform import Platform
 from migration_assets.migration.progress import Watch, unwatched
 from migration_assets.migration.reconcile import Reconciled, Reconciler
+from migration_assets.migration.sampling import SampleChoice
 from migration_assets.migration.staging import require_passed
 from migration_assets.practice import Practice
 
@@ -70,8 +71,8 @@ class Migration:
         Raises LedgerMismatch where the ledger belongs to another organisation.
         """
         practice = self.practice
-        with self._connected(practice) as destination:
-            self._ledger(practice).bind(destination.identity())
+        with self.connected(practice) as destination:
+            self.ledger(practice).bind(destination.identity())
             plan = make_plan(
                 practice,
                 self.platform.profile(practice),
@@ -91,8 +92,8 @@ class Migration:
         practice = self.practice
         with self.platform.panda_warehouse(practice.key).open(read_only=True) as session:
             staff, providers = (session.read("staged", name) for name in (owners.STAFF, owners.PROVIDERS))
-        with self._connected(practice) as destination:
-            self._ledger(practice).bind(destination.identity())
+        with self.connected(practice) as destination:
+            self.ledger(practice).bind(destination.identity())
             users, wanted = destination.users(), destination.default_owner
         where = f"practice {practice.key}, {self.target.destination}/{self.target.environment}"
         default = None if wanted is None else owners.find_default_owner(users, wanted, where)
@@ -101,8 +102,12 @@ class Migration:
             owners.store(session, found)
         return found
 
-    def build_payload(self, run_id: str, scope: str) -> PayloadSummary:
-        """Payload of the staged tables as they are now; raises StagingRefused without a passing verdict."""
+    def build_payload(self, run_id: str, scope: str | None = None) -> PayloadSummary:
+        """Payload of the staged tables as they are now; raises StagingRefused without a passing verdict.
+
+        ``scope``: ``all`` or ``sample``; otherwise what the environment wants: a rehearsal a sample, unless
+        the practice rehearses everything.
+        """
         practice = self.practice
         return payload.build(
             practice,
@@ -111,8 +116,18 @@ class Migration:
             self.platform.upload_warehouse(self.target),
             self.platform.minted_keys(practice),
             run_id=run_id,
-            scope=scope,
+            sample=self._sample_choice(practice, scope),
         )
+
+    def _sample_choice(self, practice: Practice, scope: str | None) -> SampleChoice | None:
+        wanted = practice.rehearsal.patients
+        if scope is None:
+            rehearses = self.target.environment == gate.REHEARSAL
+            scope = payload.SCOPE_SAMPLE if rehearses and wanted != "all" else payload.SCOPE_ALL
+        if scope == payload.SCOPE_ALL:
+            return None
+        size = wanted if isinstance(wanted, int) else self.platform.sample_size(self.target)
+        return SampleChoice(size, practice.rehearsal.seed)
 
     def find_adoptions(self, run_id: str) -> Look:
         """Who of the payload is in the destination already without our key; nothing is changed there."""
@@ -154,9 +169,9 @@ class Migration:
     def _adopting(self, run_id: str) -> Iterator[Adopter]:
         practice = self.practice
         plan = self._stored_plan(practice)
-        ledger = self._ledger(practice)
+        ledger = self.ledger(practice)
         engine, keys = self.platform.ledger_engine(practice.key), self.platform.keys(practice)
-        with self._connected(practice) as destination:
+        with self.connected(practice) as destination:
             ledger.bind(destination.identity())
             yield Adopter(
                 practice,
@@ -202,13 +217,13 @@ class Migration:
             require_passed(practice.key, copied)
             looked = spec.adopt is None or adoption.is_looked_for(session, spec)
             shipment = payload.read_shipment(session, spec, plan)
-        ledger = self._ledger(practice)
+        ledger = self.ledger(practice)
         if not looked and _has_new(shipment, ledger):
             # Nobody has looked who is there since the payload was built: nobody is to be there twice.
             self.find_adoptions(run_id)
             with warehouse.open() as session:
                 shipment = payload.read_shipment(session, spec, plan)
-        with self._connected(practice) as destination, self._contents(practice, spec) as blobs:
+        with self.connected(practice) as destination, self._contents(practice, spec) as blobs:
             ledger.bind(destination.identity())
             loader = Loader(
                 destination=destination,
@@ -231,8 +246,8 @@ class Migration:
         warehouse = self.platform.upload_warehouse(self.target)
         with warehouse.open(read_only=True) as session:
             self._require_built_by(plan, payload.read_build(session))
-        ledger = self._ledger(practice)
-        with self._connected(practice) as destination:
+        ledger = self.ledger(practice)
+        with self.connected(practice) as destination:
             ledger.bind(destination.identity())
             reconciler = Reconciler(
                 practice,
@@ -299,11 +314,11 @@ class Migration:
         with self.platform.contents(practice) as contents:
             yield RecordContents(contents, spec)
 
-    def _ledger(self, practice: Practice) -> Ledger:
+    def ledger(self, practice: Practice) -> Ledger:
         return self.platform.ledger(practice, self.target)
 
     @contextmanager
-    def _connected(self, practice: Practice) -> Iterator[Destination]:
+    def connected(self, practice: Practice) -> Iterator[Destination]:
         destination = self.platform.destination(practice, self.target)
         try:
             yield destination

@@ -7,7 +7,7 @@ and a later extraction can't race it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import polars as pl
@@ -26,6 +26,8 @@ from migration_assets.migration.merged_rows import MergedRows
 from migration_assets.migration.minted_keys import MintedKeys
 from migration_assets.migration.parents import PAYLOAD_HASH
 from migration_assets.migration.plan import Plan
+from migration_assets.migration.sample_scope import scope_of
+from migration_assets.migration.sampling import PATIENT_COLUMNS, STRATUM_COLUMNS, Sample, SampleChoice, choose
 from migration_assets.migration.staging import VERDICT_COLUMNS, Verdict, read_verdicts, require_passed
 from migration_assets.migration.upload_file import (
     BUILD_COLUMNS,
@@ -33,9 +35,11 @@ from migration_assets.migration.upload_file import (
     HOLD_COLUMNS,
     LEFT_EMPTY_COLUMNS,
     MINTED_COLUMNS,
+    SAMPLE,
     SCOPE_COLUMNS,
     SOURCE,
     STAGED_ROW_COLUMNS,
+    STRATA,
     UPLOAD,
     UPLOADS_COLUMNS,
     holds_table,
@@ -47,15 +51,19 @@ from migration_assets.panda.share import SHARE_FILES, SHARE_FILES_COLUMNS
 from migration_assets.practice import Practice
 from migration_assets.warehouse import Session, Warehouse, quoted
 
+SCOPE_ALL, SCOPE_SAMPLE = "all", "sample"
 _PANDA = "panda_file"
 
 
 @dataclass(frozen=True, slots=True)
 class PayloadSummary:
-    """Records in the payload and records that can't be sent as they are, by object."""
+    """Records in the payload, those of them in scope, and those that can't be sent as they are, by object;
+    and the sample, where the scope is one."""
 
     records: Mapping[str, int]
+    in_scope: Mapping[str, int]
     problems: Mapping[str, int]
+    sample: Sample | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +95,12 @@ def build(
     minted: MintedKeys,
     *,
     run_id: str,
-    scope: str,
+    sample: SampleChoice | None = None,
 ) -> PayloadSummary:
     """Replace the file's content by the payload of the staged tables as they are now.
 
-    Raises StagingRefused where the staged batch has no passing verdict: nothing is built of it then.
+    In scope is everything, or what comes with a ``sample`` of patients. Raises StagingRefused where the
+    staged batch has no passing verdict: nothing is built of it then.
     """
     names = staged_names(plan.mapping)
     with upload.open() as session:
@@ -106,8 +115,12 @@ def build(
         _mint(session, staged, minted)
         staged[OWNERS_TABLE] = owners.read(session)
         staged[PRACTICE_TABLE] = pl.DataFrame({"source_id": [practice.key], "name": [practice.name]})
+        build_of = Build(plan.hash, SCOPE_ALL if sample is None else SCOPE_SAMPLE, run_id)
         with session.transaction():
-            return _write(session, practice, plan, staged, Build(plan.hash, scope, run_id))
+            written = _write(session, practice, plan, staged, build_of)
+            chosen = None if sample is None else _choose(session, staged, sample)
+            in_scope = _write_scope(session, practice, plan, chosen)
+        return replace(written, in_scope=in_scope, sample=chosen)
 
 
 def read_copied_verdicts(session: Session, names: list[str]) -> list[Verdict]:
@@ -208,7 +221,7 @@ def _replaced(column: str, ids: Mapping[str, str]) -> pl.Expr:
 def _write(
     session: Session, practice: Practice, plan: Plan, staged: Mapping[str, pl.DataFrame], build_of: Build
 ) -> PayloadSummary:
-    lineage, excused, scope, left_empty = [], [], [], []
+    lineage, excused, left_empty = [], [], []
     staged_rows: list[dict[str, str | int | list[str]]] = []
     records: dict[str, int] = {}
     problems: dict[str, int] = {}
@@ -220,7 +233,6 @@ def _write(
         session.replace_table(UPLOAD, problems_table(spec.asset), payload.problems)
         session.replace_table(UPLOAD, holds_table(spec.asset), _held_by_choice(spec, practice, staged, frame))
         keys = payload.frame[spec.schema.key_field]
-        scope.append(_scope(spec, keys, build_of.scope))
         lineage.append(merged.by_source_row(payload.lineage))
         accountable = {
             source_table(name): (name, objects) for name, objects in _accountable(spec, plan.mapping)
@@ -239,7 +251,6 @@ def _write(
         )
         records[spec.name] = keys.len()
         problems[spec.name] = payload.problems["key"].n_unique()
-    session.replace_table(UPLOAD, "scope", pl.concat(scope))
     in_a_payload = pl.concat([pl.DataFrame(schema=LINEAGE_COLUMNS), *lineage])
     # A row that two objects take may miss one of its records and have the other.
     in_none = pl.concat([pl.DataFrame(schema=EXCUSED_COLUMNS), *excused]).join(
@@ -253,7 +264,34 @@ def _write(
     session.replace_table(UPLOAD, "staged_rows", pl.DataFrame(staged_rows, schema=STAGED_ROW_COLUMNS))
     built = [{**_as_row(build_of), "built_at": datetime.now(UTC)}]
     session.replace_table(UPLOAD, "build", pl.DataFrame(built, schema=BUILD_COLUMNS))
-    return PayloadSummary(records, problems)
+    return PayloadSummary(records, {}, problems)
+
+
+def _choose(session: Session, staged: Mapping[str, pl.DataFrame], choice: SampleChoice) -> Sample:
+    return choose(staged, session.read(SOURCE, "rejects"), session.read(SOURCE, "corrections"), choice)
+
+
+def _write_scope(session: Session, practice: Practice, plan: Plan, sample: Sample | None) -> dict[str, int]:
+    """Which records are in scope and why; answers how many, by object."""
+    if sample is None:
+        everything = [
+            session.read(UPLOAD, payload_table(spec.asset), [spec.schema.key_field]).select(
+                pl.lit(spec.name).alias("object"),
+                pl.col(spec.schema.key_field).alias("key"),
+                pl.lit(SCOPE_ALL).alias("why"),
+            )
+            for spec in plan.specs
+        ]
+        scope = pl.concat([pl.DataFrame(schema=SCOPE_COLUMNS), *everything])
+    else:
+        payloads = {spec.asset: session.read(UPLOAD, payload_table(spec.asset)) for spec in plan.specs}
+        scope = scope_of(sample, plan, payloads, practice.key)
+    session.replace_table(UPLOAD, "scope", scope)
+    patients = pl.DataFrame(schema=PATIENT_COLUMNS) if sample is None else sample.patients
+    session.replace_table(UPLOAD, SAMPLE, patients)
+    strata = pl.DataFrame(schema=STRATUM_COLUMNS) if sample is None else sample.strata
+    session.replace_table(UPLOAD, STRATA, strata)
+    return {spec.name: scope.filter(object=spec.name).height for spec in plan.specs}
 
 
 def _held_by_choice(
@@ -297,11 +335,6 @@ def _accountable(spec: ObjectSpec, mapping: MappingSet) -> Iterator[tuple[str, l
         merging = mapping.merging(staged)
         if merging[0] == spec.name and not mapping.is_record(staged):
             yield staged, list(merging)
-
-
-def _scope(spec: ObjectSpec, keys: pl.Series, why: str) -> pl.DataFrame:
-    columns = {"object": [spec.name] * keys.len(), "key": keys, "why": [why] * keys.len()}
-    return pl.DataFrame(columns, schema=SCOPE_COLUMNS)
 
 
 def _as_row(build_of: Build) -> dict[str, str]:

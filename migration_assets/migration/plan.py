@@ -43,11 +43,19 @@ _ONLY_JUDGING = frozenset({"failure_limit"})
 
 @dataclass(frozen=True)
 class Plan:
-    """What a target's records are made by; ``hash`` changes whenever they could come out differently."""
+    """What a target's records are made by; ``hash`` changes whenever they could come out differently.
+
+    ``parts`` are the hashes that it is made of, by what they are of (``profile``, ``mapping of Contact``), so
+    that one can say what changed.
+    """
 
     mapping: MappingSet
     layout: ChartLayout | None
-    hash: str
+    parts: Mapping[str, str]
+
+    @cached_property
+    def hash(self) -> str:
+        return hashlib.sha256(json.dumps(dict(self.parts), sort_keys=True).encode()).hexdigest()
 
     @cached_property
     def specs(self) -> tuple[ObjectSpec, ...]:
@@ -102,7 +110,7 @@ def make_plan(
         _require_rehearsed_kind(engine, target, mapping, chart.kind)
         layout = _plan_layout(mapping, destination, chart)
         _store_layout(engine, target, mapping, layout)
-    return Plan(mapping, layout, _hash(practice, profile, mapping, layout))
+    return Plan(mapping, layout, _parts(practice, profile, mapping, layout))
 
 
 def stored_plan(
@@ -122,7 +130,7 @@ def stored_plan(
             f"{target}: the chart's layout isn't planned yet; "
             "materialise the destination's schema asset first"
         )
-    return Plan(mapping, layout, _hash(practice, profile, mapping, layout))
+    return Plan(mapping, layout, _parts(practice, profile, mapping, layout))
 
 
 def _require_rehearsed_kind(engine: Engine, target: Target, mapping: MappingSet, kind: LayoutKind) -> None:
@@ -224,15 +232,17 @@ def _store_layout(engine: Engine, target: Target, mapping: MappingSet, layout: C
         connection.execute(insert(PLANS).values(**row, layout=layout.to_json(), at=datetime.now(UTC)))
 
 
-def _hash(practice: Practice, profile: Profile, mapping: MappingSet, layout: ChartLayout | None) -> str:
-    parts = {
-        "engine": ENGINE_VERSION,
-        "mapping": mapping.content_hash(),
+def _parts(
+    practice: Practice, profile: Profile, mapping: MappingSet, layout: ChartLayout | None
+) -> dict[str, str]:
+    policies = practice.policies.model_dump(mode="json", exclude=set(_ONLY_JUDGING))
+    return {
+        "engine": str(ENGINE_VERSION),
         "profile": profile.content_hash(),
         "practice": practice.key,
         "name": practice.name,
         "time_zone": practice.time_zone.key,
-        "policies": practice.policies.model_dump(mode="json", exclude=set(_ONLY_JUDGING)),
-        "layout": layout.content_hash() if layout else None,
+        "chart layout": layout.content_hash() if layout else "none",
+        **{f"policies.{name}": json.dumps(value, sort_keys=True) for name, value in policies.items()},
+        **{f"mapping of {name}": found for name, found in mapping.content_hashes().items()},
     }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

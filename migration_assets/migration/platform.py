@@ -39,7 +39,8 @@ class DestinationKind:
     ``environment`` picks an environment's settings (raises ConfigurationError where the practice has none),
     ``connect`` makes no request, ``chart`` is how the practice wants its charts laid out there,
     ``file_limit`` the bytes of the largest file that it takes (None where it has no limit or takes no files),
-    ``options`` what specs may say differently there (``mapping.declarations.CHOICES``).
+    ``options`` what specs may say differently there (``mapping.declarations.CHOICES``), ``sample_size`` how
+    many patients are rehearsed unless the practice says otherwise.
     """
 
     name: str
@@ -49,6 +50,7 @@ class DestinationKind:
     chart: Callable[[Any], ChartChoice]
     file_limit: Callable[[Any], int | None] = lambda _: None
     options: Callable[[Any], Mapping[str, str]] = lambda _: {}
+    sample_size: int = 30
 
 
 def salesforce_kind() -> DestinationKind:
@@ -132,6 +134,9 @@ class Platform:
 
     def file_limit(self, practice: Practice, target: Target) -> int | None:
         return self.destinations[target.destination].file_limit(self._environment(practice, target))
+
+    def sample_size(self, target: Target) -> int:
+        return self.destinations[target.destination].sample_size
 
     def options(self, practice: Practice, target: Target) -> Mapping[str, str]:
         return self.destinations[target.destination].options(self._environment(practice, target))

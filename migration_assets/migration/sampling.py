@@ -16,7 +16,6 @@ import polars as pl
 from migration_assets.errors import ConfigurationError
 from migration_assets.perio.teeth import NumberingSystem
 
-DEFAULT_SIZE = 30
 PATIENT_COLUMNS: dict[str, pl.DataType] = {
     "source_id": pl.String(),
     "strata": pl.List(pl.String()),
@@ -44,6 +43,14 @@ _TEETH_OF_A_QUADRANT = 8
 Staged = Mapping[str, pl.DataFrame]
 
 
+@dataclass(frozen=True, slots=True)
+class SampleChoice:
+    """How many patients to choose, and from which seed."""
+
+    size: int
+    seed: int
+
+
 @dataclass(frozen=True)
 class Sample:
     """``patients``: PATIENT_COLUMNS, a row a chosen patient in the order of choice, with every stratum that
@@ -64,17 +71,16 @@ def choose(
     staged: Staged,
     rejects: pl.DataFrame,
     corrections: pl.DataFrame,
-    *,
-    size: int = DEFAULT_SIZE,
-    seed: int,
+    choice: SampleChoice,
 ) -> Sample:
     """At least one patient of every stratum by as few patients as a greedy cover needs, the rest at random.
 
     ``staged`` are the tables of ``objects.registry`` by name; one that isn't there counts as empty.
     ``rejects`` REJECT_COLUMNS, ``corrections`` CORRECTION_COLUMNS, of all objects. A rejected row belongs to
     a patient only where its reject names the exam that it hangs on: other rejects tell no parent. Raises
-    ConfigurationError where ``size`` is less than 1.
+    ConfigurationError where the size is less than 1.
     """
+    size, seed = choice.size, choice.seed
     if size < 1:
         raise ConfigurationError(f"a rehearsal's sample of {size} patients is none; choose 1 or more")
     known = set(staged[_PATIENTS]["source_id"])

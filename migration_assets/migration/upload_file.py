@@ -74,6 +74,10 @@ UPLOADS_COLUMNS: dict[str, pl.DataType] = {
 """What the last upload of each object did (``UploadSummary``)."""
 
 
+SAMPLE, STRATA = "sample", "strata"
+"""Tables of a rehearsal's sample (``sampling``: PATIENT_COLUMNS, STRATUM_COLUMNS), empty in another scope."""
+
+
 def payload_table(asset: str) -> str:
     return f"payload_{asset}"
 

@@ -25,6 +25,7 @@ from migration_assets.migration.owners import PROVIDERS, STAFF
 from migration_assets.migration.payload import staged_names
 from migration_assets.migration.progress import now_and_then
 from migration_assets.migration.reconcile import Reconciled
+from migration_assets.migration.sampling import Sample
 from migration_assets.orchestration.adoption_assets import ADOPTIONS, build_adoptions
 from migration_assets.orchestration.boundary import errors_without_values
 from migration_assets.orchestration.common import OWNERS, counts_table, rows_table
@@ -146,12 +147,14 @@ class _Factory:
         )
         def payload(context: AssetExecutionContext, platform: PlatformResource) -> MaterializeResult[None]:
             with errors_without_values(context.partition_key):
-                summary = self._migration(context, platform).build_payload(context.run.run_id, "all")
+                summary = self._migration(context, platform).build_payload(context.run.run_id)
             return MaterializeResult(
                 metadata={
                     "dagster/row_count": sum(summary.records.values()),
                     "records": counts_table(summary.records, "object", "records"),
+                    "in_scope": counts_table(summary.in_scope, "object", "records"),
                     "cannot_be_sent": counts_table(summary.problems, "object", "records"),
+                    **_sample_metadata(summary.sample),
                 }
             )
 
@@ -248,6 +251,17 @@ class _Factory:
             )
 
         return reconciliation
+
+
+_STRATUM_COLUMNS = {"stratum": "string", "patients": "int", "chosen": "int"}
+
+
+def _sample_metadata(sample: Sample | None) -> dict[str, MetadataValue | int]:
+    """How many patients are rehearsed and which strata they cover; who they are stands in the diff alone."""
+    if sample is None:
+        return {}
+    strata = [dict(zip(_STRATUM_COLUMNS, row, strict=True)) for row in sample.strata.iter_rows()]
+    return {"sampled_patients": sample.patients.height, "strata": rows_table(strata, _STRATUM_COLUMNS)}
 
 
 def _upload_metadata(summary: UploadSummary) -> dict[str, int]:

@@ -17,7 +17,7 @@ from migration_assets.mapping.chart_layout import plan as plan_layout
 from migration_assets.mapping.spec import OWNERS_TABLE, PRACTICE_TABLE
 from migration_assets.migration.plan import Plan, load_mapping
 from migration_assets.migration.sample_scope import scope_keys, scope_of
-from migration_assets.migration.sampling import choose
+from migration_assets.migration.sampling import SampleChoice, choose
 from migration_assets.objects.base import CORRECTION_COLUMNS, REJECT_COLUMNS
 from migration_assets_tests.mapping.staged import complete, practice, rows
 from migration_assets_tests.objects.rows import stage_raw
@@ -240,7 +240,7 @@ def test_a_generated_practices_sample_is_whole_and_has_nobody_elses(
     generated: dict[str, pl.DataFrame],
 ) -> None:
     nothing = pl.DataFrame(schema=REJECT_COLUMNS), pl.DataFrame(schema=CORRECTION_COLUMNS)
-    sample = choose(generated, *nothing, size=20, seed=3)
+    sample = choose(generated, *nothing, SampleChoice(20, 3))
     payloads = applied(generated)
     frames = {spec.asset: payloads[spec.name].frame for spec in PLAN.specs}
 

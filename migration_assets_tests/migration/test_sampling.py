@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from migration_assets.errors import ConfigurationError
-from migration_assets.migration.sampling import Sample, choose
+from migration_assets.migration.sampling import Sample, SampleChoice, choose
 from migration_assets.objects.base import CORRECTION_COLUMNS, REJECT_COLUMNS
 from migration_assets_tests.mapping.staged import rows
 from migration_assets_tests.objects.rows import StagedPractice, stage_raw
@@ -30,13 +30,13 @@ def patients(count: int) -> pl.DataFrame:
 
 
 def sample(staged: Mapping[str, pl.DataFrame], size: int = 30, seed: int = 1) -> Sample:
-    return choose(staged, NO_REJECTS, NO_CORRECTIONS, size=size, seed=seed)
+    return choose(staged, NO_REJECTS, NO_CORRECTIONS, SampleChoice(size, seed))
 
 
 def members(staged: Mapping[str, pl.DataFrame], **said: pl.DataFrame) -> dict[str, set[str]]:
     """Patients by stratum, of those that have any."""
     rejects, corrections = said.get("rejects", NO_REJECTS), said.get("corrections", NO_CORRECTIONS)
-    everybody = choose(staged, rejects, corrections, size=staged["patients"].height, seed=1)
+    everybody = choose(staged, rejects, corrections, SampleChoice(staged["patients"].height, 1))
     found: dict[str, set[str]] = {}
     for patient, strata, _ in everybody.patients.iter_rows():
         for name in strata:
@@ -169,7 +169,7 @@ def test_a_reject_or_correction_counts_for_the_patient_whom_its_row_hangs_on() -
 
 
 def test_a_generated_practice_is_covered_and_filled_up_at_random(practice: Told) -> None:
-    chosen = choose(*practice, seed=7)
+    chosen = choose(*practice, SampleChoice(30, 7))
 
     assert chosen.patients.height == chosen.patients["source_id"].n_unique() == 30
     assert set(chosen.patients["source_id"]) <= set(practice[0]["patients"]["source_id"])
@@ -190,8 +190,8 @@ def test_the_same_seed_chooses_the_same_patients_in_any_order_of_rows(
     staged, rejects, corrections = practice
     shuffled = {name: frame.sample(fraction=1, shuffle=True, seed=order) for name, frame in staged.items()}
 
-    first = choose(staged, rejects, corrections, size=size, seed=seed)
-    again = choose(shuffled, rejects.reverse(), corrections.reverse(), size=size, seed=seed)
+    first = choose(staged, rejects, corrections, SampleChoice(size, seed))
+    again = choose(shuffled, rejects.reverse(), corrections.reverse(), SampleChoice(size, seed))
 
     assert first.patients.equals(again.patients)
     assert first.strata.equals(again.strata)
@@ -199,7 +199,7 @@ def test_the_same_seed_chooses_the_same_patients_in_any_order_of_rows(
 
 
 def test_another_seed_chooses_others(practice: Told) -> None:
-    first, second = (set(choose(*practice, seed=seed).patients["source_id"]) for seed in (1, 2))
+    first, second = (set(choose(*practice, SampleChoice(30, seed)).patients["source_id"]) for seed in (1, 2))
 
     assert first != second
 

@@ -21,7 +21,7 @@ from migration_assets.migration.plan import Plan, load_mapping
 from migration_assets.reports.inventory import FieldInventory, as_workbook, make_inventory, write_inventory
 
 LAYOUT = plan(MEASURES, {"ClinicalExam__c": 463, "ClinicalExamChart2__c": 700, "ClinicalExamChart3__c": 473})
-PLAN = Plan(load_mapping("salesforce").resolved({"accounts": "practice"}), LAYOUT, "a" * 64)
+PLAN = Plan(load_mapping("salesforce").resolved({"accounts": "practice"}), LAYOUT, {"profile": "a" * 64})
 TARGET = Target("maple", "salesforce", "rehearsal")
 S = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
@@ -81,7 +81,7 @@ def test_programs_find_every_field_of_every_object_once(files: tuple[Path, Path]
     assert (document["practice"], document["environment"], document["plan_hash"]) == (
         "maple",
         "rehearsal",
-        "a" * 64,
+        PLAN.hash,
     )
     listed = {each["object"]: [field["field"] for field in each["fields"]] for each in document["objects"]}
     assert listed == {
