@@ -20,12 +20,13 @@ from migration_sandbox.salesforce.auth import Credentials, Sessions
 from migration_sandbox.salesforce.composite_routes import Composite
 from migration_sandbox.salesforce.control_routes import ControlRoutes
 from migration_sandbox.salesforce.deployer import Deployer
+from migration_sandbox.salesforce.dialect import DIALECT
 from migration_sandbox.salesforce.errors import ApiError, invalid_session, not_found
-from migration_sandbox.salesforce.gate import Gate
 from migration_sandbox.salesforce.jobs import Jobs
 from migration_sandbox.salesforce.org import Org
 from migration_sandbox.salesforce.web import Site, refusal, usage
 from migration_sandbox.salesforce.worker import Worker
+from migration_sandbox.serving.gate import Gate
 
 
 def build(org: Org, credentials: Credentials, control_token: str) -> Gate:
@@ -64,7 +65,7 @@ def build(org: Org, credentials: Credentials, control_token: str) -> Gate:
         exception_handlers={404: nothing_there, 405: wrong_method, 500: broken}, lifespan=lifespan
     )
     app.router.redirect_slashes = False
-    gate = Gate(app)
+    gate = Gate(app, DIALECT)
     collections = collections_routes.routes(site)
     rest = [*service_routes.routes(site, deployer), *rest_routes.routes(site)]
     app.router.routes.extend(

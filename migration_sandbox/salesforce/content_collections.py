@@ -17,11 +17,11 @@ from starlette.responses import Response
 from migration_sandbox.salesforce.blobs import Blob, Upload
 from migration_sandbox.salesforce.content_routes import MAX_JSON_BYTES, json_part, receive
 from migration_sandbox.salesforce.errors import ApiError
-from migration_sandbox.salesforce.multipart import Part
 from migration_sandbox.salesforce.org import Org
 from migration_sandbox.salesforce.rest_rows import too_large
 from migration_sandbox.salesforce.schema import SObject
 from migration_sandbox.salesforce.web import Endpoint, Site, answer, check_version, count_call, refusal, usage
+from migration_sandbox.serving.multipart import Part
 
 MAX_BYTES = 500 * 1_048_576
 """Of all contents of a request."""

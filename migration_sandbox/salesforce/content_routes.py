@@ -17,7 +17,6 @@ from starlette.routing import Route
 from migration_sandbox.salesforce.blobs import Blob, Upload
 from migration_sandbox.salesforce.content import VERSION
 from migration_sandbox.salesforce.errors import ApiError, not_found
-from migration_sandbox.salesforce.multipart import Part, Reader, boundary_of
 from migration_sandbox.salesforce.render import record_url
 from migration_sandbox.salesforce.rest_rows import (
     find_object,
@@ -39,6 +38,7 @@ from migration_sandbox.salesforce.web import (
     refusal,
     usage,
 )
+from migration_sandbox.serving.multipart import Part, Reader, boundary_of
 
 MAX_JSON_BYTES = 10_000_000
 
@@ -102,9 +102,13 @@ def json_part(text: bytes) -> dict[str, Any]:
     return found
 
 
+def _unreadable(what: str) -> ApiError:
+    return ApiError(400, "INVALID_MULTIPART_REQUEST", f"The multipart body can't be read: {what}")
+
+
 async def receive(request: Request, incoming: Incoming) -> None:
     """Raises INVALID_MULTIPART_REQUEST, and what `incoming` does."""
-    reader = Reader(boundary_of(request.headers["content-type"]))
+    reader = Reader(boundary_of(request.headers["content-type"], _unreadable), _unreadable)
     async for chunk in request.stream():
         for found in reader.feed(chunk):
             if isinstance(found, Part):

@@ -1,98 +1,18 @@
-"""The client of /sandbox/...: what a test or a demo does to an org behind its clients' backs."""
+"""The client of the org's own /sandbox/... calls; what every server has stands in serving/control.py."""
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import requests
+from migration_sandbox.serving.control import Control as ServerControl
+from migration_sandbox.serving.control import ControlRefused, HeldRequest, NotHeld, RequestEntry
+
+__all__ = ["Control", "ControlRefused", "HeldRequest", "NotHeld", "RequestEntry"]
 
 
-class ControlRefused(Exception):
-    """The sandbox didn't do what was asked."""
+class Control(ServerControl):
+    """Raises ControlRefused where the sandbox says no.
 
-
-class NotHeld(Exception):
-    """No request came to the place that was to be held."""
-
-
-@dataclass(frozen=True)
-class RequestEntry:
-    sequence: int
-    time: float
-    method: str
-    path: str
-    status: int | None
-
-
-class HeldRequest:
-    """A place at which one request stops."""
-
-    def __init__(self, control: "Control", number: int) -> None:
-        self._control = control
-        self.number = number
-
-    def wait(self, seconds: float = 30) -> None:
-        """Until the request is there. Raises NotHeld."""
-        told = self._control.call("GET", f"/holds/{self.number}?wait={seconds}", timeout=seconds + 10)
-        if told["state"] != "held":
-            raise NotHeld(f"no request came within {seconds} s")
-
-    @property
-    def state(self) -> str:
-        """waiting, held, released or dropped."""
-        return str(self._control.call("GET", f"/holds/{self.number}")["state"])
-
-    def release(self) -> None:
-        self._control.call("POST", f"/holds/{self.number}/release")
-
-    def drop(self) -> None:
-        """Close the request's connection without an answer."""
-        self._control.call("POST", f"/holds/{self.number}/drop")
-
-
-class Control:
-    """Raises ControlRefused where the sandbox says no."""
-
-    def __init__(self, url: str, token: str, ca_path: Path | None = None) -> None:
-        self._url = url + "/sandbox"
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.headers["X-Sandbox-Token"] = token
-        self._session.verify = str(ca_path) if ca_path is not None else True
-
-    def call(self, method: str, path: str, body: object = None, timeout: float = 60) -> Any:
-        answer = self._session.request(method, self._url + path, json=body, timeout=timeout)
-        if answer.status_code != 200:
-            raise ControlRefused(f"{method} {path.partition('?')[0]}: {answer.text[:300]}")
-        return answer.json()
-
-    def answers(self) -> bool:
-        try:
-            return self._session.get(self._url + "/settings", timeout=5).status_code == 200
-        except requests.RequestException:
-            return False
-
-    def requests(self, since: int = 0) -> list[RequestEntry]:
-        """Requests that reached the org, oldest first (those of this client aren't among them)."""
-        return [RequestEntry(**entry) for entry in self.call("GET", f"/requests?since={since}")]
-
-    def forget_requests(self) -> None:
-        self.call("DELETE", "/requests")
-
-    def hold(
-        self, method: str, path: str, nth: int = 1, moment: str = "before", size: int = 0
-    ) -> HeldRequest:
-        """Hold the nth request from now whose path contains the regular expression `path`.
-
-        moment: `before` or `after` it is processed; `upload` after `size` bytes of its body were read;
-        `download` after `size` bytes of the answer's body were sent.
-        """
-        body = {"method": method, "path": path, "nth": nth, "moment": moment, "bytes": size}
-        return HeldRequest(self, int(self.call("POST", "/holds", body)["id"]))
-
-    def fault(self, kind: str, count: int = 1, method: str = "*", path: str = ".") -> None:
-        """Fail the next matching requests: unavailable (503), limit (403), session (401), error (500)."""
-        self.call("POST", "/faults", {"kind": kind, "count": count, "method": method, "path": path})
+    Its own faults: unavailable (503), limit (403), session (401), error (500).
+    """
 
     def lock_rows(self, rows: int) -> None:
         """The next Bulk rows, that many, fail with UNABLE_TO_LOCK_ROW."""
@@ -112,11 +32,6 @@ class Control:
         """
         done: dict[str, Any] = self.call("POST", "/corruptions", {"kind": kind, "object": sobject, **how})
         return done
-
-    def settings(self, **changes: object) -> dict[str, Any]:
-        """Read, or change and read, the org's settings (see settings.py)."""
-        told: dict[str, Any] = self.call("PATCH" if changes else "GET", "/settings", changes or None)
-        return told
 
     def expire_tokens(self) -> None:
         self.call("DELETE", "/tokens")

@@ -1,80 +1,38 @@
 """/sandbox/...: what tests and demos may do to the org that no client of Salesforce could.
 
-Loopback only, and only with the control token. Nothing here is counted, held or logged as a request of the
-org.
+The log, holds and faults are those of every server (serving/control_routes.py).
 """
 
-import asyncio
-import hmac
-import json
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from migration_sandbox.salesforce import features
 from migration_sandbox.salesforce.corrupt import corrupt
 from migration_sandbox.salesforce.errors import ApiError, not_found
-from migration_sandbox.salesforce.gate import FAULTS, Fault, Gate, Hold
 from migration_sandbox.salesforce.org_rules import add_rule, forget_rules
 from migration_sandbox.salesforce.schema import Field
 from migration_sandbox.salesforce.users import add_user
-from migration_sandbox.salesforce.web import Site, answer, refusal
-
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
-
-
-@dataclass(frozen=True)
-class Ask:
-    """What a control request says: its JSON, and its query and path parameters."""
-
-    body: dict[str, Any]
-    given: dict[str, str]
+from migration_sandbox.salesforce.web import Site, refusal
+from migration_sandbox.serving.control_routes import Ask, GateRoutes
+from migration_sandbox.serving.gate import Gate
 
 
-Action = Callable[[Ask], Awaitable[Any]]
+def _own_refusal(error: Exception) -> Response | None:
+    return refusal(error) if isinstance(error, ApiError) else None
 
 
-class ControlRoutes:
+class ControlRoutes(GateRoutes):
     def __init__(self, site: Site, gate: Gate, token: str) -> None:
+        super().__init__(gate, token, _own_refusal)
         self.site = site
-        self.gate = gate
-        self.token = token
-
-    def route(self, path: str, method: str, action: Action) -> Route:
-        async def serve(request: Request) -> Response:
-            given = request.headers.get("x-sandbox-token", "")
-            local = request.client is not None and request.client.host in LOOPBACK
-            if not local or not self.token or not hmac.compare_digest(given.encode(), self.token.encode()):
-                return refusal(not_found())
-            raw = await request.body()
-            try:
-                body = json.loads(raw) if raw else {}
-                return answer(await action(Ask(body, {**request.query_params, **request.path_params})))
-            except ApiError as error:
-                return refusal(error)
-            except (KeyError, TypeError, ValueError) as error:
-                return refusal(
-                    ApiError(
-                        400, "SANDBOX", f"the request lacks or misuses something ({type(error).__name__})"
-                    )
-                )
-
-        return Route("/sandbox" + path, serve, methods=[method])
 
     def routes(self) -> list[Route]:
         return [
-            self.route("/requests", "GET", self.requests),
-            self.route("/requests", "DELETE", self.forget_requests),
-            self.route("/holds", "POST", self.hold),
-            self.route("/holds/{id}", "GET", self.wait),
-            self.route("/holds/{id}/{verdict}", "POST", self.settle),
-            self.route("/faults", "POST", self.fault),
+            *self.gate_routes(),
             self.route("/bulk-faults", "POST", self.bulk_fault),
             self.route("/corruptions", "POST", self.corruption),
             self.route("/settings", "GET", self.settings),
@@ -90,51 +48,6 @@ class ControlRoutes:
             self.route("/counts", "GET", self.counts),
             self.route("/reset", "POST", self.reset),
         ]
-
-    async def requests(self, ask: Ask) -> Any:
-        return self.gate.log(int(ask.given.get("since", "0")))
-
-    async def forget_requests(self, _ask: Ask) -> Any:
-        self.gate.entries.clear()
-        return {}
-
-    async def hold(self, ask: Ask) -> Any:
-        if ask.body["moment"] not in ("before", "after", "upload", "download"):
-            raise ValueError
-        made = self.gate.add_hold(
-            ask.body["method"], ask.body["path"], ask.body["nth"], ask.body["moment"], ask.body["bytes"]
-        )
-        return made.shown()
-
-    def _hold(self, given: dict[str, str]) -> Hold:
-        found = next((hold for hold in self.gate.holds if hold.id == int(given["id"])), None)
-        if found is None:
-            raise not_found("no such hold")
-        return found
-
-    async def wait(self, ask: Ask) -> Any:
-        hold = self._hold(ask.given)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(hold.held.wait(), float(ask.given.get("wait", "0")) + 0.01)
-        return hold.shown()
-
-    async def settle(self, ask: Ask) -> Any:
-        hold = self._hold(ask.given)
-        if ask.given["verdict"] not in ("release", "drop"):
-            raise ValueError
-        hold.drop = ask.given["verdict"] == "drop"
-        if hold.state == "waiting":
-            self.gate.holds.remove(hold)
-        hold.resume.set()
-        return hold.shown()
-
-    async def fault(self, ask: Ask) -> Any:
-        if ask.body["kind"] not in FAULTS:
-            raise ValueError
-        self.gate.faults.append(
-            Fault(ask.body["method"], ask.body["path"], kind=ask.body["kind"], count=ask.body["count"])
-        )
-        return {}
 
     async def bulk_fault(self, ask: Ask) -> Any:
         self.site.worker.lock_rows += int(ask.body.get("lock_rows", 0))

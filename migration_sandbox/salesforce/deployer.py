@@ -12,11 +12,11 @@ from typing import Any
 
 from migration_sandbox.salesforce import ids
 from migration_sandbox.salesforce.deploy import Applying
-from migration_sandbox.salesforce.errors import blame
 from migration_sandbox.salesforce.manifest_rules import Component
 from migration_sandbox.salesforce.metadata_files import BadPackage, read_package
 from migration_sandbox.salesforce.org import Org
 from migration_sandbox.salesforce.user_permissions import bring_in_line
+from migration_sandbox.serving.blame import blame
 
 logger = logging.getLogger("migration_sandbox.salesforce")
 

@@ -5,10 +5,8 @@ caller's own input, as Salesforce's do: they go back to that caller and nowhere 
 takes a message).
 """
 
-import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 
 class ApiError(Exception):
@@ -43,15 +41,6 @@ class RowError:
     def as_collection(self) -> dict[str, object]:
         """An entry of `errors` in a composite or collection answer."""
         return {"statusCode": self.code, "message": self.message, "fields": list(self.fields)}
-
-
-def blame(error: BaseException) -> str:
-    """Type and place of an unforeseen error, for the log; its message may hold a record's value."""
-    frames = [
-        frame for frame in traceback.extract_tb(error.__traceback__) if "migration_sandbox" in frame.filename
-    ]
-    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    return type(error).__name__ + place
 
 
 def not_found(message: str = "The requested resource does not exist") -> ApiError:

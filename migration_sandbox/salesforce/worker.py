@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from migration_sandbox.salesforce.bulk_csv import DELIMITERS, CsvFault, Layout, layout, read_cells
-from migration_sandbox.salesforce.errors import ApiError, RowError, blame
+from migration_sandbox.salesforce.errors import ApiError, RowError
 from migration_sandbox.salesforce.jobs import ABORTED, COMPLETE, FAILED, RUNNING, UPLOADED, Job, Jobs
 from migration_sandbox.salesforce.org import Org, Statement
 from migration_sandbox.salesforce.remove import delete
@@ -23,6 +23,7 @@ from migration_sandbox.salesforce.soql import parse
 from migration_sandbox.salesforce.soql_run import run
 from migration_sandbox.salesforce.targets import Target, UnknownColumn, resolve
 from migration_sandbox.salesforce.write import CSV_NULL, Batch, Outcome, save
+from migration_sandbox.serving.blame import blame
 
 logger = logging.getLogger("migration_sandbox.salesforce")
 

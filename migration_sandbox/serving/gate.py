@@ -2,19 +2,20 @@
 
 It sees the raw ASGI messages, so it can stop an upload after its n-th byte and an answer after its n-th
 byte. A log entry has method, path and status: no body, no query string, and no key value that a path may
-carry.
+carry. What is a server's own (its paths, its error bodies) is its Dialect.
 """
 
 import asyncio
 import json
 import logging
+import random
 import re
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from migration_sandbox.salesforce.errors import blame
+from migration_sandbox.serving.blame import blame
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -23,30 +24,35 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 Moment = Literal["before", "after", "upload", "download"]
-logger = logging.getLogger("migration_sandbox.salesforce")
 
 CONTROL = "/sandbox/"
 LOG_ENTRIES = 100_000
-_KEYED = re.compile(r"^(/services/data/v[^/]+/(?:composite/)?sobjects/[^/]+/[^/]+__c)/.+$")
-_ID = re.compile(r"/(?=[^/]*\d)[0-9a-zA-Z]{15}(?:[0-9a-zA-Z]{3})?(?=/|$)")
-_LOCATOR = re.compile(r"(/query(?:All)?)/0r8[^/]*$")
+LOST = ("lost_before", "lost_after", "timeout_before", "timeout_after")
+"""Faults of the connection: closed without an answer, before or after the deed, at once or after a wait."""
 
-_WORDS = {
-    word.lower(): word
-    for word in (
-        "services", "data", "async", "oauth2", "Soap", "sobjects", "query", "queryAll", "search", "limits",
-        "recordCount", "recent", "composite", "tree", "graph", "batch", "jobs", "ingest", "tooling",
-        "metadata", "deployRequest",
-    )
-}  # fmt: skip
-_NESTED = frozenset({"composite", "jobs", "tooling", "limits", "metadata"})
 
-FAULTS: dict[str, tuple[int, object]] = {
-    "unavailable": (503, [{"message": "Service temporarily unavailable", "errorCode": "SERVER_UNAVAILABLE"}]),
-    "limit": (403, [{"message": "TotalRequests Limit exceeded.", "errorCode": "REQUEST_LIMIT_EXCEEDED"}]),
-    "session": (401, [{"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}]),
-    "error": (500, [{"message": "An unexpected error occurred.", "errorCode": "UNKNOWN_EXCEPTION"}]),
-}
+@dataclass(frozen=True)
+class FaultAnswer:
+    """What a failing server would say."""
+
+    status: int
+    body: object
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """What differs from server to server.
+
+    `canonical`: a path as the routes spell it; `logged_path`: a path without values; `path_template`: without
+    ids either, for the server's own log.
+    """
+
+    canonical: Callable[[str], str]
+    logged_path: Callable[[str], str]
+    path_template: Callable[[str], str]
+    faults: Mapping[str, FaultAnswer]
+    logger: logging.Logger
 
 
 class Dropped(BaseException):
@@ -54,30 +60,6 @@ class Dropped(BaseException):
 
     Not an Exception, or the framework below would answer 500 for it.
     """
-
-
-def logged_path(path: str) -> str:
-    """A path without the value of an external id."""
-    return _KEYED.sub(r"\1/{value}", path)
-
-
-def canonical(path: str) -> str:
-    """A path as the routes spell it: the platform takes doubled slashes, and its own words in any case."""
-    root, *rest = path.lstrip("/").split("/")
-    parts = [_WORDS.get(root.lower(), root), *rest]
-    if parts[0] != "services":
-        return "/" + "/".join(parts)
-    for place in (1, 3):
-        if len(parts) > place:
-            parts[place] = _WORDS.get(parts[place].lower(), parts[place])
-    if len(parts) > 4 and parts[3] in _NESTED:
-        parts[4] = _WORDS.get(parts[4].lower(), parts[4])
-    return "/" + "/".join(parts)
-
-
-def path_template(path: str) -> str:
-    """A path for the server's own log: no values and no ids."""
-    return _LOCATOR.sub(r"\1/{locator}", _ID.sub("/{id}", logged_path(path)))
 
 
 @dataclass
@@ -128,17 +110,31 @@ class Hold(Rule):
 
 @dataclass
 class Fault(Rule):
-    """Answer the next `count` matching requests with an error instead of processing them."""
+    """Fail the next `count` matching requests, or of all that match a share, chosen by a seed."""
 
     kind: str = "unavailable"
     count: int = 1
+    share: float = 1.0
+    seed: int = 0
+    seconds: float = 0.0
+    dice: random.Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.dice = random.Random(self.seed)
+
+    def strikes(self, method: str, path: str) -> bool:
+        if self.count <= 0 or not self.matches(method, path) or self.dice.random() >= self.share:
+            return False
+        self.count -= 1
+        return True
 
 
 class Gate:
     """ASGI middleware. Everything runs on the event loop, so nothing here needs a lock."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, dialect: Dialect) -> None:
         self.app = app
+        self.dialect = dialect
         self.entries: list[Entry] = []
         self.holds: list[Hold] = []
         self.faults: list[Fault] = []
@@ -172,20 +168,16 @@ class Gate:
         return found
 
     def _take_fault(self, method: str, path: str) -> Fault | None:
-        for fault in self.faults:
-            if fault.count > 0 and fault.matches(method, path):
-                fault.count -= 1
-                return fault
-        return None
+        return next((fault for fault in self.faults if fault.strikes(method, path)), None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith(CONTROL):
             await self.app(scope, receive, send)
             return
-        method, path = scope["method"], canonical(scope["path"])
+        method, path = scope["method"], self.dialect.canonical(scope["path"])
         scope = {**scope, "path": path}
         self._sequence += 1
-        entry = Entry(self._sequence, time.time(), method, logged_path(path))
+        entry = Entry(self._sequence, time.time(), method, self.dialect.logged_path(path))
         self.entries.append(entry)
         if len(self.entries) > LOG_ENTRIES:
             del self.entries[: LOG_ENTRIES // 10]
@@ -200,23 +192,38 @@ class Gate:
             if hold is not None and hold.moment == "before":
                 await hold.stop_here()
             fault = self._take_fault(method, path)
-            if fault is not None:
-                await _answer_fault(fault, noted)
+            if fault is None or fault.kind.endswith("_after"):
+                sending = noted if fault is None else _losing(fault)
+                await self.app(scope, _uploading(hold, receive), _answering(hold, sending))
+            elif fault.kind in LOST:
+                await asyncio.sleep(fault.seconds)
+                raise Dropped
             else:
-                await self.app(scope, _uploading(hold, receive), _answering(hold, noted))
+                await _answer_fault(self.dialect.faults[fault.kind], noted)
         except Dropped:
             _close(send)
         except Exception as error:
-            logger.error("%s %s: %s", method, path_template(path), blame(error))
-        logger.info("%s %s %s", method, path_template(path), entry.status or "dropped")
+            self.dialect.logger.error("%s %s: %s", method, self.dialect.path_template(path), blame(error))
+        told = self.dialect.path_template(path)
+        self.dialect.logger.info("%s %s %s", method, told, entry.status or "dropped")
 
 
-async def _answer_fault(fault: Fault, send: Send) -> None:
-    status, body = FAULTS[fault.kind]
-    content = json.dumps(body).encode()
+async def _answer_fault(fault: FaultAnswer, send: Send) -> None:
+    content = json.dumps(fault.body).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    headers += [(name.lower().encode(), value.encode()) for name, value in fault.headers.items()]
+    await send({"type": "http.response.start", "status": fault.status, "headers": headers})
     await send({"type": "http.response.body", "body": content})
+
+
+def _losing(fault: Fault) -> Send:
+    """Instead of the answer: what was asked for is done, and nobody hears of it."""
+
+    async def lose(_message: Message) -> None:
+        await asyncio.sleep(fault.seconds)
+        raise Dropped
+
+    return lose
 
 
 def _uploading(hold: Hold | None, receive: Receive) -> Receive:

@@ -1,16 +1,16 @@
 """A multipart body (RFC 2046) read piece by piece, so that a part of any size passes without being held.
 
-What the parts mean is content_routes.py's and content_collections.py's.
+What the parts mean, and how a bad body is answered, is the server's: it hands over what makes its error.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.message import Message
 from email.parser import BytesHeaderParser
 
-from migration_sandbox.salesforce.errors import ApiError
-
 MAX_HEADER_BYTES = 16_384
+
+Refuse = Callable[[str], Exception]
 
 
 @dataclass(frozen=True)
@@ -22,24 +22,21 @@ class Part:
     media_type: str
 
 
-def _bad(what: str) -> ApiError:
-    return ApiError(400, "INVALID_MULTIPART_REQUEST", f"The multipart body can't be read: {what}")
-
-
-def boundary_of(content_type: str) -> bytes:
-    """Raises INVALID_MULTIPART_REQUEST."""
+def boundary_of(content_type: str, bad: Refuse) -> bytes:
+    """Raises what `bad` makes."""
     message = Message()
     message["Content-Type"] = content_type
     found = message.get_boundary()
     if not found:
-        raise _bad("no boundary is given")
+        raise bad("no boundary is given")
     return found.encode()
 
 
 class Reader:
     """Takes chunks as they come and gives parts and their bytes back."""
 
-    def __init__(self, boundary: bytes) -> None:
+    def __init__(self, boundary: bytes, bad: Refuse) -> None:
+        self._bad = bad
         self._delimiter = b"\r\n--" + boundary
         # The first boundary has no line before it.
         self._buffer = b"\r\n"
@@ -52,7 +49,7 @@ class Reader:
         return self._state == "end"
 
     def feed(self, chunk: bytes) -> Iterator[Part | bytes]:
-        """Raises INVALID_MULTIPART_REQUEST."""
+        """Raises what `bad` makes."""
         self._buffer += chunk
         while True:
             step = {"preamble": self._body, "body": self._body, "boundary": self._boundary}.get(self._state)
@@ -89,10 +86,10 @@ class Reader:
         at = self._buffer.find(b"\r\n")
         if at < 0:
             if len(self._buffer) > MAX_HEADER_BYTES:
-                raise _bad("a boundary has no end")
+                raise self._bad("a boundary has no end")
             return False, b""
         if self._buffer[:at].strip():
-            raise _bad("a boundary is followed by something else")
+            raise self._bad("a boundary is followed by something else")
         # The line's end stays: a part without headers begins with an empty line right away.
         self._buffer = self._buffer[at:]
         self._state = "headers"
@@ -102,12 +99,12 @@ class Reader:
         at = self._buffer.find(b"\r\n\r\n")
         if at < 0:
             if len(self._buffer) > MAX_HEADER_BYTES:
-                raise _bad("the headers of a part are too long")
+                raise self._bad("the headers of a part are too long")
             return None
         found = BytesHeaderParser().parsebytes(self._buffer[2 : at + 2])
         self._buffer = self._buffer[at + 4 :]
         name = found.get_param("name", header="content-disposition")
         if not isinstance(name, str) or not name:
-            raise _bad("a part has no name")
+            raise self._bad("a part has no name")
         self._state = "body"
         return Part(name, found.get_filename(), found.get_content_type())

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migration_sandbox.salesforce.multipart import Part, Reader
+from migration_sandbox.serving.multipart import Part, Reader
 
 
 @given(
@@ -19,7 +19,7 @@ def test_a_multipart_body_is_read_however_it_is_cut(contents: list[bytes], size:
     body = (
         b"".join(b"--b" + head % n + content + b"\r\n" for n, content in enumerate(contents)) + b"--b--\r\n"
     )
-    reader = Reader(b"b")
+    reader = Reader(b"b", ValueError)
     found: list[bytes] = []
     for at in range(0, len(body), size):
         for item in reader.feed(body[at : at + size]):
