@@ -104,12 +104,12 @@ def test_tasks_are_open_or_completed(account: Opened) -> None:
 def test_a_file_is_listed_with_its_record_and_downloaded_by_its_url(account: Opened) -> None:
     patient = account.contact()
     content = bytes(range(256)) * 3000
-    answer = account.upload(patient["id"], content, "image 1.jpg", file_name="UR6, 2024")
+    answer = account.upload(patient["id"], content, "röntgen 1.jpg", file_name="Zähne UR6, 2024")
     assert set(answer.json()) == {"id", "msg", "url"}
     told = account.ok("GET", f"/contacts/{patient['id']}/document_associations")
     assert told["meta"] == {"total_pages": 1, "total": 1}
     document = told["documents"][0]
-    assert (document["name"], document["content_file_name"]) == ("UR6, 2024", "image 1.jpg")
+    assert (document["name"], document["content_file_name"]) == ("Zähne UR6, 2024", "röntgen 1.jpg")
     assert document["content_file_size"] == len(content)
     assert account.session.get(document["url"], headers={"Authorization": ""}, timeout=30).content == content
     assert account.session.get(document["url"].replace("/files/", "/files/9"), timeout=30).status_code == 403

@@ -138,6 +138,8 @@ def test_control_wants_its_token_and_knows_its_settings(account: Opened) -> None
     assert account.session.get(f"{account.sandbox.url}/sandbox/dump", timeout=30).status_code == 404
     with pytest.raises(ControlRefused, match="plan"):
         account.control.settings(plan="ultimate")
+    with pytest.raises(ControlRefused, match="time_zone"):
+        account.control.settings(time_zone="Mars/Olympus")
     with pytest.raises(ControlRefused, match="kind is one of"):
         account.control.fault("earthquake")
 

@@ -7,7 +7,7 @@ from migration_sandbox.serving.gate import Dialect, FaultAnswer
 
 _SIGNED = re.compile(r"^(/files/\d+)/.*$")
 _ID = re.compile(r"/\d+(?=/|$)")
-RETRY_AFTER = "30"
+RETRY_AFTER = "1"
 
 
 def canonical(path: str) -> str:

@@ -25,7 +25,7 @@ def _record(row: Row) -> dict[str, Any]:
 
 def dump(account: Account) -> dict[str, dict[str, Any]]:
     """entity -> id -> record, the recycle bin's among them (`deleted` says when); documents with the SHA-256
-    of what stands on disk, users without their keys."""
+    of their content, users without their keys."""
     with account.lock:
         told = {
             name: {str(row.id): _record(row) for row in account.rows(name)}
@@ -64,7 +64,7 @@ def drop_records(account: Account, schema: bool) -> None:
     with account.lock:
         gone = [
             (name, row.id)
-            for name in (*entities(account), *ACTIVITIES, "document", "job")
+            for name in (*entities(account), *ACTIVITIES, "document", "job", "job_rows")
             for row in account.rows(name)
         ]
         if schema:

@@ -37,9 +37,9 @@ def room(account: Account, entity: str) -> dict[str, dict[str, int]]:
 def _kind(account: Account, given: object) -> str:
     numbers = {number: kind for kind, number in account.settings.field_type_numbers.items()}
     kind = numbers.get(given, given) if isinstance(given, int) else given
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise bad(f"Field type {given!r} is not one of {', '.join(KINDS)}")
-    return str(kind)
+    return kind
 
 
 def _choices(account: Account, kind: str, given: object) -> list[dict[str, Any]]:

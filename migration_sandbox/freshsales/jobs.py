@@ -73,11 +73,12 @@ def create_job(account: Account, entity: Entity, rows: object, user: int) -> Row
     job = new_row(
         account,
         {
-            "entity": entity.name, "user": user, "rows": rows, "next": 0, "state": "queued",
+            "entity": entity.name, "user": user, "count": len(rows), "next": 0, "state": "queued",
             "errors": [], "ids": [], "job_type_name": f"bulk_upsert_{entity.name}",
         },
     )  # fmt: skip
-    account.commit([("job", job)])
+    # What was sent stands apart: the job itself is written again with every row that is done.
+    account.commit([("job", job), ("job_rows", Row(job.id, {"rows": rows}))])
     return job
 
 
@@ -95,7 +96,7 @@ def shown(account: Account, job: Row) -> Given:
         "id": job.id,
         "job_type_name": values["job_type_name"],
         "status": settings.job_words[values["state"]],
-        "progress": 100 * values["next"] // max(len(values["rows"]), 1),
+        "progress": 100 * values["next"] // values["count"],
         "data": data,
         "created_at": account.time(job.created),
         "status_updated_at": account.time(job.updated),
@@ -154,27 +155,29 @@ class Worker:
             self.account.commit([("job", job)])
             return
         place = values["next"]
+        given = self.account.tables["job_rows"][job.id].values["rows"][place]
         values["state"], values["next"] = "running", place + 1
         changes = [("job", job)]
         try:
             if self.fail_rows:
                 self.fail_rows -= 1
                 raise bad("The record could not be saved")
-            row = self._row(entity, values["rows"][place], values["user"])
+            row = self._row(entity, given, values["user"])
             changes.append((entity.name, row))
             values["ids"].append(row.id)
         except ApiError as error:
-            self._failed(values, place, "; ".join(error.messages))
+            self._failed(values, given, "; ".join(error.messages))
         except Exception as error:
             logger.error("job %s: %s", job.id, blame(error))
-            self._failed(values, place, f"{type(error).__name__} in the sandbox")
-        if values["next"] >= len(values["rows"]):
+            self._failed(values, given, f"{type(error).__name__} in the sandbox")
+        done = values["next"] >= values["count"]
+        if done:
             values["state"] = "done"
-        self.account.commit(changes)
+        self.account.commit(changes, [("job_rows", job.id)] if done else [])
 
-    def _failed(self, values: Given, place: int, message: str) -> None:
-        identifier = {key: value for key, value in values["rows"][place].items() if key != "data"}
-        values["errors"].append({"index": place, **identifier, "message": message})
+    def _failed(self, values: Given, given: Given, message: str) -> None:
+        identifier = {key: value for key, value in given.items() if key != "data"}
+        values["errors"].append({"index": values["next"] - 1, **identifier, "message": message})
         values["ids"].append(None)
 
     def _row(self, entity: Entity, given: Given, user: int) -> Row:

@@ -85,11 +85,11 @@ def bulk_destroy(call: Call) -> Response:
     """Into the recycle bin, all or (where one isn't there) none; done before the answer."""
     entity = call.entity()
     selected = call.json().get("selected_ids")
-    if not isinstance(selected, list) or not selected:
+    if not isinstance(selected, list) or not selected or not all(isinstance(item, int) for item in selected):
         raise bad("selected_ids is not a list of ids")
-    rows = [call.account.copy(entity.name, number) for number in selected if isinstance(number, int)]
+    rows = [call.account.copy(entity.name, number) for number in dict.fromkeys(selected)]
     live = [row for row in rows if row is not None and row.live]
-    if len(live) != len(set(selected)):
+    if len(live) != len(rows):
         raise not_found()
     for row in live:
         soft_delete(call.account, entity.name, row, call.user.id)

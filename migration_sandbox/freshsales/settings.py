@@ -7,8 +7,9 @@ and custom fields an entity by kind.
 
 from dataclasses import dataclass
 from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 PlanName = Literal["free", "growth", "pro", "enterprise"]
 GIB = 1 << 30
@@ -171,6 +172,22 @@ class Settings(BaseModel):
     """(U) How long (account's clock) lookup and filtered search don't see a write."""
     per_page_over_100: Literal["cap", "refuse"] = "cap"
     """(U) What becomes of per_page beyond 100."""
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_a_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError("not a time zone") from None
+        return name
+
+    @field_validator("job_words")
+    @classmethod
+    def _has_a_word_for_each_state(cls, words: dict[str, str]) -> dict[str, str]:
+        if set(words) != {"queued", "running", "done", "failed"}:
+            raise ValueError("not a word for each state")
+        return words
 
     @property
     def hourly(self) -> int:

@@ -16,6 +16,7 @@ from migration_sandbox.freshsales.settings import Settings
 
 TEXT_CHARACTERS, AREA_CHARACTERS = 256, 10_000
 DIGITS, DECIMALS = 11, 4
+FIRST_YEAR, LAST_YEAR = 1000, 9998
 _BROWSER = re.compile(r"^\w{3} (\w{3} \d{1,2} \d{4} \d{2}:\d{2}:\d{2}) GMT([+-]\d{4})(?: \(.*\))?$")
 _EMAIL = re.compile(r"^[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s.,;<>]+$")
 
@@ -90,6 +91,8 @@ def moment(label: str, value: object, zone: ZoneInfo) -> float | None:
             read = datetime.fromisoformat(told)
     except ValueError:
         raise bad(f"{label} is not a date") from None
+    if not FIRST_YEAR <= read.year <= LAST_YEAR:
+        raise bad(f"{label} is not a date")
     if read.tzinfo is None:
         read = read.replace(tzinfo=zone)
     return math.floor(read.timestamp())

@@ -6,7 +6,7 @@ What the parts mean, and how a bad body is answered, is the server's: it hands o
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.message import Message
-from email.parser import BytesHeaderParser
+from email.parser import HeaderParser
 
 MAX_HEADER_BYTES = 16_384
 
@@ -101,7 +101,8 @@ class Reader:
             if len(self._buffer) > MAX_HEADER_BYTES:
                 raise self._bad("the headers of a part are too long")
             return None
-        found = BytesHeaderParser().parsebytes(self._buffer[2 : at + 2])
+        # Names of files come as UTF-8, which the rules for mail don't know.
+        found = HeaderParser().parsestr(self._buffer[2 : at + 2].decode("utf-8", "replace"))
         self._buffer = self._buffer[at + 4 :]
         name = found.get_param("name", header="content-disposition")
         if not isinstance(name, str) or not name:
