@@ -93,7 +93,7 @@ def scale_of(charts: Iterable[Chart]) -> Scale:
     points = [
         apical
         for chart in charts
-        for tooth in chart.slots.values()
+        for tooth in chart.teeth.values()
         for findings in tooth.sites.values()
         for apical in (margin_of(findings), base_of(findings))
         if apical is not None
