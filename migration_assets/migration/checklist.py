@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from migration_assets.migration.adoption import UNDECIDED
 from migration_assets.migration.decisions import Decision, Exported, Reconciled, RolledBack, UploadBegan
 from migration_assets.migration.gate import LIVE, PlanFacts, Requirement, requirements
 from migration_assets.migration.ledger import Target
@@ -128,6 +129,8 @@ def _current(facts: Facts) -> Reconciliation | None:
 
 
 def _loaded(facts: Facts) -> Row:
+    """Held back is what hangs on a reject that the practice's limit allows; but nobody goes live with a
+    decision to take."""
     name, found = "loads complete", _current(facts)
     again = f"materialise {facts.target.destination}/* for {facts.target.practice}"
     if found is None:
@@ -135,19 +138,28 @@ def _loaded(facts: Facts) -> Row:
     states = {each.object: each.state for each in found.objects}
     scope = sum(each.in_scope for each in states.values())
     loaded = sum(each.loaded for each in states.values())
-    behind = [
-        f"{name} {each.in_scope - each.loaded:,} of {each.in_scope:,}"
-        for name, each in states.items()
-        if each.in_scope - each.loaded > facts.failure_limit * each.in_scope
-    ]
-    evidence = f"{loaded:,} of {scope:,} records loaded"
+    held = sum(each.held_back for each in states.values())
+    evidence = f"{loaded:,} of {scope:,} records loaded, {held:,} held back"
     if not scope:
         return Row(name, "missing", again, evidence)
-    remedy = (
-        f"not loaded beyond the practice's failure_limit of {facts.failure_limit:.2%}: {', '.join(behind)}; "
-        f"mend the causes that the report shows and run retry_{facts.target.destination}"
-    )
-    return _row(name, not behind, remedy, evidence)
+    behind = [
+        f"{name} {each.failed:,} of {each.in_scope:,}"
+        for name, each in states.items()
+        if each.failed > facts.failure_limit * each.in_scope
+    ]
+    undecided = sum(each.code == UNDECIDED for each in found.held_back)
+    wanting = []
+    if behind:
+        wanting.append(
+            f"failed beyond the practice's failure_limit of {facts.failure_limit:.2%}: {', '.join(behind)}; "
+            f"mend the causes that the report shows and run retry_{facts.target.destination}"
+        )
+    if undecided:
+        wanting.append(
+            f"{undecided:,} records wait for somebody to decide whether they are there already; run "
+            f"migration-assets adopt {facts.target.practice} {facts.target.destination} --environment live"
+        )
+    return _row(name, not wanting, "; ".join(wanting), evidence)
 
 
 def _balanced(facts: Facts) -> Row:

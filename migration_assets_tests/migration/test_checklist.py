@@ -21,6 +21,7 @@ from migration_assets.migration.decisions import (
 from migration_assets.migration.gate import PlanFacts
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.reconciliation import (
+    HeldBack,
     ObjectReconciliation,
     Reconciliation,
     RunCounts,
@@ -35,7 +36,9 @@ REPORT = Exported(**TARGET, hashes={"report.html": "00"})
 FINISHED = datetime(2026, 11, 23, 9, tzinfo=UTC)
 
 
-def reconciliation(failed: int = 0, held_back: int = 0, different: int = 0) -> Reconciliation:
+def reconciliation(
+    failed: int = 0, held_back: int = 0, different: int = 0, code: str = "parent_absent"
+) -> Reconciliation:
     loaded = 100 - failed - held_back
     state = StateCounts(
         in_scope=100,
@@ -74,7 +77,10 @@ def reconciliation(failed: int = 0, held_back: int = 0, different: int = 0) -> R
         objects=[contact],
         rejects=[],
         corrections=[],
-        held_back=[],
+        held_back=[
+            HeldBack(object="Contact", key=f"maple:patient:{each}", code=code, message="waits")
+            for each in range(held_back)
+        ],
         failures=[],
         conflicts=[],
     )
@@ -170,7 +176,11 @@ def test_one_thing_that_is_missing_is_named_alone(
     ("document", "requirement", "said"),
     [
         (reconciliation(failed=6), "loads complete", "5.00%: Contact 6 of 100"),
-        (reconciliation(held_back=6), "loads complete", "5.00%: Contact 6 of 100"),
+        (
+            reconciliation(held_back=6, code="adoption_undecided"),
+            "loads complete",
+            "6 records wait for somebody to decide",
+        ),
         (reconciliation(different=1), "reconciliation balanced", "mend what"),
     ],
 )
@@ -196,7 +206,7 @@ def test_what_fails_within_the_practices_limit_is_shown_and_complete() -> None:
     within = facts(reconciliation(failed=3, held_back=2))
 
     assert missing(within) == []
-    assert "95 of 100 records loaded" in [row.evidence for row in checklist(within)]
+    assert "95 of 100 records loaded, 2 held back" in [row.evidence for row in checklist(within)]
 
 
 def test_a_load_by_another_plan_counts_for_nothing() -> None:
