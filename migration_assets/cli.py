@@ -99,9 +99,9 @@ def diff(
     practice: PracticeArgument, destination: DestinationArgument, environment: EnvironmentOption = "rehearsal"
 ) -> None:
     """Make the field-level diff anew and print its counts; exits with 1 where fields differ."""
-    from migration_assets.migration.field_diff import compute
-    from migration_assets.reports.field_diff import render, write_diff
-    from migration_assets.reports.field_diff_document import faithful
+    from migration_assets.migration.field_diff.compute import compute
+    from migration_assets.reports.field_diff.document import faithful
+    from migration_assets.reports.field_diff.files import render, write_diff
 
     target = _target(practice, destination, environment)
     platform = default_platform()

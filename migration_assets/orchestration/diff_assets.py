@@ -15,15 +15,15 @@ from dagster import (
     asset,
 )
 
-from migration_assets.migration.field_diff import compute
+from migration_assets.migration.field_diff.compute import compute
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.operations import Migration
 from migration_assets.orchestration.boundary import errors_without_values
 from migration_assets.orchestration.common import OWNERS, counts_table
 from migration_assets.orchestration.partitions import PRACTICES
 from migration_assets.orchestration.resources import PlatformResource
-from migration_assets.reports.field_diff import failed_checks, write_diff
-from migration_assets.reports.field_diff_document import classes, diagnoses, differing
+from migration_assets.reports.field_diff.document import classes, diagnoses, differing
+from migration_assets.reports.field_diff.files import failed_checks, write_diff
 
 FIELD_DIFF = "field_diff"
 NO_FIELD_LOST_OR_CHANGED = "no_field_lost_or_changed"

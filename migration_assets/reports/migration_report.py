@@ -20,16 +20,17 @@ import polars as pl
 
 from migration_assets.mapping.inventory import inventory
 from migration_assets.migration.decisions import Head
-from migration_assets.migration.field_diff import compute
-from migration_assets.migration.field_diff_shape import Diff
+from migration_assets.migration.field_diff.compute import compute
+from migration_assets.migration.field_diff.shape import Diff
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.operations import Migration
 from migration_assets.migration.plan import Plan
 from migration_assets.migration.reconciliation import Reconciliation
 from migration_assets.migration.report_facts import ReportFacts, gather
 from migration_assets.objects.registry import STAGED_OBJECTS
-from migration_assets.reports import field_diff_document, letter_templates
+from migration_assets.reports import letter_templates
 from migration_assets.reports import migration_report_content as content
+from migration_assets.reports.field_diff import document as field_diff_document
 from migration_assets.reports.files import write_private
 from migration_assets.reports.page import render, render_pdf
 from migration_assets.reports.reconciliation import FILE_NAME as RECONCILIATION_NAME

@@ -12,15 +12,15 @@ from typing import Any, Literal, Protocol
 
 import polars as pl
 
-from migration_assets.migration.field_diff_shape import DIFFERING, ChartPair, Diff
+from migration_assets.migration.field_diff.shape import DIFFERING, ChartPair, Diff
 from migration_assets.migration.plan import Plan
 from migration_assets.migration.reconciliation import ObjectReconciliation, Reconciliation
 from migration_assets.migration.report_facts import InUse, ReportFacts, Topic
 from migration_assets.perio.charting import parse_field_name
 from migration_assets.perio.errors import UnknownChartField
-from migration_assets.reports import field_diff_document
-from migration_assets.reports.field_diff_charts import DrawnPair, drawn
-from migration_assets.reports.field_diff_words import CLASS_WORDS
+from migration_assets.reports.field_diff import document as field_diff_document
+from migration_assets.reports.field_diff.charts import DrawnPair, drawn
+from migration_assets.reports.field_diff.words import CLASS_WORDS
 from migration_assets.reports.wording import Wording
 
 PATIENTS = "patients"

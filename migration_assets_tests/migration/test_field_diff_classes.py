@@ -7,9 +7,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from migration_assets.migration.field_diff_cells import CELL_COLUMNS
-from migration_assets.migration.field_diff_classes import classed
-from migration_assets.migration.field_diff_diagnosis import diagnosed
+from migration_assets.migration.field_diff.cells import CELL_COLUMNS
+from migration_assets.migration.field_diff.classes import classed
+from migration_assets.migration.field_diff.diagnosis import diagnosed
 
 LONG = "Depths are stable, recall in three months."
 

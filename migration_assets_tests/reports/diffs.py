@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from migration_assets.migration.field_diff_shape import (
+from migration_assets.migration.field_diff.shape import (
     CHECK_COLUMNS,
     CLASSES,
     FIELD_COLUMNS,

@@ -17,10 +17,10 @@ import pytest
 from rich.console import Console
 
 from migration_assets.migration.decisions import Head
-from migration_assets.migration.field_diff_shape import CHECKS, CLASSES, DIAGNOSES, Diff
+from migration_assets.migration.field_diff.shape import CHECKS, CLASSES, DIAGNOSES, Diff
 from migration_assets.migration.ledger import Target
-from migration_assets.reports.field_diff import render, write_diff
-from migration_assets.reports.field_diff_words import CHECK_WORDS, CLASS_WORDS, DIAGNOSIS_WORDS
+from migration_assets.reports.field_diff.files import render, write_diff
+from migration_assets.reports.field_diff.words import CHECK_WORDS, CLASS_WORDS, DIAGNOSIS_WORDS
 from migration_assets_tests.reports.diffs import NASTY, chart, check, diff, field, patient
 
 TARGET, HEAD = Target("maple", "salesforce", "rehearsal"), Head(3, "ab" * 32)

@@ -11,7 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from migration_assets.migration.field_diff_charts import Charts
+from migration_assets.migration.field_diff.charts import Charts
 from migration_assets.migration.raw_chart import QUADRANTS, TEETH_A_QUADRANT
 
 DIAGNOSED: Final[dict[str, pl.DataType]] = {

@@ -1,7 +1,7 @@
 """One exam's periodontal chart as a picture's model: what was charted, and where two charts differ.
 
 Built from staged rows or from the records that a destination returned, in the same words, so that the two
-compare. How it is drawn is ``perio_chart_svg``'s.
+compare. How it is drawn is ``svg``'s.
 """
 
 from __future__ import annotations

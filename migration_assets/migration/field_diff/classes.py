@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from migration_assets.migration.field_diff_cells import plain_number
+from migration_assets.migration.field_diff.cells import plain_number
 
 
 def classed(cells: pl.DataFrame) -> pl.DataFrame:

@@ -1,7 +1,7 @@
 """The field-level diff as files, field_diff.html and field_diff.json, and as counts for a terminal.
 
-What differs is computed by ``migration.field_diff``; the page is ``field_diff_page``'s, the document
-``field_diff_document``'s.
+What differs is computed by ``migration.field_diff``; the page is ``page``'s, the document
+``document``'s.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from rich.table import Table
 from rich.text import Text
 
 from migration_assets.migration.decisions import Head
-from migration_assets.migration.field_diff_shape import CHECKS, DIFFERING, Diff
+from migration_assets.migration.field_diff.shape import CHECKS, DIFFERING, Diff
 from migration_assets.migration.ledger import Target
-from migration_assets.reports.field_diff_charts import drawn
-from migration_assets.reports.field_diff_document import classes, diagnoses, document, faithful
-from migration_assets.reports.field_diff_page import page
-from migration_assets.reports.field_diff_words import check_words, class_words, diagnosis_words
+from migration_assets.reports.field_diff.charts import drawn
+from migration_assets.reports.field_diff.document import classes, diagnoses, document, faithful
+from migration_assets.reports.field_diff.page import page
+from migration_assets.reports.field_diff.words import check_words, class_words, diagnosis_words
 from migration_assets.reports.files import write_private
 
 HTML_NAME, JSON_NAME = "field_diff.html", "field_diff.json"

@@ -1,7 +1,7 @@
 """Records that the diff lacks: raw rows that became no record without being refused, and records that are in
 the payload and weren't returned.
 
-Whose they are is told by what they refer to. Values of records that are there are ``field_diff_cells``'s.
+Whose they are is told by what they refer to. Values of records that are there are ``cells``'s.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import polars as pl
 
 from migration_assets.migration import meaning as meanings_of
-from migration_assets.migration.field_diff_charts import Charts
-from migration_assets.migration.field_diff_sample import Sampled
+from migration_assets.migration.field_diff.charts import Charts
+from migration_assets.migration.field_diff.sample import Sampled
 from migration_assets.migration.field_meaning import (
     EXPECTED,
     RAW,

@@ -15,8 +15,8 @@ from typing import Any
 import polars as pl
 
 from migration_assets.migration.chart_meaning import ChartMeaning, TeethMeaning, chart_fields_of
-from migration_assets.migration.field_diff_cells import CELL_COLUMNS, Records, as_text
-from migration_assets.migration.field_diff_shape import ChartPair
+from migration_assets.migration.field_diff.cells import CELL_COLUMNS, Records, as_text
+from migration_assets.migration.field_diff.shape import ChartPair
 from migration_assets.migration.field_meaning import RAW
 from migration_assets.migration.raw_chart import as_written, teeth
 from migration_assets.migration.raw_practice import RawPractice

@@ -1,6 +1,6 @@
 """The charts of the field-level diff: drawn before and after, and what differs between them as words.
 
-How a chart is drawn is ``perio_chart_svg``'s.
+How a chart is drawn is ``svg``'s.
 """
 
 from __future__ import annotations
@@ -8,11 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from migration_assets.errors import DestinationError
-from migration_assets.migration.field_diff_shape import ChartPair
+from migration_assets.migration.field_diff.shape import ChartPair
 from migration_assets.perio.errors import PerioError
-from migration_assets.reports.perio_chart import Chart, Difference, differences, from_record, from_staged
-from migration_assets.reports.perio_chart_svg import pair
-from migration_assets.reports.perio_chart_text import code, shown
+from migration_assets.reports.perio_chart.model import (
+    Chart,
+    Difference,
+    differences,
+    from_record,
+    from_staged,
+)
+from migration_assets.reports.perio_chart.svg import pair
+from migration_assets.reports.perio_chart.text import code, shown
 
 
 @dataclass(frozen=True, slots=True)

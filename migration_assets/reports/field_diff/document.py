@@ -1,6 +1,6 @@
 """The field-level diff as a document for programs; its form is a contract, see docs/diff.md.
 
-How it looks to people is ``field_diff_page``'s.
+How it looks to people is ``page``'s.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 import polars as pl
 
 from migration_assets.migration.decisions import Head
-from migration_assets.migration.field_diff_shape import CHECK_COLUMNS, CLASSES, DIFFERING, Diff
+from migration_assets.migration.field_diff.shape import CHECK_COLUMNS, CLASSES, DIFFERING, Diff
 from migration_assets.migration.ledger import Target
-from migration_assets.reports.field_diff_charts import DrawnPair
+from migration_assets.reports.field_diff.charts import DrawnPair
 
 VERSION = 1
 FIELD_KEYS = {

@@ -1,6 +1,6 @@
 """The diff's rows of plain fields: values in PANDA, in the payload, as the second reader has them, returned.
 
-What a raw cell means is told by the comparison of meaning's own parts. Charts are ``field_diff_charts``'s.
+What a raw cell means is told by the comparison of meaning's own parts. Charts are ``charts``'s.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import polars as pl
 
 from migration_assets.destinations.base import FieldSchema, FieldType
 from migration_assets.mapping.spec import ObjectSpec
-from migration_assets.migration.field_diff_origin import MOMENT, Origin, of_joins, of_rule, origin_of
+from migration_assets.migration.field_diff.origin import MOMENT, Origin, of_joins, of_rule, origin_of
 from migration_assets.migration.field_meaning import EXPECTED, RAW, ColumnMeaning, ToothMeaning
 from migration_assets.migration.meaning import (
     ACTUAL,

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable
 
 import polars as pl
 
-from migration_assets.migration.field_diff_chart_diagnosis import DIAGNOSED, ENOUGH, chart_diagnoses
-from migration_assets.migration.field_diff_charts import Charts
-from migration_assets.migration.field_diff_origin import MOMENT
-from migration_assets.migration.field_diff_shape import DIFFERING
+from migration_assets.migration.field_diff.chart_diagnosis import DIAGNOSED, ENOUGH, chart_diagnoses
+from migration_assets.migration.field_diff.charts import Charts
+from migration_assets.migration.field_diff.origin import MOMENT
+from migration_assets.migration.field_diff.shape import DIFFERING
 
 _HOUR, _DAY = 3600, 86400
 _QUARTER = 900

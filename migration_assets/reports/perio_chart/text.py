@@ -1,5 +1,5 @@
 """The words of a drawn periodontal chart: teeth's numbers, the summary that is read aloud, the teeth listed
-beneath and the legend. Curves and outlines are ``perio_chart_svg``'s.
+beneath and the legend. Curves and outlines are ``svg``'s.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ from collections.abc import Iterator, Sequence
 from migration_assets.perio import charting
 from migration_assets.perio.charting import Measure, Per
 from migration_assets.perio.teeth import SLOTS, TEETH, NumberingSystem
-from migration_assets.reports.perio_chart import SITE_MEASURES, Chart, Difference, Value
-from migration_assets.reports.perio_chart_columns import SUCCESSORS
-from migration_assets.reports.perio_chart_layout import BUCCAL_SITES, LEFT, LINE, LINGUAL_SITES, LIST_TOP
-from migration_assets.reports.perio_chart_marks import (
+from migration_assets.reports.perio_chart.columns import SUCCESSORS
+from migration_assets.reports.perio_chart.layout import BUCCAL_SITES, LEFT, LINE, LINGUAL_SITES, LIST_TOP
+from migration_assets.reports.perio_chart.marks import (
     BLACK,
     BLUE,
     GREY,
@@ -28,6 +27,7 @@ from migration_assets.reports.perio_chart_marks import (
     tag,
     words,
 )
+from migration_assets.reports.perio_chart.model import SITE_MEASURES, Chart, Difference, Value
 
 POCKET_MM = 4
 """From this depth on a number is bold and counted as a pocket."""

@@ -13,14 +13,14 @@ import polars as pl
 from migration_assets.destinations.base import FieldType
 from migration_assets.mapping.inventory import inventory
 from migration_assets.migration.chart_meaning import ChartMeaning, chart_fields_of
-from migration_assets.migration.field_diff_cells import CELL_COLUMNS, Records, plain_cells
-from migration_assets.migration.field_diff_charts import Charts, ReturnedCharts, chart_cells, chart_pairs
-from migration_assets.migration.field_diff_checks import Meanings, checks, lines_of_plans
-from migration_assets.migration.field_diff_classes import classed
-from migration_assets.migration.field_diff_diagnosis import diagnosed
-from migration_assets.migration.field_diff_missing import missing_records
-from migration_assets.migration.field_diff_sample import Sampled, read_sample
-from migration_assets.migration.field_diff_shape import (
+from migration_assets.migration.field_diff.cells import CELL_COLUMNS, Records, plain_cells
+from migration_assets.migration.field_diff.charts import Charts, ReturnedCharts, chart_cells, chart_pairs
+from migration_assets.migration.field_diff.checks import Meanings, checks, lines_of_plans
+from migration_assets.migration.field_diff.classes import classed
+from migration_assets.migration.field_diff.diagnosis import diagnosed
+from migration_assets.migration.field_diff.missing import missing_records
+from migration_assets.migration.field_diff.sample import Sampled, read_sample
+from migration_assets.migration.field_diff.shape import (
     CHECK_COLUMNS,
     CHECKS,
     CLASSES,

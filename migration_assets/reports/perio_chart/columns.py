@@ -1,7 +1,7 @@
 """Which tooth stands in each of a drawn chart's 32 columns, and which are only listed beneath.
 
 A child's tooth stands where its successor will: A, the upper right second primary molar, in the column of
-Universal 4. How a tooth is drawn is ``perio_chart_svg``'s.
+Universal 4. How a tooth is drawn is ``svg``'s.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from migration_assets.perio import charting
 from migration_assets.perio.teeth import SLOTS, TEETH, tooth_of_slot
-from migration_assets.reports.perio_chart import Chart, Tooth
+from migration_assets.reports.perio_chart.model import Chart, Tooth
 
 _SLOT_OF_PLACE = {
     (tooth.quadrant, tooth.position): slot for slot in SLOTS for tooth in (tooth_of_slot(slot),)

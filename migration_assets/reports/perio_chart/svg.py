@@ -1,7 +1,7 @@
 """A periodontal chart, or two beside each other, drawn as SVG in the layout that clinicians know.
 
 One text without scripts, ids or fonts of its own: it stands in a page as it is, as often as wanted. What a
-chart holds is ``perio_chart``'s, where something stands ``perio_chart_layout``'s.
+chart holds is ``model``'s, where something stands ``layout``'s.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from migration_assets.perio import charting
 from migration_assets.perio.charting import Measure
 from migration_assets.perio.teeth import TEETH, Entrance, Tooth
-from migration_assets.reports.perio_chart import NOTHING_AT_SITE, Chart, Difference, differences
-from migration_assets.reports.perio_chart_columns import Sheet, listed, seats
-from migration_assets.reports.perio_chart_differences import marked
-from migration_assets.reports.perio_chart_layout import (
+from migration_assets.reports.perio_chart.columns import Sheet, listed, seats
+from migration_assets.reports.perio_chart.differences import marked
+from migration_assets.reports.perio_chart.layout import (
     ASPECTS,
     BETWEEN,
     BUCCAL_SITES,
@@ -38,7 +37,7 @@ from migration_assets.reports.perio_chart_layout import (
     ordered,
     scale_of,
 )
-from migration_assets.reports.perio_chart_marks import (
+from migration_assets.reports.perio_chart.marks import (
     BLACK,
     BLUE,
     FAINT,
@@ -56,7 +55,8 @@ from migration_assets.reports.perio_chart_marks import (
     tag,
     words,
 )
-from migration_assets.reports.perio_chart_text import (
+from migration_assets.reports.perio_chart.model import NOTHING_AT_SITE, Chart, Difference, differences
+from migration_assets.reports.perio_chart.text import (
     POCKET_MM,
     code,
     legend,

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import polars as pl
 
-from migration_assets.migration.field_diff_missing import references
-from migration_assets.migration.field_diff_sample import Sampled
-from migration_assets.migration.field_diff_shape import CHECK_COLUMNS
+from migration_assets.migration.field_diff.missing import references
+from migration_assets.migration.field_diff.sample import Sampled
+from migration_assets.migration.field_diff.shape import CHECK_COLUMNS
 from migration_assets.migration.field_meaning import (
     EXPECTED,
     ColumnMeaning,

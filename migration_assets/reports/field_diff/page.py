@@ -15,10 +15,10 @@ from dataclasses import asdict
 from typing import Any
 
 from migration_assets.migration.decisions import Head
-from migration_assets.migration.field_diff_shape import CHECKS, CLASSES, DIAGNOSES, DIFFERING
-from migration_assets.reports.field_diff_charts import DrawnPair
-from migration_assets.reports.field_diff_document import Record, count
-from migration_assets.reports.field_diff_words import (
+from migration_assets.migration.field_diff.shape import CHECKS, CLASSES, DIAGNOSES, DIFFERING
+from migration_assets.reports.field_diff.charts import DrawnPair
+from migration_assets.reports.field_diff.document import Record, count
+from migration_assets.reports.field_diff.words import (
     CLASS_WORDS,
     check_words,
     class_words,
@@ -27,7 +27,7 @@ from migration_assets.reports.field_diff_words import (
     why_words,
 )
 from migration_assets.reports.page import render, source
-from migration_assets.reports.perio_chart_svg import key
+from migration_assets.reports.perio_chart.svg import key
 
 SCRIPT = "field_diff.js"
 _FIELD_KEYS = ("label", "source", "mapped", "returned", "class", "diagnosis", "detail", "expected")
@@ -37,7 +37,7 @@ _NOBODY = "Records of no single patient"
 
 
 def page(document: Mapping[str, Any], charts: Sequence[DrawnPair], practice: str, head: Head | None) -> str:
-    """The page of a ``field_diff_document.document``; ``practice`` is the practice's name."""
+    """The page of a ``document.document``; ``practice`` is the practice's name."""
     patients = _pages(document)
     there = document["destination"].replace("_", " ").title()
     return render(
