@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
 
 import typer
@@ -19,11 +20,18 @@ from migration_assets.migration.ledger import Target
 from migration_assets.migration.operations import Migration
 from migration_assets.migration.platform import Platform, default_platform
 
+if TYPE_CHECKING:
+    from migration_assets.migration.audit import Anchor
+
 app = typer.Typer(
     help="Migrate a periodontal practice from PANDA Perio. Assets are materialised in Dagster's UI.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+audit_app = typer.Typer(
+    help="The audit log: what was done with the practice's records, and who decided it.", no_args_is_help=True
+)
+app.add_typer(audit_app, name="audit")
 # Tables are made for a person: a pipe or a log has no width of its own, and rich's 80 columns cut them.
 console = Console(width=None if sys.stdout.isatty() else 160)
 
@@ -87,6 +95,30 @@ def report(
 
 
 @app.command()
+def diff(
+    practice: PracticeArgument, destination: DestinationArgument, environment: EnvironmentOption = "rehearsal"
+) -> None:
+    """Make the field-level diff anew and print its counts; exits with 1 where fields differ."""
+    from migration_assets.migration.field_diff.compute import compute
+    from migration_assets.reports.field_diff.document import faithful
+    from migration_assets.reports.field_diff.files import render, write_diff
+
+    target = _target(practice, destination, environment)
+    platform = default_platform()
+    migration = Migration(platform, target)
+    found = compute(migration)
+    directory = platform.report_directory(target)
+    name, head = migration.practice.name, migration.audit_head()
+    paths = write_diff(found, target, name, head, directory, datetime.now(UTC))
+    migration.note_exported(None, paths)
+    console.print(render(found, target))
+    for path in paths:
+        console.print(path, markup=False, soft_wrap=True)
+    if not faithful(found):
+        raise typer.Exit(1)
+
+
+@app.command()
 def scope(
     practice: PracticeArgument, destination: DestinationArgument, environment: EnvironmentOption = "rehearsal"
 ) -> None:
@@ -144,11 +176,144 @@ def adopt(
 
 
 @app.command()
-def verify(practice: PracticeArgument) -> None:
-    """Verify the chain of the practice's decisions log and print its head."""
+def rollback(
+    practice: PracticeArgument,
+    destination: DestinationArgument,
+    environment: EnvironmentOption = "rehearsal",
+    decide: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Take the migration back; who decides.")
+    ] = None,
+    shown: Annotated[
+        str | None, typer.Option("--plan", metavar="HASH", help="Do this plan, as it was shown, or nothing.")
+    ] = None,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CODE",
+            help="Delete what would be left for this reason: changed_by_others, has_dependents.",
+        ),
+    ] = None,
+    remove_schema: Annotated[
+        bool, typer.Option("--remove-schema", help="Also remove fields and objects that nobody needs.")
+    ] = False,
+    plan_only: Annotated[
+        bool, typer.Option("--plan-only", help="Plan and do nothing, as without NAME.")
+    ] = False,
+) -> None:
+    """Show what taking a migration back would do; do it once somebody decides."""
+    from migration_assets.migration.rollback import Rollback
+    from migration_assets.reports.rollback import render_outcome, render_plan, write_outcome, write_plan
+
+    if decide is not None and plan_only:
+        raise ConfigurationError("--decide and --plan-only exclude each other; give one of them")
+    if decide is not None and not decide.strip():
+        raise ConfigurationError("--decide is empty; give the name of who decides")
+    target = _target(practice, destination, environment)
+    platform = default_platform()
+    taking_back = Rollback(Migration(platform, target), f"rollback-{uuid4()}")
+    directory = platform.report_directory(target)
+    if decide is None:
+        planned = taking_back.plan(also or ())
+        page, _ = write_plan(planned, target, taking_back.audit_head(), directory)
+        console.print(render_plan(target, planned, page), soft_wrap=True)
+        return
+    plan_hash = None if shown is None else taking_back.shown(shown)
+    outcome = taking_back.roll_back(decide, plan_hash, also or (), remove_schema=remove_schema)
+    page, _ = write_outcome(outcome, target, taking_back.audit_head(), directory)
+    console.print(render_outcome(target, outcome, page), soft_wrap=True)
+    if not outcome.clean:
+        raise typer.Exit(1)
+
+
+@app.command()
+def approve(
+    practice: PracticeArgument,
+    destination: DestinationArgument,
+    by: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who approves; asked for on a terminal.")
+    ] = None,
+) -> None:
+    """Attest that the practice approves the live load of the plan that was rehearsed last."""
+    from migration_assets.reports.approval import render_approvable, render_approved
+
+    migration = Migration(default_platform(), _target(practice, destination, LIVE))
+    console.print(render_approvable(migration, migration.approvable()), soft_wrap=True)
+    if by is None and sys.stdin.isatty():
+        by = typer.prompt("This is an attestation. Your name, as the one who approves")
+    if by is None or not by.strip():
+        raise ConfigurationError(f"{migration.target}: who approves isn't said; give it with --by NAME")
+    approval = migration.approve(by)
+    console.print(render_approved(migration, approval), soft_wrap=True)
+
+
+@app.command()
+def checklist(practice: PracticeArgument, destination: DestinationArgument) -> None:
+    """Print what the practice needs to go live, met or missing; exits with 1 where something is missing."""
+    from migration_assets.migration.checklist import checklist as make_checklist
+    from migration_assets.migration.checklist import ready
+    from migration_assets.reports.checklist import read_facts, render_checklist
+
+    target = _target(practice, destination, LIVE)
+    rows = make_checklist(read_facts(Migration(default_platform(), target)))
+    console.print(render_checklist(rows, target))
+    if not ready(rows):
+        raise typer.Exit(1)
+
+
+@audit_app.command("verify")
+def verify_audit(
+    practice: PracticeArgument,
+    head: Annotated[
+        list[str] | None, typer.Option(metavar="SEQUENCE:LINK", help="A head that was noted elsewhere.")
+    ] = None,
+) -> None:
+    """Verify the practice's audit log against itself, Dagster, the reports and heads noted elsewhere."""
+    from migration_assets.migration.audit import require_sound
+
     platform = _platform_with(practice)
-    head = platform.decisions(platform.practice(practice)).verify()
-    console.print(f"practice {practice}: {head.sequence} decisions, head {head.link}")
+    log = platform.decisions(platform.practice(practice))
+    verdict = require_sound(log, practice, _anchors(platform, practice, head or ()))
+    newest = (
+        "" if verdict.newest is None else f"; newest: entry {verdict.newest.sequence}, {verdict.newest.where}"
+    )
+    console.print(
+        f"practice {practice}: sound, {verdict.head.sequence} entries, head {verdict.head}\n"
+        f"compared with {verdict.anchors} heads from elsewhere{newest or ''}",
+        soft_wrap=True,
+        highlight=False,
+        markup=False,
+    )
+
+
+@audit_app.command("export")
+def export_audit(
+    practice: PracticeArgument,
+    to: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Default: beside the reports.")] = None,
+) -> None:
+    """Write the verified audit log as JSON lines and as a page, and write that down too."""
+    from migration_assets.migration.audit import require_sound
+    from migration_assets.migration.recording import audit_exported
+    from migration_assets.reports.audit import write_audit
+
+    platform = _platform_with(practice)
+    configured = platform.practice(practice)
+    log = platform.decisions(configured)
+    verdict = require_sound(log, practice, _anchors(platform, practice, ()))
+    folder = to or platform.data / "reports" / practice / "audit"
+    paths = write_audit(practice, configured.name, log.numbered(), verdict.head, datetime.now(UTC), folder)
+    head = log.append(audit_exported(paths))
+    console.print(f"{paths[0]}\n{paths[1]}\nhead {head}", soft_wrap=True, highlight=False, markup=False)
+
+
+def _anchors(platform: Platform, practice: str, noted: Iterable[str]) -> list[Anchor]:
+    from migration_assets.migration.audit import parse_anchor, report_anchors
+    from migration_assets.orchestration.audit_anchors import dagster_anchors
+
+    return [
+        *(parse_anchor(each, "--head") for each in noted),
+        *report_anchors(platform.data / "reports" / practice),
+        *dagster_anchors(practice),
+    ]
 
 
 def _platform_with(practice: str) -> Platform:

@@ -10,10 +10,12 @@ from dagster import Definitions, in_process_executor
 from dagster_shared.utils.warnings import PreviewWarning
 
 from migration_assets.migration.plan import load_mapping
+from migration_assets.orchestration.approval_jobs import build_approval_job
 from migration_assets.orchestration.destination_assets import build_destination_assets, group_name
 from migration_assets.orchestration.jobs import build_jobs
 from migration_assets.orchestration.panda_assets import build_panda_assets
 from migration_assets.orchestration.resources import PlatformResource, WarehouseResource
+from migration_assets.orchestration.rollback_jobs import build_rollback_jobs
 from migration_assets.orchestration.sensors import build_practice_sensor
 from migration_assets.orchestration.staged_assets import build_staged_assets
 
@@ -35,7 +37,11 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> Definitions:
     warehouse = WarehouseResource()
     return Definitions(
         assets=[build_panda_assets(), *staged, *uploads],
-        jobs=build_jobs([group_name(*upload) for upload in UPLOADS]),
+        jobs=[
+            *build_jobs([group_name(*upload) for upload in UPLOADS]),
+            *(build_approval_job(destination) for destination in dict.fromkeys(name for name, _ in UPLOADS)),
+            *(job for upload in UPLOADS for job in build_rollback_jobs(*upload)),
+        ],
         sensors=[build_practice_sensor()],
         resources={
             "warehouse": warehouse,

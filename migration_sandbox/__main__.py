@@ -21,9 +21,14 @@ def _serve(installation: Installation) -> int:
         ]
         environment.write_text("\n".join(lines) + "\n", encoding="utf-8")
         print(
-            f"SQL Server   127.0.0.1,{running.sql_port}", f"Salesforce   {running.salesforce_url}", sep="\n"
+            f"SQL Server             127.0.0.1,{running.sql_port}",
+            f"Salesforce, rehearsal  {running.salesforce_url}",
+            f"Salesforce, live       {running.salesforce_live_url}",
+            f"Variables              source {environment}",
+            "Stop with Ctrl-C.",
+            sep="\n",
+            flush=True,
         )
-        print(f"Variables    source {environment}\nStop with Ctrl-C.", flush=True)
         signal.pause()
     return 0
 

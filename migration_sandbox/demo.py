@@ -1,4 +1,5 @@
-"""`make demo`: the whole way of the demo practices, and a proof by somebody who doesn't trust it.
+"""`make demo`: the whole way of the demo practices (rehearsal, approval, live), and a proof by somebody who
+doesn't trust it.
 
 Drives the platform as its user would, by its commands, and imports nothing of it.
 """
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +23,27 @@ from migration_sandbox.sqlserver.launch import odbc_driver
 _BIN = Path(sys.executable).parent
 _STEP_DONE = re.compile(r" - STEP_SUCCESS - ")
 _STEP_NAME = re.compile(r" - (\w+) - STEP_SUCCESS - ")
-_TARGET = ("salesforce", "rehearsal")
+_DESTINATION = "salesforce"
+_REHEARSED = "group:panda or group:staged or group:salesforce_rehearsal"
+_LIVE = "group:salesforce"
+_APPROVED_BY = "Demo user"
+_PAGES = {
+    "rehearsal": ("field_diff.html",),
+    "live": (
+        "field_diff.html",
+        "report.html",
+        "letter_templates.html",
+        "checklist.html",
+        "go_live_guide.html",
+    ),
+}
+"""What a person reads of an environment, in the folder of its reports."""
 
 
 def run(installation: Installation, data: Path) -> int:
     """0 where every practice is balanced, equal and as its manifest expects; else 1."""
     began = time.monotonic()
-    _say("Starting a SQL Server with the demo practices, and a Salesforce org ...")
+    _say("Starting a SQL Server with the demo practices, and a Salesforce org for each environment ...")
     with installation.running() as running:
         environment = {**os.environ, **installation.environment(running)}
         _call([_BIN / "migration-assets", "register"], environment)
@@ -39,7 +55,7 @@ def run(installation: Installation, data: Path) -> int:
 
 
 def check(installation: Installation, practices: Sequence[str] = PRACTICES) -> int:
-    """Run the black-box checker on what the servers hold now."""
+    """Run the black-box checker on what the SQL Server and the live org hold now."""
     with installation.running() as running:
         environment = {**os.environ, **installation.environment(running)}
         results = [_black_box(installation, running, environment, key) for key in practices]
@@ -49,27 +65,77 @@ def check(installation: Installation, practices: Sequence[str] = PRACTICES) -> i
 def _migrate(
     installation: Installation, running: Running, environment: Mapping[str, str], data: Path, key: str
 ) -> bool:
-    _say(f"\n{key}: materialising every asset of the practice")
-    if not _materialize(environment, key, data / "dagster" / f"demo-{key}.log"):
-        return False
-    destination, name = _TARGET
-    report: list[str | Path] = [_BIN / "migration-assets", "report", key, destination, "--environment", name]
-    clean = _call(report, environment)
-    reconciliation = data / "reports" / key / destination / name / "reconciliation.json"
-    lines = unexpected(installation.manifest(key), reconciliation)
+    steps = _Steps(environment, data, key)
+    return (
+        steps.rehearse()
+        and steps.approve()
+        and steps.go_live()
+        and all(
+            # Every proof is shown, also after one that failed.
+            [
+                steps.report("live"),
+                _as_planted(installation.manifest(key), steps.folder("live") / "reconciliation.json"),
+                _black_box(installation, running, environment, key),
+            ]
+        )
+    )
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """The commands by which a practice is migrated; each answers whether it went well."""
+
+    environment: Mapping[str, str]
+    data: Path
+    key: str
+
+    def rehearse(self) -> bool:
+        _say(f"\n{self.key}: extracting, staging and rehearsing with a sample of patients")
+        return self._materialize(_REHEARSED, "rehearsal") and self.report("rehearsal")
+
+    def approve(self) -> bool:
+        _say(f"\n{self.key}: approving what was rehearsed")
+        return self._command("approve", self.key, _DESTINATION, "--by", _APPROVED_BY)
+
+    def go_live(self) -> bool:
+        _say(f"\n{self.key}: migrating everything into the live org")
+        return self._materialize(_LIVE, "live")
+
+    def report(self, name: str) -> bool:
+        """Print an environment's reconciliation, and where its pages are."""
+        clean = self._command("report", self.key, _DESTINATION, "--environment", name)
+        for page in _PAGES[name]:
+            path = self.folder(name) / page
+            if path.exists():
+                _say(f"  {path}")
+        return clean
+
+    def folder(self, name: str) -> Path:
+        return self.data / "reports" / self.key / _DESTINATION / name
+
+    def _command(self, *arguments: str) -> bool:
+        return _call([_BIN / "migration-assets", *arguments], self.environment)
+
+    def _materialize(self, selection: str, name: str) -> bool:
+        log = self.data / "dagster" / f"demo-{self.key}-{name}.log"
+        return _materialize(self.environment, self.key, selection, log)
+
+
+def _as_planted(manifest: Path, reconciliation: Path) -> bool:
+    lines = unexpected(manifest, reconciliation)
     planted = "every planted defect ended as expected, nothing else was rejected, corrected or held back"
     _say("\n".join(lines) if lines else f"manifest: {planted}")
-    return _black_box(installation, running, environment, key) and clean and not lines
+    return not lines
 
 
-def _materialize(environment: Mapping[str, str], key: str, log: Path) -> bool:
+def _materialize(environment: Mapping[str, str], key: str, selection: str, log: Path) -> bool:
     """Dagster's own command; its log goes to a file, a line a step to the terminal."""
     command: list[str | Path] = [
         _BIN / "dagster",
         "asset",
         "materialize",
         "--select",
-        "*",
+        selection,
         "--partition",
         key,
     ]
@@ -92,7 +158,10 @@ def _materialize(environment: Mapping[str, str], key: str, log: Path) -> bool:
 def _black_box(
     installation: Installation, running: Running, environment: Mapping[str, str], key: str
 ) -> bool:
-    # The platform's own file of the practice, where it looks for it: two things no database says of itself.
+    """Whether the live org holds what the practice's database does: a rehearsal's holds a sample.
+
+    The platform's own file of the practice says two things that no database says of itself.
+    """
     practices = Path(environment.get("MIGRATION_PRACTICES", installation.directory.parent / "practices"))
     practice = yaml.safe_load((practices / f"{key}.yaml").read_text(encoding="utf-8"))
     command: list[str | Path] = [sys.executable, "-m", "migration_assets_tests.blackbox", "--practice", key]
@@ -107,10 +176,10 @@ def _black_box(
         "BLACKBOX_ODBC_UID": "panda_reader",
         "BLACKBOX_ODBC_PWD": environment["DEMO_SQL_PASSWORD"],
         "BLACKBOX_ODBC_SERVERCERTIFICATE": str(running.sql_certificate),
-        "BLACKBOX_INSTANCE_URL": running.salesforce_url,
-        "BLACKBOX_CA": str(running.salesforce_ca),
-        "BLACKBOX_CLIENT_ID": environment["DEMO_SALESFORCE_CLIENT_ID"],
-        "BLACKBOX_CLIENT_SECRET": environment["DEMO_SALESFORCE_CLIENT_SECRET"],
+        "BLACKBOX_INSTANCE_URL": running.salesforce_live_url,
+        "BLACKBOX_CA": str(running.salesforce_live_ca),
+        "BLACKBOX_CLIENT_ID": environment["DEMO_SALESFORCE_LIVE_CLIENT_ID"],
+        "BLACKBOX_CLIENT_SECRET": environment["DEMO_SALESFORCE_LIVE_CLIENT_SECRET"],
     }
     return _call(command, {**environment, **given})
 
@@ -121,8 +190,7 @@ def _choices(practice: Mapping[str, Any], environment: Mapping[str, str]) -> lis
     def said(setting: str | Mapping[str, str]) -> str:
         return setting if isinstance(setting, str) else environment[setting["env"]]
 
-    destination, name = _TARGET
-    settings = practice["destinations"][destination]["environments"][name]
+    settings = practice["destinations"][_DESTINATION]["environments"]["live"]
     owner = settings.get("default_owner")
     options = ["--accounts", practice.get("policies", {}).get("accounts", "practice")]
     options += ["--account-relations", "on" if settings.get("account_relations") else "off"]

@@ -1,4 +1,6 @@
-"""A sandbox installation in one folder: both servers, their secrets, the demo practices' databases and files.
+"""A sandbox installation in one folder: SQL Server, two Salesforce orgs, secrets, the demo practices' data.
+
+One org is for rehearsals (a sandbox org), the other one is live (a production org).
 
 Secrets are made at random once and kept in a file that only its owner can read; ports are kept too, so that
 a practice file which names the variables goes on working after a restart.
@@ -10,7 +12,7 @@ import secrets
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,17 +47,22 @@ _SECRETS = (
     "client_id",
     "client_secret",
     "control_token",
+    "live_client_id",
+    "live_client_secret",
+    "live_control_token",
 )
 
 
 @dataclass(frozen=True)
 class Running:
-    """What a client needs to reach the two servers."""
+    """What a client needs to reach the servers; `salesforce_...` is the rehearsal's org."""
 
     sql_port: int
     sql_certificate: Path
     salesforce_url: str
     salesforce_ca: Path
+    salesforce_live_url: str
+    salesforce_live_ca: Path
 
 
 class Installation:
@@ -66,27 +73,27 @@ class Installation:
 
     @contextmanager
     def running(self) -> Iterator[Running]:
-        """Both servers, started for the duration unless another process already runs them."""
+        """All servers, started for the duration unless another process already runs them."""
         self.make_databases()
         found = self._already_running()
         if found is not None:
             yield found
             return
         ports = self._ports()
-        sql = self._start_sql(ports.get("sql", 0))
-        try:
-            org = self._org(ports.get("salesforce", 0))
-            with org:
-                if org.ca_path is None:
-                    raise RuntimeError("the Salesforce sandbox was started without TLS")
+        with ExitStack() as stack:
+            sql = self._start_sql(ports.get("sql", 0))
+            stack.callback(sql.stop)
+            orgs = [stack.enter_context(org) for org in (self._rehearsal_org(ports), self._live_org(ports))]
+            rehearsal, live = orgs
+            for org in orgs:
                 self.furnish(org)
-                now = Running(sql.port, sql.certificate, org.url, org.ca_path)
-                self._write("ports.json", {"sql": sql.port, "salesforce": org.port})
-                self._write("running.json", {"pid": os.getpid(), **_as_text(now)})
-                yield now
-        finally:
-            (self.directory / "running.json").unlink(missing_ok=True)
-            sql.stop()
+            now = Running(sql.port, sql.certificate, rehearsal.url, _ca(rehearsal), live.url, _ca(live))
+            self._write(
+                "ports.json", {"sql": sql.port, "salesforce": rehearsal.port, "salesforce_live": live.port}
+            )
+            stack.callback((self.directory / "running.json").unlink, missing_ok=True)
+            self._write("running.json", {"pid": os.getpid(), **_as_text(now)})
+            yield now
 
     def make_databases(self) -> None:
         """Generate the demo practices that aren't there yet, each with its manifest and its image share."""
@@ -119,6 +126,10 @@ class Installation:
             "DEMO_SALESFORCE_CA": str(running.salesforce_ca),
             "DEMO_SALESFORCE_CLIENT_ID": kept["client_id"],
             "DEMO_SALESFORCE_CLIENT_SECRET": kept["client_secret"],
+            "DEMO_SALESFORCE_LIVE_URL": running.salesforce_live_url,
+            "DEMO_SALESFORCE_LIVE_CA": str(running.salesforce_live_ca),
+            "DEMO_SALESFORCE_LIVE_CLIENT_ID": kept["live_client_id"],
+            "DEMO_SALESFORCE_LIVE_CLIENT_SECRET": kept["live_client_secret"],
             **{f"DEMO_FILE_SHARE_{key.upper()}": str(self.share(key)) for key in _GENERATED},
         }
 
@@ -144,10 +155,13 @@ class Installation:
         return [owner, *staff]
 
     def secrets(self) -> dict[str, str]:
+        """Made at random once; an installation of an older version gets what it lacks."""
         path = self.directory / "secrets.json"
-        if not path.exists():
-            self._write(path.name, {name: secrets.token_hex(24) for name in _SECRETS})
-        kept: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+        kept: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        lacking = {name: secrets.token_hex(24) for name in _SECRETS if name not in kept}
+        if lacking:
+            kept |= lacking
+            self._write(path.name, dict(kept))
         return kept
 
     def _write_database(self, key: str, practice: Practice, database: Path) -> None:
@@ -177,15 +191,26 @@ class Installation:
             port=_free_or_any(port),
         )
 
-    def _org(self, port: int) -> SalesforceSandbox:
+    def _rehearsal_org(self, ports: dict[str, int]) -> SalesforceSandbox:
         kept = self.secrets()
         return SalesforceSandbox(
             self.directory / "salesforce",
             sandbox_org=True,
-            port=_free_or_any(port),
+            port=_free_or_any(ports.get("salesforce", 0)),
             client_id=kept["client_id"],
             client_secret=kept["client_secret"],
             control_token=kept["control_token"],
+        )
+
+    def _live_org(self, ports: dict[str, int]) -> SalesforceSandbox:
+        kept = self.secrets()
+        return SalesforceSandbox(
+            self.directory / "salesforce-live",
+            sandbox_org=False,
+            port=_free_or_any(ports.get("salesforce_live", 0)),
+            client_id=kept["live_client_id"],
+            client_secret=kept["live_client_secret"],
+            control_token=kept["live_control_token"],
         )
 
     def _ports(self) -> dict[str, int]:
@@ -202,6 +227,8 @@ class Installation:
                     Path(told["sql_certificate"]),
                     told["salesforce_url"],
                     Path(told["salesforce_ca"]),
+                    told["salesforce_live_url"],
+                    Path(told["salesforce_live_ca"]),
                 )
         return None
 
@@ -237,6 +264,12 @@ def _with_a_login(practice: Practice) -> list[dict[str, Any]]:
         }
         for place, (name, email) in enumerate(people)
     ]
+
+
+def _ca(org: SalesforceSandbox) -> Path:
+    if org.ca_path is None:
+        raise RuntimeError("the Salesforce sandbox was started without TLS")
+    return org.ca_path
 
 
 def _as_text(running: Running) -> dict[str, object]:

@@ -16,7 +16,8 @@ LAST_CHANGE_COLUMNS: dict[str, pl.DataType] = {
     "_changed_at": pl.Datetime("ms", "UTC"),
     "_changed_by_us": pl.Boolean(),
 }
-"""A record, when a person or a program last changed it, and whether that was this login."""
+"""A record, when a person or a program last changed it, and whether that was this login (null where the
+destination keeps nobody's name)."""
 
 DEPENDENT_COLUMNS: dict[str, pl.DataType] = {
     "_id": pl.String(),

@@ -51,9 +51,9 @@ class AdoptionEvents:
         self._append(schema, APART, {key: {"payload_hash": candidates[key]} for key in candidates}, run_id)
 
     def taken_back(self, schema: ObjectSchema, keys: Sequence[str], run_id: str) -> None:
-        """Records that are as they were and hold our key no more.
+        """Records that are ours no more: given back as they were, deleted, or gone.
 
-        Their images go with the event: a record that is adopted once more has another past by then.
+        Their images go with the event: a record that is written once more has another past by then.
         """
         with self._transaction() as connection:
             self._insert(connection, schema, Presence.TAKEN_BACK, {key: {} for key in keys}, run_id)

@@ -1,8 +1,12 @@
-"""What an adopted record is given back with: values that we wrote over, as they were before. Pure."""
+"""What a record of somebody's is given back with: values that we wrote over, as they were before. Pure.
+
+An adopted record also gives back its key (``given_back``); ``rollback_plan`` takes the same values for every
+record that stood there before.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -28,12 +32,12 @@ def given_back(
     payload isn't known any more every value is put back.
     """
     fields = [each for each in schema.sent_fields if each.name != schema.key_field]
-    stays = _changed_since(schema, fields, current, sent)
+    stays = changed_since(schema, fields, current, sent)
     changes, left = [], 0
     for key, record_id, written in standing.iter_rows():
         image = images.get(key, {})
         put_back = {
-            each.name: _value(each, image[each.name])
+            each.name: kept_value(each, image[each.name])
             for each in fields
             if written and each.name in image and each.name not in stays.get(key, ())
         }
@@ -42,20 +46,38 @@ def given_back(
     return changes, left
 
 
-def _changed_since(
-    schema: ObjectSchema, fields: list[FieldSchema], current: pl.DataFrame, sent: pl.DataFrame
+def changed_since(
+    schema: ObjectSchema, fields: Sequence[FieldSchema], current: pl.DataFrame, sent: pl.DataFrame
 ) -> dict[str, frozenset[str]]:
-    """Fields whose value isn't the one that was written, by key of records whose payload is known."""
+    """Fields whose value isn't the one that was written, by key of records whose payload is known.
+
+    Where ``sent`` has several rows of a key, any of which may have been the last that arrived, those of the
+    row that is most like what stands there. An owner that wasn't written is the destination's own choice.
+    """
     names = [each.name for each in fields]
     key = schema.key_field
     both = current.select(key, *names).join(sent.select(key, *names), on=key, how="inner", suffix=_SENT)
-    differ = both.select(
-        key, *(_plain(each).ne_missing(_plain(each, _SENT)).alias(each.name) for each in fields)
-    )
-    return {row[key]: frozenset(name for name in names if row[name]) for row in differ.iter_rows(named=True)}
+    differ = both.select(key, *(_differs(each).alias(each.name) for each in fields))
+    found: dict[str, frozenset[str]] = dict.fromkeys(differ[key], frozenset())
+    if not names:
+        return found
+    unlike = differ.filter(pl.any_horizontal(names))
+    for row in unlike.iter_rows(named=True):
+        others = frozenset(name for name in names if row[name])
+        if not found[row[key]] or len(others) < len(found[row[key]]):
+            found[row[key]] = others
+    for same in differ.filter(~pl.any_horizontal(names))[key]:
+        found[same] = frozenset()
+    return found
 
 
-def _plain(field: FieldSchema, suffix: str = "") -> pl.Expr:
+def _differs(field: FieldSchema) -> pl.Expr:
+    unlike = as_kept(field).ne_missing(as_kept(field, _SENT))
+    left_to_the_destination = field.type is FieldType.USER or field.read_only
+    return unlike & pl.col(field.name + _SENT).is_not_null() if left_to_the_destination else unlike
+
+
+def as_kept(field: FieldSchema, suffix: str = "") -> pl.Expr:
     """As destinations keep it: no empty text, no space around it, one kind of line break, no unknown box."""
     values = pl.col(field.name + suffix)
     if field.type is FieldType.CHECKBOX:
@@ -66,7 +88,7 @@ def _plain(field: FieldSchema, suffix: str = "") -> pl.Expr:
     return lines.str.strip_chars().replace("", None)
 
 
-def _value(field: FieldSchema, kept: Any) -> Any:
+def kept_value(field: FieldSchema, kept: Any) -> Any:
     """A value of an image (JSON) with the type that a field's column has."""
     if kept is None:
         return None

@@ -46,7 +46,7 @@ def compare(
     if chart.teeth is not None:
         return _compare_teeth(chart, chart.teeth, object_name, key_field, records=records, raw=raw)
     by_tooth: dict[str, dict[str, str]] = {}
-    for field, cell, tooth in _fields(object_name, records.columns):
+    for field, cell, tooth in chart_fields_of(object_name, records.columns):
         if tooth is not None:
             by_tooth.setdefault(tooth, {})[field] = cell
     cells = {cell for fields in by_tooth.values() for cell in fields.values()}
@@ -71,7 +71,8 @@ def _compare_teeth(
     records: pl.DataFrame,
     raw: RawPractice,
 ) -> Comparison:
-    measures = {field: cell for field, cell, tooth in _fields(object_name, records.columns) if tooth is None}
+    named = chart_fields_of(object_name, records.columns)
+    measures = {field: cell for field, cell, tooth in named if tooth is None}
     told = teeth(chart, sorted(measures.values()), raw).with_columns(
         pl.concat_str(pl.lit(f"{raw.practice}:{declared.exam_key_space}:"), "exam").alias("exam")
     )
@@ -91,7 +92,7 @@ def needed_records(chart: ChartTable, chart_fields: Collection[str], raw: RawPra
     permanent, and those with a value for which there is no wide field."""
     wide: dict[str, set[str]] = {}
     cells: set[str] = set()
-    for _, cell, tooth in _fields("the chart", chart_fields):
+    for _, cell, tooth in chart_fields_of("the chart", chart_fields):
         cells.add(cell)
         if tooth is not None:
             wide.setdefault(cell, set()).add(tooth)
@@ -105,7 +106,7 @@ def needed_records(chart: ChartTable, chart_fields: Collection[str], raw: RawPra
     return told.filter(needed).select("exam", "record")
 
 
-def _fields(object_name: str, columns: Iterable[str]) -> Iterator[tuple[str, str, str | None]]:
+def chart_fields_of(object_name: str, columns: Iterable[str]) -> Iterator[tuple[str, str, str | None]]:
     """Each chart field, the name of its raw cell and, where it names one, its tooth's Universal number."""
     for field in columns:
         parsed = _FIELD.fullmatch(field)

@@ -1,18 +1,19 @@
-"""The decisions log: typed, append-only entries beside the ledger, chained by HMAC.
+"""The decisions log, which is the audit log: typed, append-only entries beside the ledger, chained by HMAC.
 
-Each entry's link covers the one before, so an entry that was altered, removed or put in between breaks
-the chain. The head (sequence number and link) is also shown elsewhere, so that a cut tail is found too.
-Entries hold names of people who decided, counts and hashes; nothing of a patient's.
+Each entry's link covers the one before (``decision_chain``), so an entry that was altered, removed or put in
+between breaks the chain. The head (sequence number and link) is also shown elsewhere, so that a cut tail is
+found too. Entries hold names of people who decided, counts and hashes; nothing of a patient's, no record's
+key.
 """
 
 from __future__ import annotations
 
-import json
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from socket import gethostname
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
@@ -20,44 +21,64 @@ from sqlalchemy import Engine, insert, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from migration_assets.errors import DecisionLogBroken, LedgerError
+from migration_assets.migration.attesting import os_user
+from migration_assets.migration.decision_chain import Chain, Row, follow, sealed_part
 from migration_assets.migration.ledger_tables import DECISIONS
 from migration_assets.migration.practice_keys import PracticeKeys
 
-_GENESIS = "0" * 64
 _APPEND_ATTEMPTS = 100
+
+PersonName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Counts = Mapping[str, int]
+Hashes = Mapping[str, str]
+"""What -> its sha256: a written report by its file's name, another thing by a name of its own."""
 
 
 class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     at: datetime = Field(default_factory=lambda: datetime.now(UTC))
-    destination: str
 
 
 class RehearsalCompleted(_Entry):
-    """A rehearsal was reconciled; ``clean`` where everything balanced and no comparison differed."""
+    """A rehearsal was reconciled; ``clean`` where everything balanced and no comparison differed.
+
+    ``plan_parts`` is what the plan's hash is made of (``Plan.parts``); what older entries lack is empty.
+    """
 
     kind: Literal["rehearsal_completed"] = "rehearsal_completed"
+    destination: str
     run_id: str
     plan_hash: str
     clean: bool
+    plan_parts: Mapping[str, str] = {}
+    counts: Counts = {}
+    hashes: Hashes = {}
 
 
 class Approval(_Entry):
-    """An attestation that a person approves a live upload of exactly this plan."""
+    """An attestation that a person approves a live upload of exactly this plan.
+
+    ``attestation`` is what was attested, in words; ``hashes`` are of the rehearsal's pages as they were then.
+    """
 
     kind: Literal["approval"] = "approval"
-    approved_by: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+    destination: str
+    approved_by: PersonName
     os_user: str
     host: str
     plan_hash: str
     rehearsal_run_id: str
+    plan_parts: Mapping[str, str] = {}
+    attestation: str | None = None
+    hashes: Hashes = {}
 
 
 class _AdoptionEntry(_Entry):
+    destination: str
     environment: str
     object: str
-    decided_by: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+    decided_by: PersonName
     os_user: str
     host: str
     count: int
@@ -77,7 +98,123 @@ class AdoptionTakenBack(_AdoptionEntry):
     kind: Literal["adoption_taken_back"] = "adoption_taken_back"
 
 
-Decision = RehearsalCompleted | Approval | AdoptionDecided | AdoptionTakenBack
+class _Deed(_Entry):
+    """What was done, by which run, for which target (neither where it is about none), and who was there."""
+
+    destination: str | None = None
+    environment: str | None = None
+    run_id: str | None = None
+    os_user: str = Field(default_factory=os_user)
+    host: str = Field(default_factory=gethostname)
+    plan_hash: str | None = None
+    counts: Counts = {}
+    hashes: Hashes = {}
+    decided_by: str | None = None
+
+
+class _Decided(_Deed):
+    decided_by: PersonName
+
+
+class Extracted(_Deed):
+    """The practice's tables were read; ``counts`` are rows by table, of files of its share by their state."""
+
+    kind: Literal["extracted"] = "extracted"
+    batch_id: str
+
+
+class Staged(_Deed):
+    """One object was staged out of an extraction; ``counts``: extracted, staged, rejected, corrected."""
+
+    kind: Literal["staged"] = "staged"
+    object: str
+    batch_id: str
+    passed: bool
+
+
+class SchemaDeployed(_Deed):
+    """``counts``: created, updated, unchanged."""
+
+    kind: Literal["schema_deployed"] = "schema_deployed"
+
+
+class PayloadBuilt(_Deed):
+    """``counts`` are records in scope by object."""
+
+    kind: Literal["payload_built"] = "payload_built"
+
+
+class UploadBegan(_Deed):
+    """Written before the first request; ``counts``: in_scope. Without its ``UploadEnded`` it died."""
+
+    kind: Literal["upload_began"] = "upload_began"
+    object: str
+
+
+class UploadEnded(_Deed):
+    """``counts``: in_scope, sent, created, updated, unchanged, failed, held_back."""
+
+    kind: Literal["upload_ended"] = "upload_ended"
+    object: str
+
+
+class Reconciled(_Deed):
+    """``counts``: in_scope, loaded, failed, held_back, different, and rejects of the source's rows."""
+
+    kind: Literal["reconciled"] = "reconciled"
+    scope: str
+    balanced: bool
+    clean: bool
+
+
+class RollbackPlanned(_Deed):
+    """``hashes``: rollback_plan; ``counts`` by object and action (``Contact.delete``)."""
+
+    kind: Literal["rollback_planned"] = "rollback_planned"
+
+
+class RollbackDecided(_Decided):
+    """A person decided that the rollback plan with this hash is carried out."""
+
+    kind: Literal["rollback_decided"] = "rollback_decided"
+
+
+class RolledBack(_Deed):
+    """A rollback came to its end; ``counts`` by object and outcome."""
+
+    kind: Literal["rolled_back"] = "rolled_back"
+
+
+class SchemaRemoved(_Decided):
+    """A person decided that custom objects and fields are removed, and they were."""
+
+    kind: Literal["schema_removed"] = "schema_removed"
+
+
+class Exported(_Deed):
+    """Files were written that people read or take away; ``hashes`` by file name."""
+
+    kind: Literal["exported"] = "exported"
+
+
+Decision = (
+    RehearsalCompleted
+    | Approval
+    | AdoptionDecided
+    | AdoptionTakenBack
+    | Extracted
+    | Staged
+    | SchemaDeployed
+    | PayloadBuilt
+    | UploadBegan
+    | UploadEnded
+    | Reconciled
+    | RollbackPlanned
+    | RollbackDecided
+    | RolledBack
+    | SchemaRemoved
+    | Exported
+)
 _DECISION: TypeAdapter[Decision] = TypeAdapter(Annotated[Decision, Field(discriminator="kind")])
 
 
@@ -87,6 +224,23 @@ class Head:
 
     sequence: int
     link: str
+
+    def __str__(self) -> str:
+        """As it stands in metadata: ``<sequence>:<link>``."""
+        return f"{self.sequence}:{self.link}"
+
+    def described(self) -> dict[str, int | str]:
+        """As it stands in a JSON report, under the name ``audit_log``."""
+        return {"sequence": self.sequence, "link": self.link}
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """An entry with its place in the chain; ``text`` is what was sealed."""
+
+    head: Head
+    text: str
+    entry: Decision
 
 
 class DecisionLog:
@@ -98,11 +252,15 @@ class DecisionLog:
         self._keys = keys
 
     def append(self, decision: Decision) -> Head:
-        """Raises DecisionLogBroken rather than continue a chain that doesn't verify."""
+        """Raises DecisionLogBroken rather than continue a chain that doesn't verify.
+
+        The whole chain is followed each time: at 10,000 entries that is less than a commit that waits for
+        its disk, and a head that is kept would let an older entry be altered unseen while a run lasts.
+        """
         entry = decision.model_dump_json()
         for _ in range(_APPEND_ATTEMPTS):
             head = self.verify()
-            link = self._keys.chain(head.link, self._sealed_part(head.sequence + 1, entry))
+            link = self._keys.chain(head.link, sealed_part(head.sequence + 1, entry))
             row = {"sequence": head.sequence + 1, "kind": decision.kind, "entry": entry, "link": link}
             try:
                 with self._engine.begin() as connection:
@@ -119,26 +277,36 @@ class DecisionLog:
             return Head(head.sequence + 1, link)
         raise LedgerError(f"practice {self._practice}: the decisions log is too busy to append to; try again")
 
+    def chain(self) -> Chain:
+        """The chain as far as it is sound, and its first fault; raises nothing for one."""
+        return follow(self._rows(), self._keys)
+
     def verify(self) -> Head:
         """The head of a sound chain; raises DecisionLogBroken naming the first bad entry."""
-        head = Head(0, _GENESIS)
-        for sequence, kind, entry, link in self._rows():
-            expected = self._keys.chain(head.link, self._sealed_part(head.sequence + 1, entry))
-            if sequence != head.sequence + 1 or link != expected or json.loads(entry).get("kind") != kind:
-                raise DecisionLogBroken(
-                    f"practice {self._practice}: entry {head.sequence + 1} of the decisions log was altered, "
-                    "removed or written with another key; restore the ledger from a backup before anything "
-                    "is approved"
-                )
-            head = Head(sequence, link)
-        return head
+        return self._require_sound(self.chain())
 
     def entries(self) -> list[Decision]:
         """All decisions, oldest first, of a chain that was verified."""
-        self.verify()
-        return [_DECISION.validate_json(entry) for _, _, entry, _ in self._rows()]
+        return [each.entry for each in self.numbered()]
 
-    def _rows(self) -> Iterator[tuple[int, str, str, str]]:
+    def numbered(self) -> list[Numbered]:
+        """As ``entries``, each with its number and its link."""
+        rows = self._rows()
+        self._require_sound(follow(rows, self._keys))
+        return [
+            Numbered(Head(row.sequence, row.link), row.entry, _DECISION.validate_json(row.entry))
+            for row in rows
+        ]
+
+    def _require_sound(self, chain: Chain) -> Head:
+        if chain.fault is not None:
+            raise DecisionLogBroken(
+                f"practice {self._practice}: entry {chain.fault.sequence} of the decisions log "
+                f"{chain.fault.what}; restore the ledger from a backup before anything is approved"
+            )
+        return Head(len(chain.links), chain.last_link)
+
+    def _rows(self) -> list[Row]:
         columns = DECISIONS.c
         query = (
             select(columns.sequence, columns.kind, columns.entry, columns.link)
@@ -146,9 +314,4 @@ class DecisionLog:
             .order_by(columns.sequence)
         )
         with self._engine.connect() as connection:
-            for row in connection.execute(query).all():
-                yield row.sequence, row.kind, row.entry, row.link
-
-    @staticmethod
-    def _sealed_part(sequence: int, entry: str) -> bytes:
-        return f"{sequence}:{entry}".encode()
+            return [Row(*row) for row in connection.execute(query).all()]

@@ -46,7 +46,8 @@ class Outcome(StrEnum):
 
 class Presence(StrEnum):
     """What is known of a record but from its sending: a read-back found it, or didn't, where the ledger
-    believed otherwise; a record of theirs was given the key, or was rid of it again (``adoption_events``)."""
+    believed otherwise; a record of theirs was given the key (``adoption_events``); a record was taken back,
+    given back as it was or deleted, and is none of ours from then on (``rollback``)."""
 
     FOUND = "found"
     ABSENT = "absent"
@@ -67,7 +68,7 @@ STATE_COLUMNS: dict[str, pl.DataType] = {
 }
 """Current state of each record: ``outcome`` and ``payload_hash`` of its last sending, whether it is
 ``present`` in the destination, and the last sending's failure or reason, if any. A record that was adopted
-and never sent is present and has no outcome."""
+and never sent is present and has no outcome; one that was taken back has no row until it is sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +287,7 @@ class Ledger:
                 of_object,
                 tuple(Outcome),
                 ("kind", "payload_hash", "code", "field", "message", "run_id"),
+                since=Presence.TAKEN_BACK,
             )
             presences = _latest_of(connection, of_object, (Outcome.LOADED, *Presence), ("kind",))
             # A read-back that found a record doesn't know its id; the answer to its last sending does.
@@ -360,15 +362,13 @@ class Ledger:
     def written_keys(self, schema: ObjectSchema) -> frozenset[str]:
         """Keys that this ledger loaded, or may have loaded with the answer lost (``not_sent`` after a lost
         job): what stands there may be ours, and what stood there before was looked at before that sending.
+        Not those that were taken back since.
         """
-        events = RECORD_EVENTS.c
-        query = select(events.key.distinct()).where(
-            self._is_target(RECORD_EVENTS),
-            events.object == schema.name,
-            events.kind.in_([str(Outcome.LOADED), str(Outcome.NOT_SENT)]),
-        )
+        written = (Outcome.LOADED, Outcome.NOT_SENT)
+        of_object = and_(self._is_target(RECORD_EVENTS), RECORD_EVENTS.c.object == schema.name)
         with self._transaction() as connection:
-            return frozenset(connection.execute(query).scalars())
+            found = _latest_of(connection, of_object, written, (), since=Presence.TAKEN_BACK)
+        return frozenset(found["key"])
 
     def _intended_hashes(
         self, connection: Connection, batch_id: str | None, keys: Sequence[str]
@@ -405,22 +405,29 @@ class Ledger:
 
 
 def _latest_of(
-    connection: Connection, where: Any, kinds: tuple[str, ...], columns: tuple[str, ...]
+    connection: Connection,
+    where: Any,
+    kinds: tuple[str, ...],
+    columns: tuple[str, ...],
+    since: str | None = None,
 ) -> pl.DataFrame:
-    """``key`` and ``columns`` of the last event of these kinds for each key.
+    """``key`` and ``columns`` of the last event of these kinds for each key, if it came after ``since``.
 
     States are joined here and not in the database: SQLite joins such subqueries row by row, in a time that
     grows with the square of their rows.
     """
+    wanted = kinds if since is None else (*kinds, since)
     last = (
         select(func.max(RECORD_EVENTS.c.sequence).label("sequence"))
-        .where(where, RECORD_EVENTS.c.kind.in_([str(kind) for kind in kinds]))
+        .where(where, RECORD_EVENTS.c.kind.in_([str(kind) for kind in wanted]))
         .group_by(RECORD_EVENTS.c.key)
         .subquery()
     )
     query = select(RECORD_EVENTS.c.key, *(RECORD_EVENTS.c[column] for column in columns)).join(
         last, RECORD_EVENTS.c.sequence == last.c.sequence
     )
+    if since is not None:
+        query = query.where(RECORD_EVENTS.c.kind != str(since))
     rows = [tuple(row) for row in connection.execute(query)]
     return pl.DataFrame(rows, schema=dict.fromkeys(("key", *columns), pl.String), orient="row", strict=False)
 

@@ -42,7 +42,7 @@ from migration_assets.migration.transport import Comparison, differences, no_dif
 from migration_assets.practice import Settings
 
 _MEANINGS = Path(__file__).parent / "meanings"
-_ACTUAL = "actual"
+ACTUAL = "actual"
 
 
 class ObjectMeaning(Settings):
@@ -163,7 +163,7 @@ def _compare_joins(
     """Records there that no raw row asks for, and what those that one asks for show; those that aren't there
     are ``missing``."""
     none = pl.DataFrame(schema=dict.fromkeys(("key", *fields), pl.String))
-    asked = [_asked(meaning, fields, raw) for meaning in meanings if meaning.table in raw.tables]
+    asked = [asked_records(meaning, fields, raw) for meaning in meanings if meaning.table in raw.tables]
     # Rows of two tables may ask for one record.
     told = pl.concat(asked or [none]).unique("key", keep="first", maintain_order=True)
     there = returned.select(pl.col(key_field).alias("key"), *fields)
@@ -171,12 +171,12 @@ def _compare_joins(
     parts = [differences("meaning", object_name, key_field, odd, pl.lit("record_unexpected"))]
     both = there.join(told, on="key", how="inner", suffix=EXPECTED)
     for field in fields:
-        cells = both.select("key", pl.col(field).alias(_ACTUAL), pl.col(field + EXPECTED).alias(EXPECTED))
+        cells = both.select("key", pl.col(field).alias(ACTUAL), pl.col(field + EXPECTED).alias(EXPECTED))
         parts.append(_unequal(object_name, field, cells))
     return Comparison(there.height * (1 + len(fields)), pl.concat([no_differences(), *parts]))
 
 
-def _asked(meaning: ObjectMeaning, fields: Sequence[str], raw: RawPractice) -> pl.DataFrame:
+def asked_records(meaning: ObjectMeaning, fields: Sequence[str], raw: RawPractice) -> pl.DataFrame:
     """``key`` and what each of the fields must show, of the records that only join."""
     constants = {
         field: pl.lit(declared.constant)
@@ -204,10 +204,10 @@ def _compare_key_space(
     )
     parts: list[pl.DataFrame] = []
     compared = 0
-    told = _told_at_once(meaning, fields, raw) if records.height else {}
+    told = told_at_once(meaning, fields, raw) if records.height else {}
     for field in fields if records.height else ():
-        there = records.select(pl.col(key_field).alias("key"), RAW, pl.col(field).alias(_ACTUAL))
-        cells = _beside_expected(there, meaning, field, told.get(field), raw)
+        there = records.select(pl.col(key_field).alias("key"), RAW, pl.col(field).alias(ACTUAL))
+        cells = beside_expected(there, meaning, field, told.get(field), raw)
         compared += cells.height
         parts.append(_unequal(object_name, field, cells))
     if meaning.chart is not None:
@@ -217,7 +217,7 @@ def _compare_key_space(
     return Comparison(compared, pl.concat([no_differences(), *parts]))
 
 
-def _told_at_once(meaning: ObjectMeaning, fields: Sequence[str], raw: RawPractice) -> dict[str, pl.DataFrame]:
+def told_at_once(meaning: ObjectMeaning, fields: Sequence[str], raw: RawPractice) -> dict[str, pl.DataFrame]:
     """Cells of the fields that rows of other tables give, people or households; one reading tells several."""
     told = expected_of_people(meaning.fields, raw) if meaning.people else {}
     if meaning.files:
@@ -232,7 +232,7 @@ def _told_at_once(meaning: ObjectMeaning, fields: Sequence[str], raw: RawPractic
     return told
 
 
-def _beside_expected(
+def beside_expected(
     there: pl.DataFrame, meaning: ObjectMeaning, field: str, told: pl.DataFrame | None, raw: RawPractice
 ) -> pl.DataFrame:
     """The field's values there (key, _raw, actual) with what each must be; nothing where none is declared."""
@@ -244,11 +244,11 @@ def _beside_expected(
     if isinstance(declared, RowMeaning):
         told = expected_cells(meaning.table, meaning.key, declared, raw)
     if told is None:
-        return there.with_columns(pl.lit(None, there.schema[_ACTUAL]).alias(EXPECTED))
+        return there.with_columns(pl.lit(None, there.schema[ACTUAL]).alias(EXPECTED))
     cells = there.join(told, on=RAW, how="left")
     if isinstance(declared, ColumnMeaning) and declared.read_as == "words":
-        words = [None if text is None else in_words(text) for text in cells[_ACTUAL]]
-        return cells.with_columns(pl.Series(_ACTUAL, words, dtype=pl.String))
+        words = [None if text is None else in_words(text) for text in cells[ACTUAL]]
+        return cells.with_columns(pl.Series(ACTUAL, words, dtype=pl.String))
     return cells
 
 
@@ -264,16 +264,16 @@ def _staged_keys(meaning: ObjectMeaning, raw: RawPractice) -> pl.Series:
 
 
 def _unequal(object_name: str, field: str, cells: pl.DataFrame) -> pl.DataFrame:
-    actual = pl.col(_ACTUAL)
+    actual = pl.col(ACTUAL)
     if cells.schema[EXPECTED] in (pl.Float64, MONEY):
         actual = actual.cast(cells.schema[EXPECTED])
-    rows = cells.with_columns(actual).filter(~pl.col(_ACTUAL).eq_missing(pl.col(EXPECTED)))
+    rows = cells.with_columns(actual).filter(~pl.col(ACTUAL).eq_missing(pl.col(EXPECTED)))
     if rows.is_empty():
         return no_differences()
     found = differences("meaning", object_name, field, rows)
     if cells.schema[EXPECTED] != pl.String:
         return found
-    lines = pl.col(_ACTUAL).str.replace_all("\r\n", "\n") == pl.col(EXPECTED).str.replace_all("\r\n", "\n")
+    lines = pl.col(ACTUAL).str.replace_all("\r\n", "\n") == pl.col(EXPECTED).str.replace_all("\r\n", "\n")
     same = rows.select(lines.fill_null(value=False)).to_series()
     return found.with_columns(
         pl.when(pl.lit(same)).then(pl.lit("line_break")).otherwise("code").alias("code")

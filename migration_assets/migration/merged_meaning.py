@@ -85,6 +85,12 @@ def expected_merged(merged: MergedMeaning, raw: RawPractice) -> dict[str, pl.Dat
     }
 
 
+def chosen_rows(merged: MergedMeaning, raw: RawPractice) -> pl.DataFrame:
+    """Raw rows that count: ``_raw``, their record's source id, and ``place``, in the order of the lines."""
+    rows = [(record, place) for record, places in _places(merged, raw).items() for place in places]
+    return pl.DataFrame(rows, schema={RAW: pl.String, "place": pl.Int64}, orient="row")
+
+
 def _places(merged: MergedMeaning, raw: RawPractice) -> dict[str, list[int]]:
     """Of each record the places of the raw rows that count, in the order of their lines."""
     match merged.rows:

@@ -10,31 +10,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from getpass import getuser
-from socket import gethostname
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from migration_assets.destinations.base import BlobSource, Destination, SchemaDeployment
-from migration_assets.errors import DestinationError, StagingRefused
+from migration_assets.errors import StagingRefused
 from migration_assets.mapping.spec import ObjectSpec
-from migration_assets.migration import adoption, gate, owners, payload
-from migration_assets.migration.adopting import Adopted, Adopter, GivenBack, Look
-from migration_assets.migration.adoption_events import AdoptionEvents
+from migration_assets.migration import adoption, gate, owners, payload, recording
+from migration_assets.migration.adoption_operations import AdoptionOperations
+from migration_assets.migration.approving import make_approval, require_approvable
 from migration_assets.migration.contents import RecordContents
 from migration_assets.migration.decisions import (
-    AdoptionDecided,
-    AdoptionTakenBack,
-    Head,
+    Approval,
+    PayloadBuilt,
     RehearsalCompleted,
+    SchemaDeployed,
+    UploadBegan,
+    UploadEnded,
 )
 from migration_assets.migration.ledger import Ledger, Target
 from migration_assets.migration.load import Loader, Shipment, UploadSummary
 from migration_assets.migration.owners import Owners
 from migration_assets.migration.payload import Build, PayloadSummary
-from migration_assets.migration.plan import Plan, load_mapping, make_plan, stored_plan
-from migration_assets.migration.platform import Platform
+from migration_assets.migration.plan import Plan, load_mapping, make_plan
 from migration_assets.migration.progress import Watch, unwatched
 from migration_assets.migration.reconcile import Reconciled, Reconciler
 from migration_assets.migration.sampling import SampleChoice
@@ -49,20 +48,43 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class Migration:
+class Migration(AdoptionOperations):
     """One practice on its way to one environment of one destination."""
 
-    platform: Platform
-    target: Target
+    def approve(self, approved_by: str) -> Approval:
+        """Write down that a person approves the live load of the plan as it was rehearsed last.
 
-    @property
-    def practice(self) -> Practice:
-        return self.platform.practice(self.target.practice)
+        Raises GateClosed saying what is missing or what changed since the rehearsal.
+        """
+        pages = recording.hashes_of(page for page in self.rehearsal_pages() if page.exists())
+        approval = make_approval(self.target, self.plan_facts(), self.approvable(), approved_by, pages)
+        self.note(approval)
+        return approval
 
-    def prepare(self) -> Prepared:
-        """Plan the chart's layout if it isn't planned, and bring the destination's schema up to the plan."""
+    def approvable(self) -> RehearsalCompleted:
+        """The rehearsal that an approval would be of; raises GateClosed as ``approve`` does."""
+        return require_approvable(self.decisions.entries(), self.target, self.plan_facts())
+
+    def rehearsal_pages(self) -> list[Path]:
+        """What the person who approves has to look at."""
+        rehearsal = Target(self.target.practice, self.target.destination, gate.REHEARSAL)
+        folder = self.platform.report_directory(rehearsal)
+        return [folder / name for name in recording.REHEARSAL_PAGES]
+
+    def prepare(self, run_id: str | None = None) -> Prepared:
+        """Plan the chart's layout if it isn't planned, and bring the destination's schema up to the plan.
+
+        Raises GateClosed before the first request where the plan may not be deployed.
+        """
+        practice = self.practice
+        if self.target.environment != gate.REHEARSAL:
+            self._allowed_plan(practice)
         with self.planned() as (plan, destination):
-            return Prepared(plan.hash, destination.deploy_schema(tuple(plan.schemas.values())))
+            self._require_open(practice, gate.PlanFacts(plan.hash, plan.parts))
+            deployment = destination.deploy_schema(tuple(plan.schemas.values()))
+        counts = {name: len(getattr(deployment, name)) for name in ("created", "updated", "unchanged")}
+        self.note(SchemaDeployed(**self._of_run(run_id, plan), counts=counts))
+        return Prepared(plan.hash, deployment)
 
     @contextmanager
     def planned(self) -> Iterator[tuple[Plan, Destination]]:
@@ -109,15 +131,18 @@ class Migration:
         the practice rehearses everything.
         """
         practice = self.practice
-        return payload.build(
+        plan = self._stored_plan(practice)
+        summary = payload.build(
             practice,
-            self._stored_plan(practice),
+            plan,
             self.platform.panda_warehouse(practice.key),
             self.platform.upload_warehouse(self.target),
             self.platform.minted_keys(practice),
             run_id=run_id,
             sample=self._sample_choice(practice, scope),
         )
+        self.note(PayloadBuilt(**self._of_run(run_id, plan), counts=summary.in_scope))
+        return summary
 
     def _sample_choice(self, practice: Practice, scope: str | None) -> SampleChoice | None:
         wanted = practice.rehearsal.patients
@@ -129,79 +154,13 @@ class Migration:
         size = wanted if isinstance(wanted, int) else self.platform.sample_size(self.target)
         return SampleChoice(size, practice.rehearsal.seed)
 
-    def find_adoptions(self, run_id: str) -> Look:
-        """Who of the payload is in the destination already without our key; nothing is changed there."""
-        with self._adopting(run_id) as adopter:
-            return adopter.look()
-
-    def shown_adoptions(self) -> str:
-        """Hash of the list of matches that was shown last."""
-        with self.platform.upload_warehouse(self.target).open() as session:
-            return adoption.list_hash(adoption.read(session))
-
-    def adopt(self, decided_by: str, list_hash: str) -> Adopted:
-        """Give the matched records of the list that was shown our keys; the decision is written down first.
-
-        Raises GateClosed where it isn't the list that was shown last, or isn't so any more.
-        """
-        practice = self.practice
-        self._require_open(practice, self._stored_plan(practice))
-        with self._adopting(f"adopt-{uuid4()}") as adopter:
-            shown = adopter.shown(list_hash)
-            for each in shown:
-                self.platform.decisions(practice).append(
-                    AdoptionDecided(
-                        **self._decided(decided_by, each.spec.name, len(each.matched)), list_hash=list_hash
-                    )
-                )
-            return adopter.adopt(shown)
-
-    def take_back_adoptions(self, decided_by: str) -> GivenBack:
-        """Give adopted records back as they were before; the decision is written down first."""
-        with self._adopting(f"take-back-{uuid4()}") as adopter:
-            for name, count in adopter.standing().items():
-                self.platform.decisions(self.practice).append(
-                    AdoptionTakenBack(**self._decided(decided_by, name, count))
-                )
-            return adopter.give_back()
-
-    @contextmanager
-    def _adopting(self, run_id: str) -> Iterator[Adopter]:
-        practice = self.practice
-        plan = self._stored_plan(practice)
-        ledger = self.ledger(practice)
-        engine, keys = self.platform.ledger_engine(practice.key), self.platform.keys(practice)
-        with self.connected(practice) as destination:
-            ledger.bind(destination.identity())
-            yield Adopter(
-                practice,
-                plan,
-                destination,
-                ledger,
-                AdoptionEvents(engine, self.target, keys),
-                self.platform.upload_warehouse(self.target),
-                run_id,
-            )
-
-    def _decided(self, decided_by: str, name: str, count: int) -> dict[str, Any]:
-        return {
-            "destination": self.target.destination,
-            "environment": self.target.environment,
-            "object": name,
-            "decided_by": decided_by,
-            "os_user": getuser(),
-            "host": gethostname(),
-            "count": count,
-        }
-
     def upload(self, asset: str, run_id: str, watch: Watch = unwatched) -> UploadSummary:
         """Bring one object's records in scope to the payload's state; ``watch`` is told of every answer.
 
         Raises GateClosed or StagingRefused before the first request.
         """
         practice = self.practice
-        plan = self._stored_plan(practice)
-        self._require_open(practice, plan)
+        plan = self._allowed_plan(practice)
         current = payload.current_verdicts(self.platform.panda_warehouse(practice.key), plan.mapping)
         require_passed(practice.key, current)
         if asset not in plan.schemas:
@@ -218,6 +177,8 @@ class Migration:
             looked = spec.adopt is None or adoption.is_looked_for(session, spec)
             shipment = payload.read_shipment(session, spec, plan)
         ledger = self.ledger(practice)
+        of_run = {**self._of_run(run_id, plan), "object": spec.name}
+        self.note(UploadBegan(**of_run, counts={"in_scope": shipment.payload.height}))
         if not looked and _has_new(shipment, ledger):
             # Nobody has looked who is there since the payload was built: nobody is to be there twice.
             self.find_adoptions(run_id)
@@ -237,6 +198,8 @@ class Migration:
             summary = loader.load(shipment)
         with warehouse.open() as session:
             payload.store_upload(session, summary, run_id)
+        counts = {name: count for name, count in asdict(summary).items() if name != "object"}
+        self.note(UploadEnded(**of_run, counts=counts))
         return summary
 
     def reconcile(self, run_id: str) -> Reconciled:
@@ -259,29 +222,19 @@ class Migration:
                 self.platform.options(practice, self.target),
             )
             reconciled = reconciler.reconcile(warehouse)
+        reconciliation = reconciled.reconciliation
+        self.note(recording.reconciled(self.target, run_id, reconciliation))
         if self.target.environment == gate.REHEARSAL:
-            self._note_rehearsal(practice, reconciled)
+            self.note(recording.rehearsed(self.target, run_id, reconciliation, plan))
         return reconciled
 
-    def _note_rehearsal(self, practice: Practice, reconciled: Reconciled) -> Head:
-        reconciliation = reconciled.reconciliation
-        return self.platform.decisions(practice).append(
-            RehearsalCompleted(
-                destination=self.target.destination,
-                run_id=reconciliation.run_id,
-                plan_hash=reconciliation.plan_hash,
-                clean=reconciliation.clean,
-            )
-        )
-
-    def _require_open(self, practice: Practice, plan: Plan) -> None:
-        gate.require_open(
-            self.platform.decisions(practice).entries(),
-            practice=practice.key,
-            destination=self.target.destination,
-            environment=self.target.environment,
-            plan_hash=plan.hash,
-        )
+    def _of_run(self, run_id: str | None, plan: Plan) -> dict[str, Any]:
+        return {
+            "destination": self.target.destination,
+            "environment": self.target.environment,
+            "run_id": run_id,
+            "plan_hash": plan.hash,
+        }
 
     def _require_built_by(self, plan: Plan, build: Build) -> None:
         if build.plan_hash != plan.hash:
@@ -291,20 +244,6 @@ class Migration:
                 "materialise the payload again"
             )
 
-    def stored_plan(self) -> Plan:
-        """The plan without asking the destination; raises WarehouseTableMissing before the first plan."""
-        return self._stored_plan(self.practice)
-
-    def _stored_plan(self, practice: Practice) -> Plan:
-        return stored_plan(
-            practice,
-            self.platform.profile(practice),
-            self.target,
-            self.platform.ledger_engine(practice.key),
-            kind=self.platform.chart_choice(practice, self.target).kind,
-            options=self.platform.options(practice, self.target),
-        )
-
     @contextmanager
     def _contents(self, practice: Practice, spec: ObjectSpec) -> Iterator[BlobSource | None]:
         """What the records' files hold, where they are files; nothing is opened before it is asked for."""
@@ -313,21 +252,6 @@ class Migration:
             return
         with self.platform.contents(practice) as contents:
             yield RecordContents(contents, spec)
-
-    def ledger(self, practice: Practice) -> Ledger:
-        return self.platform.ledger(practice, self.target)
-
-    @contextmanager
-    def connected(self, practice: Practice) -> Iterator[Destination]:
-        destination = self.platform.destination(practice, self.target)
-        try:
-            yield destination
-        except DestinationError as error:
-            # A destination doesn't know whose it is; a reader of several practices' logs has to.
-            error.args = (f"{self.target}: {error}",)
-            raise
-        finally:
-            destination.close()
 
 
 def _has_new(shipment: Shipment, ledger: Ledger) -> bool:

@@ -32,10 +32,14 @@ class PracticeKeys:
             )
         self._practice = practice
         self._secret = secret.encode()
+        self._keys: dict[str, bytes] = {}
 
     def _derived(self, purpose: str) -> bytes:
-        info = f"migration-assets/{purpose}/{self._practice}".encode()
-        return HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(self._secret)
+        if purpose not in self._keys:
+            info = f"migration-assets/{purpose}/{self._practice}".encode()
+            key = HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(self._secret)
+            self._keys[purpose] = key
+        return self._keys[purpose]
 
     def reference(self, key: str) -> str:
         """A keyed reference (16 hex digits) to a record, fit for logs and metadata."""
@@ -43,7 +47,7 @@ class PracticeKeys:
 
     def chain(self, previous: str, entry: bytes) -> str:
         """The next link of an HMAC chain, 64 hex digits."""
-        return hmac.new(self._derived("decisions"), previous.encode() + b"\x00" + entry, sha256).hexdigest()
+        return hmac.digest(self._derived("decisions"), previous.encode() + b"\x00" + entry, "sha256").hex()
 
     def encrypt(self, plain: bytes, bound_to: str) -> bytes:
         """AES-256-GCM; ``bound_to`` must be given again to decrypt."""

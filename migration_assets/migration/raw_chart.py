@@ -90,6 +90,39 @@ def teeth(chart: ChartTable, cells: Collection[str], raw: RawPractice) -> pl.Dat
     return told.filter(*possible).select("exam", "tooth", "written", "record", *cells)
 
 
+def as_written(chart: ChartTable, cells: Collection[str], raw: RawPractice) -> pl.DataFrame:
+    """What stands in the table for each of the cells, in refused rows too, all as text: ``exam``, ``tooth``,
+    ``cell``, ``source_key`` (the raw row's), ``source_column`` (logical), ``source``."""
+    rows, table = _rows(chart, raw), raw.profile.table(chart.table)
+    measured = raw.profile.chart.measure_rows
+    parts = [pl.DataFrame(schema=dict.fromkeys(_WRITTEN, pl.String))]
+    if measured is None or raw.profile.chart.shape != "measure_row":
+        there = [cell for cell in cells if table.has(cell) and table.actual(cell) in rows.columns]
+        parts += [_written(rows, cell, cell, table.actual(cell)) for cell in there]
+    else:
+        code = pl.col(table.actual("Measure")).cast(pl.String).str.strip_chars()
+        parts += [
+            _written(rows.filter(code == known), cell, f"{column} of {known}", table.actual(column))
+            for known, kind in measured.kinds.items()
+            for cell, column in _places(kind, cells, measured)
+        ]
+    return pl.concat(parts)
+
+
+_WRITTEN = ("exam", "tooth", "cell", "source_key", "source_column", "source")
+
+
+def _written(rows: pl.DataFrame, cell: str, column: str, actual: str) -> pl.DataFrame:
+    return rows.select(
+        "exam",
+        "tooth",
+        pl.lit(cell).alias("cell"),
+        pl.col("key").alias("source_key"),
+        pl.lit(column).alias("source_column"),
+        pl.col(actual).cast(pl.String).alias("source"),
+    )
+
+
 def _by_tooth(
     chart: ChartTable, rows: pl.DataFrame, cells: Collection[str], raw: RawPractice
 ) -> pl.DataFrame:

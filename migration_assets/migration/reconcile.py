@@ -16,6 +16,7 @@ import polars as pl
 from migration_assets.destinations.base import Destination, ObjectSchema, ReadRequest, payload_dtype
 from migration_assets.mapping.spec import ObjectSpec
 from migration_assets.migration import meaning, transport
+from migration_assets.migration.copied_source import copied_practice
 from migration_assets.migration.ledger import Ledger, Outcome, Presence
 from migration_assets.migration.load import Shipment
 from migration_assets.migration.meaning import ObjectMeaning
@@ -49,7 +50,6 @@ from migration_assets.panda.profile import Profile
 from migration_assets.practice import Practice
 from migration_assets.warehouse import Session, Warehouse, quoted
 
-_RAW_PREFIX = "raw_"
 PARENT_NOT_STAGED = "parent_not_staged"
 
 
@@ -81,7 +81,7 @@ class Reconciler:
         with warehouse.open() as session:
             for spec in self.plan.specs:
                 self._read_back(session, spec)
-            raw = self._raw(session)
+            raw = copied_practice(session, self.practice, self.profile, self.options)
             meanings = meaning.load_meanings(self.ledger.target.destination)
             parts = [
                 self._object(session, spec, raw, meanings.get(spec.name, ())) for spec in self.plan.specs
@@ -108,24 +108,6 @@ class Reconciler:
             if present != (key in found):
                 wrong[key] = Presence.FOUND if key in found else Presence.ABSENT
         self.ledger.observe(schema, wrong, self.run_id)
-
-    def _raw(self, session: Session) -> RawPractice:
-        return RawPractice(
-            practice=self.practice.key,
-            zone=self.practice.time_zone,
-            profile=self.profile,
-            tables={
-                table.removeprefix(_RAW_PREFIX): session.read(SOURCE, table)
-                for table in session.tables(SOURCE)
-                if table.startswith(_RAW_PREFIX)
-            },
-            rejects=session.read(SOURCE, "rejects"),
-            corrections=session.read(SOURCE, "corrections"),
-            minted=_minted(session),
-            policies=self.practice.policies,
-            options=self.options,
-            name=self.practice.name,
-        )
 
     def _object(
         self, session: Session, spec: ObjectSpec, raw: RawPractice, declared: Sequence[ObjectMeaning]
@@ -240,14 +222,6 @@ class _ObjectPart:
     counts: ObjectReconciliation
     found: pl.DataFrame
     line_breaks: int
-
-
-def _minted(session: Session) -> dict[str, dict[str, str]]:
-    """Staged table -> staging's id of a row -> the id that stands in the payload."""
-    found: dict[str, dict[str, str]] = {}
-    for staged, given, used in session.read(SOURCE, "minted").iter_rows():
-        found.setdefault(staged, {})[given] = used
-    return found
 
 
 def _empty_readback(schema: ObjectSchema) -> pl.DataFrame:

@@ -146,3 +146,7 @@ class Reconciliation(_Part):
     def clean(self) -> bool:
         """Nothing lost, nothing different, nothing refused by the destination."""
         return self.balanced and self.different == 0 and not self.failures
+
+    def as_json(self) -> bytes:
+        """The text of reconciliation.json; its hash stands in the audit log."""
+        return (self.model_dump_json(indent=2) + "\n").encode()

@@ -24,6 +24,7 @@ SAMPLE = "sample"
 _PATIENTS = "patients"
 _NOBODYS, _CHOSEN, _ANOTHERS = 0, 1, 2
 _STANDING = {"key": pl.String(), "standing": pl.Int8()}
+_OWNED = {"key": pl.String(), "patient": pl.String()}
 _NO_KEYS = pl.Series([], dtype=pl.String)
 
 
@@ -60,6 +61,98 @@ def scope_keys(
     }
 
 
+def patients_of(
+    plan: Plan, payloads: Mapping[str, pl.DataFrame], *, practice: str
+) -> dict[str, pl.DataFrame]:
+    """By object ``key`` and ``patient`` (source id) of every record that is a patient's, and of the files
+    that are tied to one patient alone.
+
+    As ``scope_keys`` judges it: what must be there decides before what may be absent. A record that refers to
+    several patients is listed under the first of its fields' order.
+    """
+    prefixes = patient_prefixes(plan, practice)
+    known = pl.DataFrame(schema=_OWNED)
+    found: dict[str, pl.DataFrame] = {}
+    for spec in plan.specs:
+        schema = plan.schemas[spec.asset]
+        columns = (schema.key_field, *(each.name for each in schema.references))
+        rows = payloads[spec.asset].select(pl.col(columns).cast(pl.String))
+        parts = [pl.DataFrame(schema=_OWNED)]
+        for wave in in_waves(schema, rows):
+            named = _named_patients(spec, schema, wave, prefixes, known)
+            owned = pl.DataFrame({"key": wave[schema.key_field], "patient": named}).drop_nulls()
+            known = pl.concat([known, owned])
+            parts.append(owned)
+        found[spec.name] = pl.concat(parts)
+    for spec in plan.specs:
+        if spec.schema.content_field is not None:
+            found[spec.name] = pl.concat([found[spec.name], _tied_files(spec.name, plan, payloads, found)])
+    return found
+
+
+def _named_patients(
+    spec: ObjectSpec,
+    schema: ObjectSchema,
+    rows: pl.DataFrame,
+    prefixes: Mapping[str, str],
+    known: pl.DataFrame,
+) -> pl.Series:
+    """The patient of each row: its own key's, else that of the first reference that leads to one."""
+    told = [pl.Series([None], dtype=pl.String).new_from_index(0, rows.height)]
+    if spec.name in prefixes:
+        told.append(named_patient(rows[schema.key_field], prefixes[spec.name]))
+    for reference in sorted(schema.references, key=lambda each: each.name in spec.optional_references):
+        keys = rows[reference.name]
+        told.append(_patient_of(keys, known))
+        told += [named_patient(keys, prefixes[name]) for name in reference.targets if name in prefixes]
+    owners = pl.DataFrame([each.alias(str(place)) for place, each in enumerate(told)])
+    return owners.select(pl.coalesce(pl.all())).to_series()
+
+
+def patient_prefixes(plan: Plan, practice: str) -> dict[str, str]:
+    """Object -> what the keys of its patients begin with."""
+    return {
+        spec.name: record_key(practice, source.key_space, "")
+        for spec in plan.specs
+        if spec.schema.identity is not Identity.PARENTS
+        for source in spec.sources
+        if source.staged == _PATIENTS
+    }
+
+
+def named_patient(keys: pl.Series, prefix: str) -> pl.Series:
+    """The patient whose own key it is (it begins with ``prefix``), null where it is another record's."""
+    of_patient = pl.col("key").str.starts_with(prefix)
+    told = pl.when(of_patient).then(pl.col("key").str.strip_prefix(prefix))
+    return pl.DataFrame({"key": keys}).select(told.alias("patient")).to_series()
+
+
+def _patient_of(keys: pl.Series, known: pl.DataFrame) -> pl.Series:
+    """Whose the records are that the keys name."""
+    owners = known.unique("key", keep="first", maintain_order=True)
+    return pl.DataFrame({"key": keys}).join(owners, on="key", how="left", maintain_order="left")["patient"]
+
+
+def _tied_files(
+    name: str, plan: Plan, payloads: Mapping[str, pl.DataFrame], found: Mapping[str, pl.DataFrame]
+) -> pl.DataFrame:
+    """Files of nobody's that relations join with records of one patient alone."""
+    parts = [pl.DataFrame(schema=_OWNED)]
+    for spec in plan.specs:
+        if spec.schema.identity is not Identity.PARENTS:
+            continue
+        for reference in spec.schema.references:
+            if name in reference.targets:
+                rows = payloads[spec.asset].select(
+                    pl.col(spec.schema.key_field).cast(pl.String).alias("key"),
+                    pl.col(reference.name).cast(pl.String).alias("file"),
+                )
+                tied = rows.join(found[spec.name], on="key").select(pl.col("file").alias("key"), "patient")
+                parts.append(tied)
+    alone = pl.concat(parts).unique().filter(pl.len().over("key") == 1)
+    return alone.join(found[name], on="key", how="anti")
+
+
 class _Closure:
     """Whose each record is (``_standing``: object -> key, standing), and what follows from it."""
 
@@ -67,13 +160,7 @@ class _Closure:
         self, plan: Plan, payloads: Mapping[str, pl.DataFrame], patients: set[str], practice: str
     ) -> None:
         self._specs = plan.specs
-        self._prefixes = {
-            spec.name: record_key(practice, source.key_space, "")
-            for spec in plan.specs
-            if spec.schema.identity is not Identity.PARENTS
-            for source in spec.sources
-            if source.staged == _PATIENTS
-        }
+        self._prefixes = patient_prefixes(plan, practice)
         self._chosen = {
             name: pl.Series([prefix + patient for patient in patients], dtype=pl.String)
             for name, prefix in self._prefixes.items()

@@ -1,7 +1,8 @@
 """A run coordinator that knows which single-writer locks a run needs.
 
 Every run, whether from a job, the asset graph, a backfill or a sensor, gets a tag for each lock (one key
-a writer, the practice in the value) from its assets and its partition; the queue starts only one run for
+a writer, the practice in the value) from its assets and its partition, or, where its job has no assets, from
+the tag WRITES_TAG and its partition; the queue starts only one run for
 each value. So two runs never wait for one DuckDB file, and practices don't wait for each other. The
 file's own lock is the backstop.
 """
@@ -20,6 +21,8 @@ from dagster._serdes import ConfigurableClassData
 
 LOCK_TAG_PREFIX = "migration/"
 CPU_TAG = "migration/cpu_bound"
+WRITES_TAG = "migration/writes"
+"""On a job of ops: the group whose file and ledger it writes."""
 _PANDA_GROUPS = frozenset({"panda", "staged"})
 _WRITERS = ("panda", "salesforce", "salesforce_rehearsal", "freshsales", "freshsales_rehearsal")
 
@@ -38,6 +41,12 @@ def locks(asset_keys: Iterable[AssetKey], practice: str) -> dict[str, str]:
         else:
             tags[LOCK_TAG_PREFIX + group] = practice
     return tags
+
+
+def job_locks(tags: Mapping[str, str], practice: str) -> dict[str, str]:
+    """Tags for the file that a job without assets writes, as its own tags say."""
+    group = tags.get(WRITES_TAG)
+    return {} if group is None else {LOCK_TAG_PREFIX + group: practice}
 
 
 class PracticeRunCoordinator(QueuedRunCoordinator):
@@ -59,7 +68,10 @@ class PracticeRunCoordinator(QueuedRunCoordinator):
     def submit_run(self, context: SubmitRunContext) -> DagsterRun:
         run = context.dagster_run
         practice = run.tags.get(PARTITION_NAME_TAG)
-        if practice is not None and (tags := locks(_asset_keys(context), practice)):
+        if practice is None:
+            return super().submit_run(context)
+        tags = locks(_asset_keys(context), practice) | job_locks(run.tags, practice)
+        if tags:
             self._instance.add_run_tags(run.run_id, tags)
         return super().submit_run(context)
 

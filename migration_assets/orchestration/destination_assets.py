@@ -1,12 +1,11 @@
 """Groups of one destination's environment (``salesforce_rehearsal``): field inventory, preflight, schema,
-owners, payload, adoptions, an upload for each object, reconciliation. One factory for every destination and
-environment, driven by the mapping."""
+owners, payload, adoptions, an upload for each object, reconciliation, field diff, and what comes after going
+live. One factory for every destination and environment, driven by the mapping."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from dagster import (
     AssetCheckResult,
-    AssetCheckSeverity,
     AssetCheckSpec,
     AssetExecutionContext,
     AssetKey,
@@ -18,17 +17,20 @@ from dagster import (
 
 from migration_assets.errors import GateClosed, StagingRefused
 from migration_assets.mapping.spec import MappingSet, ObjectSpec
+from migration_assets.migration.audit import AUDIT_LOG
+from migration_assets.migration.gate import LIVE
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.load import UploadSummary
 from migration_assets.migration.operations import Migration
 from migration_assets.migration.owners import PROVIDERS, STAFF
 from migration_assets.migration.payload import staged_names
 from migration_assets.migration.progress import now_and_then
-from migration_assets.migration.reconcile import Reconciled
 from migration_assets.migration.sampling import Sample
 from migration_assets.orchestration.adoption_assets import ADOPTIONS, build_adoptions
+from migration_assets.orchestration.approval_assets import build_go_live
 from migration_assets.orchestration.boundary import errors_without_values
 from migration_assets.orchestration.common import OWNERS, counts_table, rows_table
+from migration_assets.orchestration.diff_assets import build_field_diff
 from migration_assets.orchestration.inspection_assets import (
     FIELD_INVENTORY,
     PREFLIGHT,
@@ -39,28 +41,27 @@ from migration_assets.orchestration.inspection_assets import (
     findings_check,
 )
 from migration_assets.orchestration.partitions import PRACTICES
+from migration_assets.orchestration.reconciliation_checks import (
+    FAILURES,
+    RECONCILIATION_CHECKS,
+    failures_check,
+    reconciliation_checks,
+    reconciliation_metadata,
+)
+from migration_assets.orchestration.report_assets import build_go_live_guide, build_report
 from migration_assets.orchestration.resources import PlatformResource
 from migration_assets.orchestration.staged_assets import staged_key
 from migration_assets.reports.reconciliation import write_reconciliation
 
 MAY_UPLOAD = "may_upload"
 SCHEMA_DRIFT = "schema_drift"
-FAILURES = "failures"
 BEFORE_UPLOADS = (FIELD_INVENTORY, PREFLIGHT, "schema", RECORD_OWNERS, "payload", ADOPTIONS)
 """Assets of an environment that come before anything is sent."""
-_RECONCILIATION_CHECKS = {
-    "sources_accounted_for": "Per source table: extracted = staged + rejected.",
-    "lineage_total": "Every staged row is in a payload or excused by a stated reason.",
-    "records_accounted_for": "In scope = loaded + failed + held back; loaded + stale + retained = found.",
-    "transport": "What was sent equals what the destination returns, field by field.",
-    "meaning": "What the destination returns equals the practice's raw rows, field by field.",
-    FAILURES: "The destination refused no record; an error beyond the practice's failure_limit.",
-}
 
 
 def group_name(destination: str, environment: str) -> str:
     """``salesforce`` for live, ``salesforce_rehearsal`` otherwise: a rehearsal never turns live green."""
-    return destination if environment == "live" else f"{destination}_{environment}"
+    return destination if environment == LIVE else f"{destination}_{environment}"
 
 
 def build_destination_assets(mapping: MappingSet, environment: str) -> list[AssetsDefinition]:
@@ -76,7 +77,14 @@ def build_destination_assets(mapping: MappingSet, environment: str) -> list[Asse
         build_adoptions(group, mapping.destination, environment),
         *(factory.upload(spec) for spec in mapping),
         factory.reconciliation(),
+        build_field_diff(group, mapping.destination, environment),
+        *(_after_going_live(group, mapping.destination) if environment == LIVE else ()),
     ]
+
+
+def _after_going_live(group: str, destination: str) -> list[AssetsDefinition]:
+    builders = (build_go_live_guide, build_report, build_go_live)
+    return [build(group, destination, LIVE) for build in builders]
 
 
 class _Factory:
@@ -111,14 +119,31 @@ class _Factory:
                     asset=key,
                     partitions_def=PRACTICES,
                     description="What is deployed is what the field inventory says.",
-                )
+                ),
+                AssetCheckSpec(
+                    MAY_UPLOAD,
+                    asset=key,
+                    partitions_def=PRACTICES,
+                    description="The gate is open for this plan; otherwise no request is made.",
+                ),
             ],
         )
         def schema(
             context: AssetExecutionContext, platform: PlatformResource
-        ) -> Iterator[MaterializeResult[None]]:
+        ) -> Iterator[AssetCheckResult | MaterializeResult[None]]:
+            refusal = None
             with errors_without_values(context.partition_key):
-                prepared = self._migration(context, platform).prepare()
+                migration = self._migration(context, platform)
+                try:
+                    prepared = migration.prepare(context.run.run_id)
+                except GateClosed as error:
+                    refusal = error
+                else:
+                    head = migration.audit_head()
+            if refusal is not None:
+                yield AssetCheckResult(check_name=MAY_UPLOAD, passed=False, description=str(refusal))
+                with errors_without_values(context.partition_key):
+                    raise refusal
             deployment = prepared.deployment
             yield MaterializeResult(
                 metadata={
@@ -126,8 +151,12 @@ class _Factory:
                     "created": len(deployment.created),
                     "updated": len(deployment.updated),
                     "unchanged": len(deployment.unchanged),
+                    AUDIT_LOG: str(head),
                 },
-                check_results=[findings_check(SCHEMA_DRIFT, deployment.findings)],
+                check_results=[
+                    AssetCheckResult(check_name=MAY_UPLOAD, passed=True),
+                    findings_check(SCHEMA_DRIFT, deployment.findings),
+                ],
             )
 
         return schema
@@ -147,7 +176,9 @@ class _Factory:
         )
         def payload(context: AssetExecutionContext, platform: PlatformResource) -> MaterializeResult[None]:
             with errors_without_values(context.partition_key):
-                summary = self._migration(context, platform).build_payload(context.run.run_id)
+                migration = self._migration(context, platform)
+                summary = migration.build_payload(context.run.run_id)
+                head = migration.audit_head()
             return MaterializeResult(
                 metadata={
                     "dagster/row_count": sum(summary.records.values()),
@@ -155,6 +186,7 @@ class _Factory:
                     "in_scope": counts_table(summary.in_scope, "object", "records"),
                     "cannot_be_sent": counts_table(summary.problems, "object", "records"),
                     **_sample_metadata(summary.sample),
+                    AUDIT_LOG: str(head),
                 }
             )
 
@@ -185,7 +217,7 @@ class _Factory:
                     FAILURES,
                     asset=key,
                     partitions_def=PRACTICES,
-                    description=_RECONCILIATION_CHECKS[FAILURES],
+                    description=RECONCILIATION_CHECKS[FAILURES],
                 ),
             ],
         )
@@ -200,12 +232,14 @@ class _Factory:
                     summary = migration.upload(spec.asset, context.run.run_id, now_and_then(context.log.info))
                 except (GateClosed, StagingRefused) as error:
                     refusal = error
+                else:
+                    head = migration.audit_head()
             if refusal is not None:
                 yield AssetCheckResult(check_name=MAY_UPLOAD, passed=False, description=str(refusal))
                 with errors_without_values(context.partition_key):
                     raise refusal
             yield MaterializeResult(
-                metadata=_upload_metadata(summary),
+                metadata={**_upload_metadata(summary), AUDIT_LOG: str(head)},
                 check_results=[
                     AssetCheckResult(check_name=MAY_UPLOAD, passed=True),
                     failures_check({spec.name: (summary.failed, summary.in_scope)}, limit),
@@ -228,7 +262,7 @@ class _Factory:
             description="The destination read back and compared with what was sent and with PANDA's rows.",
             check_specs=[
                 AssetCheckSpec(name, asset=key, partitions_def=PRACTICES, description=description)
-                for name, description in _RECONCILIATION_CHECKS.items()
+                for name, description in RECONCILIATION_CHECKS.items()
             ],
         )
         def reconciliation(
@@ -240,14 +274,14 @@ class _Factory:
                 directory = migration.platform.report_directory(migration.target)
                 path = write_reconciliation(reconciled.reconciliation, directory)
                 limit = migration.practice.policies.failure_limit
-                head = migration.platform.decisions(migration.practice).verify()
+                head = migration.audit_head()
             yield MaterializeResult(
                 metadata={
                     "report": MetadataValue.path(str(path)),
-                    "decisions_log": f"{head.sequence}:{head.link}",
-                    **_reconciliation_metadata(reconciled),
+                    AUDIT_LOG: str(head),
+                    **reconciliation_metadata(reconciled),
                 },
-                check_results=list(_reconciliation_checks(reconciled, limit)),
+                check_results=list(reconciliation_checks(reconciled, limit)),
             )
 
         return reconciliation
@@ -274,86 +308,3 @@ def _upload_metadata(summary: UploadSummary) -> dict[str, int]:
         "failed": summary.failed,
         "held_back": summary.held_back,
     }
-
-
-_OBJECT_COLUMNS = {
-    "object": "string",
-    "in_scope": "int",
-    "loaded": "int",
-    "failed": "int",
-    "held_back": "int",
-    "in_destination": "int",
-    "fields_different": "int",
-    "meaning_different": "int",
-}
-
-
-def _reconciliation_metadata(reconciled: Reconciled) -> dict[str, MetadataValue | str | int]:
-    reconciliation = reconciled.reconciliation
-    rows = [
-        {
-            "object": each.object,
-            "fields_different": each.fields_different,
-            "meaning_different": each.meaning_different,
-            **{
-                name: getattr(each.state, name)
-                for name in ("in_scope", "loaded", "failed", "held_back", "in_destination")
-            },
-        }
-        for each in reconciliation.objects
-    ]
-    return {
-        "plan_hash": reconciliation.plan_hash,
-        "balanced": MetadataValue.bool(reconciliation.balanced),
-        "line_breaks_changed": reconciled.line_breaks,
-        "objects": rows_table(rows, _OBJECT_COLUMNS),
-    }
-
-
-def failures_check(counted: Mapping[str, tuple[int, int]], limit: float) -> AssetCheckResult:
-    """``counted``: object -> records failed and in scope. Passes where none failed; otherwise a warning as
-    long as no object's share is larger than ``limit``, and an error beyond."""
-    shares = {name: failed / max(scope, failed) for name, (failed, scope) in counted.items() if failed}
-    name, worst = max(shares.items(), key=lambda each: each[1], default=("", 0.0))
-    failed = sum(failed for failed, _ in counted.values())
-    beyond = worst > limit
-    said = (
-        f"{failed:,} records failed, most of {name}: {worst:.2%} of those in scope, "
-        f"{'beyond' if beyond else 'within'} the practice's failure_limit of {limit:.2%}; see the report "
-        "for each one's cause and what to do"
-    )
-    return AssetCheckResult(
-        check_name=FAILURES,
-        passed=not failed,
-        severity=AssetCheckSeverity.ERROR if beyond else AssetCheckSeverity.WARN,
-        description=said if failed else None,
-        metadata={"failed": failed, "largest_share": worst, "failure_limit": limit},
-    )
-
-
-def _reconciliation_checks(reconciled: Reconciled, limit: float) -> Iterator[AssetCheckResult]:
-    reconciliation = reconciled.reconciliation
-    objects = reconciliation.objects
-    transport = sum(each.fields_different for each in objects)
-    meaning = sum(each.meaning_different for each in objects)
-    accounted = [each.state.scope_balanced and each.state.destination_balanced for each in objects]
-    strangers = reconciled.differences["code"].str.starts_with("record_").sum()
-    verdicts = {
-        "sources_accounted_for": (all(each.balanced for each in reconciliation.sources), {}),
-        "lineage_total": (all(each.total for each in reconciliation.lineage), {}),
-        "records_accounted_for": (
-            all(accounted) and not strangers,
-            {"missing_doubled_or_unexpected": int(strangers)},
-        ),
-        "transport": (
-            transport == 0,
-            {"compared": sum(each.fields_compared for each in objects), "different": transport},
-        ),
-        "meaning": (
-            meaning == 0,
-            {"compared": sum(each.meaning_compared for each in objects), "different": meaning},
-        ),
-    }
-    for name, (passed, metadata) in verdicts.items():
-        yield AssetCheckResult(check_name=name, passed=passed, metadata=metadata)
-    yield failures_check({each.object: (each.state.failed, each.state.in_scope) for each in objects}, limit)

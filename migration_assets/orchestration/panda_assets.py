@@ -11,6 +11,8 @@ from dagster import (
     multi_asset,
 )
 
+from migration_assets.migration.audit import AUDIT_LOG
+from migration_assets.migration.recording import record_extraction
 from migration_assets.migration.staging import migrated_tables, source_tables
 from migration_assets.orchestration.boundary import errors_without_values
 from migration_assets.orchestration.common import OWNERS, counts_table, rows_table, snake_case
@@ -74,6 +76,7 @@ def build_panda_assets() -> AssetsDefinition:
             report = preflight(source, profile, tables, to_judge=False)
             warehouse = installation.panda_warehouse(practice.key)
             extraction = extract(source, profile, warehouse, tables, in_scope=migrated_tables())
+            head = record_extraction(installation, practice, context.run.run_id, extraction)
         undeclared = {name: len(columns) for name, columns in report.undeclared_columns.items()}
         for table in extraction.tables:
             yield MaterializeResult(
@@ -81,6 +84,7 @@ def build_panda_assets() -> AssetsDefinition:
                 metadata={
                     "dagster/row_count": table.rows,
                     "batch": extraction.batch_id,
+                    AUDIT_LOG: str(head),
                     "isolation": extraction.isolation,
                     "rowversion_watermark": extraction.min_active_rowversion,
                     "undeclared_columns": undeclared.get(table.logical, 0),
@@ -99,6 +103,7 @@ def build_panda_assets() -> AssetsDefinition:
                 "dagster/row_count": sum(extraction.share_files.values()),
                 "batch": extraction.batch_id,
                 "files": counts_table(extraction.share_files, unit="paths"),
+                AUDIT_LOG: str(head),
             },
         )
 

@@ -12,6 +12,9 @@ from dagster import (
     asset,
 )
 
+from migration_assets.migration.audit import AUDIT_LOG
+from migration_assets.migration.decisions import Head
+from migration_assets.migration.recording import record_staging
 from migration_assets.migration.staging import StagingOutcome, stage
 from migration_assets.objects.base import StagedObject
 from migration_assets.objects.registry import STAGED_OBJECTS
@@ -77,12 +80,13 @@ def _staged_asset(staged_object: StagedObject) -> AssetsDefinition:
                 installation.profile(practice),
                 installation.panda_warehouse(practice.key),
             )
-        yield _result(outcome)
+            head = record_staging(installation, practice, context.run.run_id, outcome)
+        yield _result(outcome, head)
 
     return staged_asset
 
 
-def _result(outcome: StagingOutcome) -> MaterializeResult[None]:
+def _result(outcome: StagingOutcome, head: Head) -> MaterializeResult[None]:
     verdict = outcome.verdict
     return MaterializeResult(
         metadata={
@@ -94,6 +98,7 @@ def _result(outcome: StagingOutcome) -> MaterializeResult[None]:
             "rejects_by_code": counts_table(outcome.rejects_by_code),
             "corrections_by_code": counts_table(outcome.corrections_by_code, unit="values"),
             "findings": counts_table(outcome.findings),
+            AUDIT_LOG: str(head),
         },
         check_results=[
             AssetCheckResult(

@@ -1,11 +1,14 @@
-"""Pages that people read: one HTML file each, which works offline and prints, from templates beside this file.
+"""Pages that people read: one HTML file each, which works offline and prints, from templates beside this
+file.
 
-Every page extends ``base.html.j2`` (title, style, the audit log's head at its foot). Everything that stands in
-a page is escaped unless it is ``Markup``; a page loads nothing from anywhere.
+Every page extends ``base.html.j2`` (title, style, the audit log's head at its foot). Everything in a page is
+escaped unless it is ``Markup``. A page loads nothing from anywhere, and its Content-Security-Policy has the
+browser see to that too; a page with a script narrows the block ``policy`` to that script's hash.
 """
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,8 +30,20 @@ def _environment() -> Environment:
     )
     environment.filters["count"] = lambda number: f"{number:,}"
     environment.filters["percent"] = lambda share: f"{share:.1%}"
-    environment.globals["asset"] = lambda name: Markup((_TEMPLATES / name).read_text(encoding="utf-8"))
+    environment.filters["json_block"] = json_block
+    environment.globals["asset"] = lambda name: Markup(source(name))
     return environment
+
+
+def source(name: str) -> str:
+    """The text of a style or script beside the templates."""
+    return (_TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def json_block(value: Any) -> Markup:
+    """JSON that may stand inside a ``<script type="application/json">``: nothing in it ends the element."""
+    text = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
 def render(template: str, **content: Any) -> str:
@@ -41,7 +56,7 @@ def render(template: str, **content: Any) -> str:
 
 def render_pdf(html: str) -> bytes:
     """The page on paper (A4), by WeasyPrint: it runs no script and follows no address."""
-    from weasyprint import HTML
+    from weasyprint import HTML  # type: ignore[import-untyped]
 
     pdf: bytes = HTML(string=html, url_fetcher=_refuse).write_pdf()
     return pdf

@@ -17,8 +17,7 @@ FILE_NAME = "reconciliation.json"
 
 def write_reconciliation(reconciliation: Reconciliation, directory: Path) -> Path:
     """Write ``reconciliation.json`` readable by its owner only, whole or not at all."""
-    text = reconciliation.model_dump_json(indent=2) + "\n"
-    return write_private(directory / FILE_NAME, text.encode())
+    return write_private(directory / FILE_NAME, reconciliation.as_json())
 
 
 def read_reconciliation(directory: Path) -> Reconciliation:

@@ -29,6 +29,12 @@ from migration_assets.destinations.base import (
     SchemaDeployment,
     payload_dtype,
 )
+from migration_assets.destinations.removal import (
+    DEPENDENT_COLUMNS,
+    LAST_CHANGE_COLUMNS,
+    Removal,
+    SchemaRemoval,
+)
 from migration_assets.errors import JobLost
 
 MODIFIED = datetime(2024, 1, 1, tzinfo=UTC)
@@ -51,7 +57,9 @@ class Job:
 @dataclass
 class FakeDestination:
     """``refused`` are keys that fail, ``skipped`` keys that a job leaves unprocessed, ``die_at`` the number
-    of the step at which the process dies (the steps of one run are counted in ``steps``)."""
+    of the step at which the process dies (the steps of one run are counted in ``steps``). ``touched`` are
+    keys whose record another login changed last, ``hanging`` the records of others by the id that they refer
+    to: object, id, and whether they go with it."""
 
     batch_rows: int = 3
     chunk_rows: int = 2
@@ -76,6 +84,10 @@ class FakeDestination:
     default_owner: str | None = None
     unkeyed_records: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
+    touched: set[str] = field(default_factory=set)
+    hanging: dict[str, list[tuple[str, str, bool]]] = field(default_factory=dict)
+    deleted: list[str] = field(default_factory=list)
+    removed_schemas: list[str] = field(default_factory=list)
 
     def identity(self) -> DestinationIdentity:
         return self.identified
@@ -189,10 +201,65 @@ class FakeDestination:
             else:
                 keyed[change.after] = record
                 self.ids[change.after] = change.record_id
+        elif change.after is not None:
+            keyed[change.after] = {**keyed[change.after], **change.fields}
         return LoadResult(change.key, "loaded", destination_id=change.record_id)
 
     def _id(self, key: str) -> str:
         return self.ids.get(key, f"id-{key}")
+
+    def last_changes(self, request: ReadRequest) -> Iterator[pl.DataFrame]:
+        rows = [
+            {
+                "_id": self._id(key),
+                "key": key,
+                "_changed_at": MODIFIED,
+                "_changed_by_us": key not in self.touched,
+            }
+            for key in self.records.get(request.schema.name, {})
+            if key.startswith(request.key_prefix)
+        ]
+        yield pl.DataFrame(rows, schema=LAST_CHANGE_COLUMNS)
+
+    def dependents(self, schema: ObjectSchema, record_ids: Collection[str]) -> Iterator[pl.DataFrame]:
+        """Those that are ``hanging``, and every record of ours that names one of these by its key."""
+        keys = {key: self._id(key) for key in self.records.get(schema.name, {})}
+        ours = [
+            (keys[value], name, self._id(key), False)
+            for name, there in self.records.items()
+            for key, record in there.items()
+            for field_name, value in record.items()
+            if value in keys and key != value and not field_name.startswith(("PANDA_Key", "_key"))
+        ]
+        theirs = [(on, *each) for on, several in self.hanging.items() for each in several]
+        rows = [row for row in (*ours, *theirs) if row[0] in set(record_ids)]
+        yield pl.DataFrame(rows, schema=DEPENDENT_COLUMNS, orient="row")
+
+    def delete(self, schema: ObjectSchema, records: Mapping[str, str]) -> Iterator[Sequence[Removal]]:
+        """One record a step; a record that another one names can't be deleted."""
+        there = self.records.setdefault(schema.name, {})
+        by_id = {self._id(key): key for key in there}
+        for key, record_id in records.items():
+            self._step("about to delete")
+            if record_id not in by_id:
+                yield [Removal(key, "gone")]
+            elif key in self.refused:
+                yield [Removal(key, "failed", "REFUSED", "the record was refused")]
+            else:
+                for page in self.dependents(schema, [record_id]):
+                    assert page["dependent_id"].is_in(list(records.values())).all(), (
+                        "a child would be orphaned"
+                    )
+                del there[by_id[record_id]]
+                self.deleted.append(key)
+                self._step("deleted")
+                yield [Removal(key, "deleted")]
+
+    def remove_schema(self, schemas: Sequence[ObjectSchema]) -> SchemaRemoval:
+        removed = [each.name for each in schemas if each.custom and not self.records.get(each.name)]
+        kept = [(each.name, "it holds records") for each in schemas if self.records.get(each.name)]
+        self.removed_schemas += removed
+        return SchemaRemoval(tuple(removed), tuple(kept))
 
     def users(self) -> list[DestinationUser]:
         return list(self.known_users)

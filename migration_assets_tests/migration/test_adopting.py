@@ -119,8 +119,7 @@ def test_a_decision_adopts_the_matched_and_makes_the_others_records_of_their_own
     assert contacts["maple:patient:1"]["LastName"] == "Quill1"
     assert set(office.destination.unkeyed_records["Contact"]) == {"r3", "r3b", "r9"}
     assert office.destination.unkeyed_records["Contact"]["r3"] == contact(3)
-    (entry,) = office.platform.decisions(office.platform.practice("maple")).entries()
-    assert isinstance(entry, AdoptionDecided)
+    (entry,) = (each for each in office.migration().decisions.entries() if isinstance(each, AdoptionDecided))
     assert (entry.decided_by, entry.object, entry.count) == ("Dr. Ames", "Contact", 2)
 
 
@@ -141,7 +140,7 @@ def test_another_list_than_was_shown_isnt_adopted(office: Office, change: str) -
         office.migration().adopt("Dr. Ames", shown)
 
     assert office.destination.ids == {}
-    assert office.platform.decisions(office.platform.practice("maple")).entries() == []
+    assert "adoption_decided" not in {each.kind for each in office.migration().decisions.entries()}
 
 
 def test_an_adoption_that_dies_anywhere_is_ended_by_deciding_again(office: Office) -> None:
@@ -187,7 +186,7 @@ def test_taking_back_gives_each_record_back_as_it_was(office: Office) -> None:
     assert (done.given_back, done.left, done.refused) == (2, 0, {})
     assert _given_by_id(office.destination) == _given_by_id(before)
     assert not {"maple:patient:1", "maple:patient:2"} & office.destination.keys(_schema(office))
-    last = office.platform.decisions(office.platform.practice("maple")).entries()[-1]
+    last = office.migration().decisions.entries()[-1]
     assert isinstance(last, AdoptionTakenBack)
     assert last.count == 2
     # They are there without our key again, so that nobody is made twice without another decision.

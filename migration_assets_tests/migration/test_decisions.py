@@ -7,7 +7,17 @@ from pydantic import ValidationError
 from sqlalchemy import Engine, text
 
 from migration_assets.errors import DecisionLogBroken, LedgerError
-from migration_assets.migration.decisions import Approval, Decision, DecisionLog, Head, RehearsalCompleted
+from migration_assets.migration.attesting import here
+from migration_assets.migration.decisions import (
+    Approval,
+    Decision,
+    DecisionLog,
+    Exported,
+    Head,
+    RehearsalCompleted,
+    RollbackDecided,
+    SchemaRemoved,
+)
 from migration_assets.migration.practice_keys import PracticeKeys
 
 
@@ -85,6 +95,47 @@ def test_a_changed_log_names_its_first_bad_entry(
         three.verify()
     with pytest.raises(DecisionLogBroken):
         three.entries()
+
+
+def test_entries_of_older_versions_stay_readable_and_in_the_chain(
+    log: DecisionLog, engine: Engine, keys: PracticeKeys
+) -> None:
+    older = (
+        '{"at":"2026-03-01T10:00:00Z","destination":"salesforce","kind":"rehearsal_completed","run_id":"r1",'
+        '"plan_hash":"p","clean":true}',
+        '{"at":"2026-03-01T11:00:00Z","destination":"salesforce","kind":"approval","approved_by":"Dr. Ames",'
+        '"os_user":"ames","host":"desk","plan_hash":"p","rehearsal_run_id":"r1"}',
+    )
+    previous = log.verify().link
+    for number, entry in enumerate(older, start=1):
+        previous = keys.chain(previous, f"{number}:{entry}".encode())
+        kind = "rehearsal_completed" if number == 1 else "approval"
+        with engine.begin() as connection:
+            row = (number, kind, entry, previous)
+            connection.exec_driver_sql("INSERT INTO decisions VALUES ('maple', ?, ?, ?, ?)", row)
+
+    assert log.append(rehearsal("r2")).sequence == 3
+    first, second, _ = log.entries()
+    assert isinstance(first, RehearsalCompleted)
+    assert isinstance(second, Approval)
+    assert (first.plan_parts, first.counts, second.plan_parts, second.attestation) == ({}, {}, {}, None)
+
+
+@pytest.mark.parametrize("kind", [RollbackDecided, SchemaRemoved])
+@pytest.mark.parametrize("name", ["", "  ", None])
+def test_what_takes_records_away_needs_the_name_of_who_decides(
+    kind: type[RollbackDecided | SchemaRemoved], name: str | None
+) -> None:
+    with pytest.raises(ValidationError):
+        kind.model_validate({"destination": "salesforce", "environment": "live", "decided_by": name})
+
+
+def test_a_deed_says_which_user_of_which_machine_did_it(log: DecisionLog) -> None:
+    log.append(Exported(destination="salesforce", environment="live", run_id="r1", hashes={"a.html": "00"}))
+
+    (entry,) = log.entries()
+    assert isinstance(entry, Exported)
+    assert (entry.os_user, entry.host) == (here()["os_user"], here()["host"])
 
 
 def test_a_broken_chain_isnt_continued(three: DecisionLog, engine: Engine) -> None:

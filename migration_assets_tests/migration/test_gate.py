@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from migration_assets.errors import GateClosed
 from migration_assets.migration.decisions import Approval, Decision, RehearsalCompleted
-from migration_assets.migration.gate import require_open, requirements
+from migration_assets.migration.gate import PlanFacts, require_open, requirements
 
 PLAN, OTHER_PLAN = "a" * 64, "b" * 64
+NOW = PlanFacts(PLAN, {"profile": "p2", "mapping of Contact": "m2", "time_zone": "America/Chicago"})
 
 
 def rehearsed(
@@ -19,8 +23,12 @@ def rehearsed(
     return RehearsalCompleted(destination=to, run_id=run_id, plan_hash=plan, clean=clean)
 
 
-def approved(run_id: str = "r1", *, plan: str = PLAN, to: str = "salesforce") -> Decision:
+def approved(
+    run_id: str = "r1", *, plan: str = PLAN, to: str = "salesforce", parts: Mapping[str, str] | None = None
+) -> Decision:
     return Approval(
+        at=datetime(2026, 11, 23, tzinfo=UTC),
+        plan_parts=parts or {},
         destination=to,
         approved_by="Dr. Ames",
         os_user="ames",
@@ -32,9 +40,13 @@ def approved(run_id: str = "r1", *, plan: str = PLAN, to: str = "salesforce") ->
 
 def missing(*decisions: Decision, environment: str = "live") -> list[str]:
     checklist = requirements(
-        decisions, practice="maple", destination="salesforce", environment=environment, plan_hash=PLAN
+        decisions, practice="maple", destination="salesforce", environment=environment, plan=NOW
     )
     return [each.name.split(" of ")[0] for each in checklist if not each.met]
+
+
+def open_live(decisions: Sequence[Decision], plan: PlanFacts = NOW) -> None:
+    require_open(decisions, practice="maple", destination="salesforce", environment="live", plan=plan)
 
 
 def test_a_rehearsal_needs_nothing() -> None:
@@ -87,14 +99,52 @@ def test_other_plans_and_other_destinations_count_for_nothing() -> None:
 
 def test_a_closed_gate_says_what_is_missing_and_what_to_do() -> None:
     with pytest.raises(GateClosed) as error:
-        require_open((), practice="maple", destination="salesforce", environment="live", plan_hash=PLAN)
+        open_live(())
 
     assert str(error.value) == (
         "practice maple: salesforce/live may not be loaded: "
         "clean rehearsal of plan aaaaaaaaaaaa is missing: materialise salesforce_rehearsal/* for maple and "
-        "mend what its reconciliation shows; approval of plan aaaaaaaaaaaa is missing: have the practice "
-        "approve that rehearsal of maple for salesforce"
+        "mend what its reconciliation shows; approval of plan aaaaaaaaaaaa is missing: run `migration-assets "
+        "approve maple salesforce` once the practice has read that rehearsal's diff"
     )
+
+
+@pytest.mark.parametrize(
+    ("decisions", "said"),
+    [
+        (
+            [
+                rehearsed(plan=OTHER_PLAN),
+                approved(
+                    plan=OTHER_PLAN, parts={**NOW.parts, "profile": "p1", "time_zone": "Mars", "gone": "x"}
+                ),
+            ],
+            "(changed since the approval by Dr. Ames on 2026-11-23: gone, profile, time_zone)",
+        ),
+        (
+            [rehearsed(plan=OTHER_PLAN), approved(plan=OTHER_PLAN)],
+            "Dr. Ames on 2026-11-23: the plan (that entry is older than the record of its parts))",
+        ),
+        (
+            [rehearsed(), approved(), rehearsed("r2")],
+            "(it was rehearsed again since the approval by Dr. Ames on 2026-11-23)",
+        ),
+    ],
+)
+def test_a_gate_that_closed_again_says_why_by_names_and_not_by_values(
+    decisions: list[Decision], said: str
+) -> None:
+    with pytest.raises(GateClosed) as error:
+        open_live(decisions)
+
+    assert said in str(error.value)
+    assert "Chicago" not in str(error.value)
+    assert "Mars" not in str(error.value)
+
+
+def test_without_a_stored_plan_nothing_opens() -> None:
+    with pytest.raises(GateClosed, match="none is stored yet"):
+        open_live([rehearsed(), approved()], PlanFacts(None, {}))
 
 
 _RUNS = st.sampled_from(["r1", "r2", "r3"])
@@ -137,7 +187,7 @@ def test_live_opens_exactly_after_an_approval_of_the_latest_clean_rehearsal(
 def test_the_gate_is_open_exactly_where_the_checklist_is_met(log: list[Decision]) -> None:
     def is_open() -> bool:
         try:
-            require_open(log, practice="maple", destination="salesforce", environment="live", plan_hash=PLAN)
+            open_live(log)
         except GateClosed:
             return False
         return True

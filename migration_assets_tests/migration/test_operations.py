@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from decimal import Decimal
+from hashlib import sha256
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -15,14 +16,17 @@ from typing import Any
 import polars as pl
 import pytest
 
+from migration_assets.destinations.base import Destination
 from migration_assets.errors import (
+    ConfigurationError,
     GateClosed,
     LedgerMismatch,
     StagingRefused,
     WarehouseTableMissing,
 )
 from migration_assets.mapping.chart_layout import ChartChoice, LayoutKind
-from migration_assets.migration.decisions import Approval
+from migration_assets.migration.decisions import Approval, UploadBegan, UploadEnded
+from migration_assets.migration.decisions import Reconciled as ReconciledEntry
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.load import UploadSummary
 from migration_assets.migration.operations import Migration
@@ -32,10 +36,11 @@ from migration_assets.migration.reconcile import Reconciled
 from migration_assets.migration.reconciliation import ObjectReconciliation, Reconciliation
 from migration_assets.migration.staging import source_tables
 from migration_assets.panda.profile import Profile, load_profile
-from migration_assets.practice import Settings
+from migration_assets.practice import Practice, Settings
+from migration_assets.reports.reconciliation import write_reconciliation
 from migration_assets.warehouse import DuckDBSettings, Warehouse
 from migration_assets_tests.measure_rows import converted, profile
-from migration_assets_tests.migration.fake_destination import FakeDestination
+from migration_assets_tests.migration.fake_destination import FakeDestination, Killed
 from migration_assets_tests.migration.further_rows import FURTHER
 from migration_assets_tests.open_files import OpenWarehouse, held_open, stage_all
 
@@ -189,20 +194,8 @@ class Office:
     def reconcile(self, environment: str = "rehearsal") -> Reconciled:
         return self.migration(environment).reconcile(f"run{self.runs}")
 
-    def approve(self) -> None:
-        decisions = self.platform.decisions(self.platform.practice("maple"))
-        latest = decisions.entries()[-1]
-        assert latest.kind == "rehearsal_completed"
-        decisions.append(
-            Approval(
-                destination="salesforce",
-                approved_by="Dr. Ames",
-                os_user="ames",
-                host="desk",
-                plan_hash=latest.plan_hash,
-                rehearsal_run_id=latest.run_id,
-            )
-        )
+    def approve(self) -> Approval:
+        return self.migration("live").approve("Dr. Ames")
 
 
 _TYPES: dict[str, pl.DataType] = {
@@ -516,32 +509,121 @@ def test_a_strangers_record_with_our_prefix_is_found(office: Office) -> None:
     assert ("transport", "maple:patient:99", "PANDA_Key__c") in different(reconciled)
 
 
-def test_live_makes_no_request_before_a_clean_rehearsal_was_approved(office: Office) -> None:
-    migration = office.migration("live")
-    migration.prepare()
-    migration.build_payload("live", "all")
-    office.destination.steps.clear()
+@pytest.fixture
+def connections(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Environments that were connected to; without that there is no request."""
+    made: list[str] = []
+    connect = Platform.destination
 
-    with pytest.raises(GateClosed, match=r"clean rehearsal .* approval"):
-        migration.upload("account", "live")
+    def watched(self: Platform, practice: Practice, target: Target) -> Destination:
+        made.append(target.environment)
+        return connect(self, practice, target)
+
+    monkeypatch.setattr(Platform, "destination", watched)
+    return made
+
+
+def test_live_isnt_connected_to_before_a_clean_rehearsal_was_approved(
+    office: Office, connections: list[str]
+) -> None:
+    live = office.migration("live")
+    live.build_payload("live", "all")
+    attempts = (live.prepare, lambda: live.upload("account", "live"), lambda: live.adopt("Dr. Ames", "hash"))
+
+    for attempt in attempts:
+        with pytest.raises(GateClosed, match=r"clean rehearsal .* approval"):
+            attempt()
+    with pytest.raises(GateClosed, match="nothing can be approved before a rehearsal"):
+        office.approve()
     office.reconcile()
-    with pytest.raises(GateClosed, match="approval"):
-        migration.upload("account", "live")
-    assert "about to create the job" not in office.destination.steps
+    for attempt in attempts:
+        with pytest.raises(GateClosed, match="approval"):
+            attempt()
+    assert "live" not in connections
 
     office.approve()
-    assert migration.upload("account", "live").created == 0
-    assert "about to create the job" in office.destination.steps
+    live.prepare()
+    assert live.upload("account", "live").created == 0
+    assert "live" in connections
 
 
-def test_a_changed_setting_closes_the_gate_again(office: Office) -> None:
+def test_live_without_any_plan_is_refused_before_the_first_request(
+    new: Office, connections: list[str]
+) -> None:
+    with pytest.raises(GateClosed, match="none is stored yet"):
+        new.migration("live").prepare()
+    assert connections == []
+
+
+def test_a_changed_setting_closes_the_gate_again_and_is_named(office: Office, connections: list[str]) -> None:
     office.reconcile()
     office.approve()
     path = office.platform.practices / "maple.yaml"
     path.write_text(FILE.replace("America/New_York", "America/Chicago"), encoding="utf-8")
+    connections.clear()
 
-    with pytest.raises(GateClosed):
-        office.upload("live")
+    for attempt in (lambda: office.upload("live"), office.migration("live").prepare):
+        with pytest.raises(GateClosed, match=r"since the approval by Dr. Ames on \S+: time_zone\)") as closed:
+            attempt()
+        assert "Chicago" not in str(closed.value)
+    with pytest.raises(GateClosed, match=r"changed since the rehearsal of \S+: time_zone"):
+        office.approve()
+    assert connections == []
+
+
+def test_a_rehearsal_that_wasnt_clean_isnt_approved(office: Office) -> None:
+    del office.destination.records["ClinicalExamFinding__c"]
+    assert not office.reconcile().reconciliation.clean
+
+    with pytest.raises(GateClosed, match="wasn't clean"):
+        office.approve()
+
+
+def test_an_approval_says_who_approves_what_and_that_it_is_an_attestation(office: Office) -> None:
+    rehearsal = office.reconcile().reconciliation
+    page = write_reconciliation(rehearsal, office.platform.report_directory(office.migration().target))
+    approval = office.migration("live").approve("  Dr.   Ames ")
+
+    assert approval.approved_by == "Dr. Ames"
+    assert approval.plan_parts == office.migration("live").stored_plan().parts
+    assert approval.hashes == {"reconciliation.json": sha256(page.read_bytes()).hexdigest()}
+    for said in ("Dr. Ames attests", rehearsal.run_id, rehearsal.plan_hash, approval.os_user, approval.host):
+        assert said in str(approval.attestation)
+    with pytest.raises(ConfigurationError, match="name of who approves"):
+        office.migration("live").approve("  ")
+
+
+def test_everything_that_was_done_stands_in_the_audit_log(office: Office) -> None:
+    summary = office.upload()["contact"]
+    reconciliation = office.reconcile().reconciliation
+    entries = office.migration().decisions.entries()
+
+    uploads = [each for each in entries if isinstance(each, UploadBegan | UploadEnded)]
+    of_contact = [each for each in uploads if each.object == "Contact" and each.run_id == "run2"]
+    assert [each.kind for each in of_contact] == ["upload_began", "upload_ended"]
+    assert of_contact[1].counts == {n: c for n, c in asdict(summary).items() if n != "object"}
+    kinds = [each.kind for each in entries]
+    assert kinds[:2] == ["schema_deployed", "payload_built"]
+    assert kinds[-2:] == ["reconciled", "rehearsal_completed"]
+    reconciled = entries[-2]
+    assert isinstance(reconciled, ReconciledEntry)
+    assert reconciled.hashes == {"reconciliation.json": sha256(reconciliation.as_json()).hexdigest()}
+    assert "Quill" not in "".join(each.model_dump_json() for each in entries)
+
+
+def test_an_upload_that_dies_leaves_its_beginning(office: Office) -> None:
+    office.patients.append(patient(3, PrimaryProviderID=5))
+    office.stage()
+    office.migration().build_payload("dies", "all")
+    office.destination.die_at = 1
+    office.destination.steps.clear()
+
+    with pytest.raises(Killed):
+        office.migration().upload("contact", "dies")
+
+    last = office.migration().decisions.entries()[-1]
+    assert isinstance(last, UploadBegan)
+    assert last.run_id == "dies"
 
 
 def test_a_payload_of_an_older_plan_isnt_uploaded(office: Office) -> None:

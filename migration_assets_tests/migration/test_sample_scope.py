@@ -28,7 +28,7 @@ ROOM = {"ClinicalExam__c": 300, "ClinicalExamChart2__c": 700, "ClinicalExamChart
 PLAN = Plan(
     load_mapping("salesforce").resolved({"accounts": "household", "account_relations": "on"}),
     plan_layout(MEASURES, ROOM, "wide"),
-    "a" * 64,
+    {"profile": "a" * 64},
 )
 Payloads = Mapping[str, Payload]
 Keys = Mapping[str, set[str]]

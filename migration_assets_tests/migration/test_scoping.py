@@ -21,7 +21,7 @@ from migration_assets_tests.migration.records import CONTACT
 
 MAPPING = load_mapping("salesforce").resolved({"accounts": "practice"})
 ROOM = {"ClinicalExam__c": 463, "ClinicalExamChart2__c": 700}
-PLAN = Plan(MAPPING, plan_layout(MEASURES, ROOM, "wide"), "a" * 64)
+PLAN = Plan(MAPPING, plan_layout(MEASURES, ROOM, "wide"), {"profile": "a" * 64})
 EASY = ChartFacts(systems=1, measures=2)
 
 

@@ -80,16 +80,21 @@ STAGED_TABLES = tuple(
 )
 
 
+LIVE = "salesforce"
 DEFAULT_OWNER = "migration@sandbox.example"
 """The org's own login."""
 
 
 @dataclass(frozen=True)
 class Outside:
-    """The two systems that a practice's data move between, and what must never be written anywhere."""
+    """The systems that a practice's data move between, and what must never be written anywhere.
+
+    ``org`` is where practices rehearse, ``live`` where they go afterwards.
+    """
 
     sql: SandboxServer
     org: SalesforceSandbox
+    live: SalesforceSandbox
     secrets: Mapping[str, str]
     sql_log: Path
 
@@ -100,6 +105,8 @@ class Outside:
             **self.secrets,
             "TEST_SALESFORCE_URL": self.org.url,
             "TEST_SALESFORCE_CA": str(self.org.ca_path),
+            "TEST_LIVE_URL": self.live.url,
+            "TEST_LIVE_CA": str(self.live.ca_path),
         }
 
     def add_practice(self, practice: Practice, database: str) -> None:
@@ -126,14 +133,17 @@ def outside(directory: Path) -> Iterator[Outside]:
         server = start(
             folder, owner_password=words["TEST_OWNER_PASSWORD"], reader_password=words["TEST_SQL_PASSWORD"]
         )
-    org = SalesforceSandbox(
-        directory / "org",
-        sandbox_org=True,
-        client_id=words["TEST_CLIENT_ID"],
-        client_secret=words["TEST_CLIENT_SECRET"],
+    org, live = (
+        SalesforceSandbox(
+            directory / name,
+            sandbox_org=name == "org",
+            client_id=words["TEST_CLIENT_ID"],
+            client_secret=words["TEST_CLIENT_SECRET"],
+        )
+        for name in ("org", "live")
     )
-    with server, org:
-        yield Outside(server, org, words, log)
+    with server, org, live:
+        yield Outside(server, org, live, words, log)
 
 
 @contextmanager
@@ -187,13 +197,30 @@ class Office:
         return path
 
     def materialize(self, *assets: str) -> ExecuteInProcessResult:
-        """A run of these assets (default: every asset) for the practice; a failure is in its events."""
+        """A run of these assets (default: all but the live ones) for the practice; a failure is in its
+        events."""
         job = self.defs.resolve_implicit_global_asset_job_def()
         return job.execute_in_process(
             partition_key=self.practice,
             instance=self.instance,
-            asset_selection=[AssetKey(name.split("/")) for name in assets] or None,
+            asset_selection=[AssetKey(name.split("/")) for name in assets] or sorted(self.before_live),
             raise_on_error=False,
+        )
+
+    @property
+    def before_live(self) -> set[AssetKey]:
+        graph = self.defs.resolve_asset_graph()
+        return {key for key in graph.get_all_asset_keys() if key.path[0] != LIVE}
+
+    def group(self, name: str) -> list[str]:
+        """Every asset of a group, as ``materialize`` takes them."""
+        keys = self.defs.resolve_asset_graph().get_all_asset_keys()
+        return sorted(key.to_user_string() for key in keys if key.path[0] == name)
+
+    def run_job(self, name: str, config: Mapping[str, Any]) -> ExecuteInProcessResult:
+        """A job of the UI's for the practice, with its configuration."""
+        return self.defs.resolve_job_def(name).execute_in_process(
+            partition_key=self.practice, instance=self.instance, run_config=config, raise_on_error=False
         )
 
     def extract(self) -> ExecuteInProcessResult:
@@ -205,6 +232,7 @@ class Office:
         searched = [
             *(self.data / "dagster").rglob("*"),
             self.outside.org.log_path,
+            self.outside.live.log_path,
             self.outside.sql_log,
         ]
         files = [path for path in searched if path.is_file()]
@@ -227,6 +255,11 @@ def practice_document(around: Outside, practice: str, database: str) -> dict[str
         "default_owner": DEFAULT_OWNER,
         "bulk": {"poll_first": 0.05, "lock_wait": 0.01, "lock_attempts": 2},
     }
+    live = {
+        **rehearsal,
+        "instance_url": {"env": "TEST_LIVE_URL"},
+        "ca_bundle": {"env": "TEST_LIVE_CA"},
+    }
     return {
         "practice": practice,
         "name": "Maple Periodontics",
@@ -242,7 +275,9 @@ def practice_document(around: Outside, practice: str, database: str) -> dict[str
             "trust_server_certificate": True,
             "login_timeout_seconds": 5,
         },
-        "destinations": {"salesforce": {"environments": {"rehearsal": rehearsal}}},
+        # Everything, so that what is asserted of a rehearsal is asserted of a whole practice.
+        "rehearsal": {"patients": "all"},
+        "destinations": {"salesforce": {"environments": {"rehearsal": rehearsal, "live": live}}},
     }
 
 

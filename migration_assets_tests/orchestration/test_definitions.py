@@ -62,34 +62,46 @@ PARENTS: dict[str, set[str]] = {
     "treatment_plan": {"contact"},
     "treatment_plan_line": {"treatment_plan"},
 }
+OF_A_GROUP: dict[str, set[str]] = {
+    "field_inventory": set(),
+    "schema": {"field_inventory"},
+    "preflight": {"field_inventory"},
+    "owners": {"schema"},
+    "payload": {"schema", "owners"},
+    "adoptions": {"payload"},
+    **{
+        name: {"payload", *parents, *({"adoptions"} if name == "contact" else ())}
+        for name, parents in PARENTS.items()
+    },
+    "reconciliation": set(PARENTS),
+    "field_diff": {"reconciliation"},
+}
+OF_LIVE_ALONE: dict[str, set[str]] = {
+    "go_live_guide": {"schema"},
+    "report": {"reconciliation", "field_diff"},
+    "go_live": {"reconciliation", "report"},
+}
+# The practice's staff become users of the org by other means than records.
+RECORDS = set(STAGED_TABLES) - {"staged/staff_users"}
+FROM_STAGED = {
+    "preflight": RECORDS,
+    "payload": RECORDS,
+    "owners": {"staged/providers", "staged/staff_users"},
+}
+
+
+def _of_group(group: str, assets: dict[str, set[str]]) -> dict[str, set[str]]:
+    return {
+        f"{group}/{name}": {f"{group}/{each}" for each in before} | FROM_STAGED.get(name, set())
+        for name, before in assets.items()
+    }
+
+
 GRAPH = {
     **{table: set() for table in SOURCE_TABLES},
     **{f"staged/{name}": made_from for name, made_from in STAGED_FROM.items()},
-    "salesforce_rehearsal/field_inventory": set(),
-    "salesforce_rehearsal/schema": {"salesforce_rehearsal/field_inventory"},
-    "salesforce_rehearsal/preflight": {"salesforce_rehearsal/field_inventory", *STAGED_TABLES}
-    - {"staged/staff_users"},
-    "salesforce_rehearsal/owners": {
-        "salesforce_rehearsal/schema",
-        "staged/providers",
-        "staged/staff_users",
-    },
-    # The practice's staff become users of the org by other means than records.
-    "salesforce_rehearsal/payload": {
-        "salesforce_rehearsal/schema",
-        "salesforce_rehearsal/owners",
-        *STAGED_TABLES,
-    }
-    - {"staged/staff_users"},
-    "salesforce_rehearsal/adoptions": {"salesforce_rehearsal/payload"},
-    **{
-        f"salesforce_rehearsal/{name}": {
-            f"salesforce_rehearsal/{before}"
-            for before in {"payload", *parents, *({"adoptions"} if name == "contact" else ())}
-        }
-        for name, parents in PARENTS.items()
-    },
-    "salesforce_rehearsal/reconciliation": {f"salesforce_rehearsal/{name}" for name in PARENTS},
+    **_of_group("salesforce_rehearsal", OF_A_GROUP),
+    **_of_group("salesforce", OF_A_GROUP | OF_LIVE_ALONE),
 }
 SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
 
@@ -125,17 +137,22 @@ def test_every_check_is_partitioned_by_practice_and_says_what_it_checks() -> Non
 
 
 def test_the_jobs_extract_and_upload_apart() -> None:
+    groups = ("salesforce_rehearsal", "salesforce")
     jobs = {job.name: job for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}
-    assert {
+    selected = {
         name: {key.path[0] for key in job.asset_layer.selected_asset_keys} for name, job in jobs.items()
-    } == {
+    }
+    assert {name: found for name, found in selected.items() if found} == {
         "extract_and_stage": {"panda", "staged"},
-        "upload_salesforce_rehearsal": {"salesforce_rehearsal"},
-        "retry_salesforce_rehearsal": {"salesforce_rehearsal"},
+        **{f"{what}_{group}": {group} for what in ("upload", "retry") for group in groups},
+    }
+    assert {name for name, found in selected.items() if not found} == {
+        "approve_salesforce",
+        *(f"{what}_{group}" for what in ("plan_rollback", "roll_back") for group in groups),
     }
     assert {job.partitions_def for job in jobs.values()} == {PRACTICES}
     retried = jobs["retry_salesforce_rehearsal"].asset_layer.selected_asset_keys
-    assert {key.path[1] for key in retried} == {*PARENTS, "reconciliation"}
+    assert {key.path[1] for key in retried} == {*PARENTS, "reconciliation", "field_diff"}
 
 
 _LOADED = """

@@ -7,7 +7,7 @@ from dagster import AssetCheckSeverity
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migration_assets.orchestration.destination_assets import failures_check
+from migration_assets.orchestration.reconciliation_checks import failures_check
 
 RED, YELLOW = AssetCheckSeverity.ERROR, AssetCheckSeverity.WARN
 

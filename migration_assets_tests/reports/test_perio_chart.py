@@ -12,17 +12,18 @@ from hypothesis import strategies as st
 
 from migration_assets.perio.charting import Site
 from migration_assets.perio.teeth import Entrance, NumberingSystem
-from migration_assets.reports.perio_chart import (
+from migration_assets.reports.perio_chart.model import (
     NOTHING_AT_SITE,
     Chart,
     SiteFindings,
     Tooth,
     differences,
 )
-from migration_assets.reports.perio_chart_svg import svg
+from migration_assets.reports.perio_chart.svg import pair, svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 UPPER, LOWER = [str(slot) for slot in range(1, 17)], [str(slot) for slot in range(32, 16, -1)]
+LETTERS = "ABCDEFGHIJKLMNOPQRST"
 BUCCAL, LINGUAL = ["DB", "B", "MB"], ["DL", "L", "ML"]
 ASPECTS = [(UPPER, BUCCAL), (UPPER, LINGUAL), (LOWER, LINGUAL), (LOWER, BUCCAL)]
 """From top to bottom; teeth from left to right, sites as they stand on the patient's right."""
@@ -196,17 +197,85 @@ def test_each_grade_of_a_furcation_and_each_status_looks_different() -> None:
     ],
 )
 def test_teeth_are_numbered_as_the_practice_numbers_them(system: str, upper: str, lower: str) -> None:
-    listed = {"A": Tooth("primary"), "53": Tooth(mobility=1.0)}
-    (half,) = halves(svg(Chart(NumberingSystem(system), listed)))
+    charted = {"3": Tooth(mobility=1.0), "53": Tooth(mobility=1.0), "AS": Tooth()}
+    (half,) = halves(svg(Chart(NumberingSystem(system), charted)))
 
     shown = sorted(
         of_class(half, "number"), key=lambda each: (float(each.attrib["y"]), float(each.attrib["x"]))
     )
     assert " ".join(each.text or "" for each in shown) == f"{upper} {lower}"
     beneath = [each.text or "" for each in of_class(half, "listed")]
-    primary = {"Universal": "A", "FDI": "55", "Palmer": "URE"}[system]
-    other = "53" if system == "Universal" else "53 (Universal)"
-    assert beneath == [f"{other}: mobility 1", f"{primary}: tooth status primary"]
+    other = "" if system == "Universal" else " (Universal)"
+    assert beneath == [f"53{other}: mobility 1", f"AS{other}: nothing charted"]
+
+
+@pytest.mark.parametrize(
+    ("system", "upper", "lower"),
+    [
+        ("Universal", "1 2 3 A B C D E F G H I J 14 15 16", "32 31 30 T S R Q P O N M L K 19 18 17"),
+        (
+            "FDI",
+            "18 17 16 55 54 53 52 51 61 62 63 64 65 26 27 28",
+            "48 47 46 85 84 83 82 81 71 72 73 74 75 36 37 38",
+        ),
+        (
+            "Palmer",
+            "UR8 UR7 UR6 URE URD URC URB URA ULA ULB ULC ULD ULE UL6 UL7 UL8",
+            "LR8 LR7 LR6 LRE LRD LRC LRB LRA LLA LLB LLC LLD LLE LL6 LL7 LL8",
+        ),
+    ],
+)
+def test_a_childs_teeth_stand_where_their_successors_will(system: str, upper: str, lower: str) -> None:
+    sites = {Site.MESIO_BUCCAL: SiteFindings(2, bleeding=True), Site.DISTO_LINGUAL: SiteFindings(1)}
+    (half,) = halves(
+        svg(Chart(NumberingSystem(system), {letter: Tooth("primary", 0.0, sites) for letter in LETTERS}))
+    )
+
+    shown = sorted(
+        of_class(half, "number"), key=lambda each: (float(each.attrib["y"]), float(each.attrib["x"]))
+    )
+    assert " ".join(each.text or "" for each in shown) == f"{upper} {lower}"
+    points = places(half, "depth")
+    assert points.keys() == {(letter, site) for letter in LETTERS for site in ("MB", "DL")}
+    # Mesial is towards the midline.
+    middles = {each.attrib["data-tooth"]: float(each.attrib["x"]) for each in of_class(half, "number")}
+    for letter in LETTERS:
+        right_of_middle = points[letter, "MB"][0] > middles[letter]
+        assert right_of_middle == (letter in "ABCDEPQRST")
+
+
+def test_of_a_child_tooth_and_its_successor_the_one_with_more_findings_is_drawn_and_the_other_listed() -> (
+    None
+):
+    chart = Chart(
+        NumberingSystem.UNIVERSAL,
+        {
+            "A": Tooth("primary", 1.0),
+            "4": Tooth("unerupted"),
+            "E": Tooth("missing"),
+            "8": Tooth("present", sites={Site.BUCCAL: SiteFindings(2)}),
+        },
+    )
+    (half,) = halves(svg(chart))
+
+    numbers = [each.text for each in of_class(half, "number")]
+    assert "A" in numbers and "4" not in numbers and "8" in numbers and "E" not in numbers
+    assert [each.text for each in of_class(half, "listed")] == [
+        "4: tooth status unerupted",
+        "E: tooth status missing",
+    ]
+
+
+def test_a_pair_is_drawn_on_one_scale_with_the_same_seats_and_marks() -> None:
+    before = Chart(None, {"A": Tooth("primary", 1.0, {Site.BUCCAL: SiteFindings(2)})})
+    after = Chart(None, {"4": Tooth("present", 1.0)})
+    first, second = (ET.fromstring(each) for each in pair(before, after))
+
+    assert first.attrib["viewBox"] == second.attrib["viewBox"]
+    for drawn in (first, second):
+        assert "A" in [each.text for each in of_class(drawn, "number")]
+        assert {each.attrib["data-tooth"] for each in of_class(drawn, "differs")} == {"A", "4"}
+    assert pair(before, before)[0] == pair(before, before)[1]
 
 
 @few
@@ -241,28 +310,27 @@ def test_two_charts_mark_what_differs_in_both_and_nothing_else(chart: Chart, dat
         ]
         assert sorted(marks) == sorted(truth)
         cells = [
-            (each.attrib["data-tooth"], each.attrib["data-measure"], each.attrib["data-site"])
+            (each.attrib["data-tooth"], measure, each.attrib["data-site"])
             for each in of_class(half, "differing-value")
-            if "data-site" in each.attrib
+            for measure in each.get("data-measures", "").split()
         ]
         assert sorted(cells) == sorted(values)
     assert len(differences(chart, other)) == len(values) + sum(name != "site" for _, name, _ in truth)
 
 
 def test_a_tooth_of_the_list_and_the_numbering_system_are_marked_too() -> None:
-    before = Chart(NumberingSystem.UNIVERSAL, {"A": Tooth("primary", 1.0)})
-    after = Chart(NumberingSystem.PALMER, {"A": Tooth("primary", 2.0), "B": Tooth("primary")})
+    before = Chart(NumberingSystem.UNIVERSAL, {"53": Tooth("present", 1.0)})
+    after = Chart(NumberingSystem.PALMER, {"53": Tooth("present", 2.0), "AS": Tooth("present")})
     drawn = ET.fromstring(svg(before, after))
 
     assert [each.get("data-tooth") for each in drawn.iter() if each.get("class") == "differs"] == [
-        *(None, None),
-        *("A", "B") * 2,
+        *(None, "53", "AS") * 2,
     ]
     assert [each.text for each in of_class(drawn, "listed")] == [
-        "A: mobility 1; tooth status primary (differs: mobility)",
-        "B: not charted (differs: tooth status)",
-        "URE: mobility 2; tooth status primary (differs: mobility)",
-        "URD: tooth status primary (differs: tooth status)",
+        "53: mobility 1; tooth status present (differs: mobility)",
+        "AS: not charted (differs: tooth status)",
+        "53 (Universal): mobility 2; tooth status present (differs: mobility)",
+        "AS (Universal): tooth status present (differs: tooth status)",
     ]
 
 
@@ -284,7 +352,6 @@ def test_it_is_told_to_those_who_hear_it() -> None:
     chart = Chart(NumberingSystem.FDI, {"3": Tooth(sites=sites), "1": Tooth("missing")})
     said = ET.fromstring(svg(chart, Chart(NumberingSystem.FDI))).findtext(f"{SVG}desc") or ""
 
-    assert (
-        "2 of 32 permanent teeth charted; 1 missing; depths at 2 sites, the deepest 7 mm, 1 of 4 mm" in said
-    )
+    assert "2 of 32 permanent teeth charted; 0 of 20 primary teeth; 1 missing" in said
+    assert "depths at 2 sites, the deepest 7 mm, 1 of 4 mm" in said
     assert said.endswith("Values that differ: 5, on teeth 18, 16.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from decimal import Decimal
 from typing import Any
 
@@ -11,8 +12,8 @@ from migration_assets.errors import DestinationError
 from migration_assets.mapping.chart_layout import MEASURES, ChartLayout, plan
 from migration_assets.perio.charting import Site
 from migration_assets.perio.teeth import NumberingSystem, furcation_entrances
-from migration_assets.reports.perio_chart import Chart, differences, from_record, from_staged
-from migration_assets.reports.perio_chart_svg import svg
+from migration_assets.reports.perio_chart.model import Chart, differences, from_record, from_staged
+from migration_assets.reports.perio_chart.svg import pair, svg
 from migration_assets_tests.mapping import test_chart_parts as parts
 from migration_assets_tests.mapping.staged import rows
 
@@ -122,3 +123,13 @@ def test_a_value_told_twice_differently_is_said_and_one_that_is_no_value_is_refu
     with pytest.raises(DestinationError, match="BleedingOnProbing_B_UR3__c") as caught:
         from_record({"BleedingOnProbing_B_UR3__c": "perhaps"})
     assert "perhaps" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("lost", "most"), [(False, 25_000), (True, 55_000)])
+def test_drawn_charts_stay_small_when_packed(lost: bool, most: int) -> None:
+    """A page holds 150 pairs: below 5 MB in base64 where nothing differs."""
+    source = from_staged(rows("charting", *full_mouth()), "FDI")
+    first, second = pair(source, Chart(source.system) if lost else source)
+    pictures = first if second == first else first + second
+
+    assert len(gzip.compress(pictures.encode(), 9)) < most

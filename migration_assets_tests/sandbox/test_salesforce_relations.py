@@ -224,11 +224,18 @@ def test_a_direct_relation_is_not_deleted_and_goes_with_its_contact(shared: Open
     assert shared.client.query(text)["totalSize"] == 0
 
 
-def test_deleting_an_account_takes_its_contacts_and_clears_what_pointed_there(shared: Opened) -> None:
+def test_deleting_an_account_takes_its_contacts_and_their_activities_and_no_others(shared: Opened) -> None:
     account = _account(shared, "Closing")
     contact = _contact(shared, "Going", AccountId=account)
+    other = _contact(shared, "Staying", ReportsToId=contact)
     event = shared.client.Event.create({**SOON, "WhoId": contact, "WhatId": account})["id"]
+    task = shared.client.Task.create({"WhoId": contact, "Subject": "Call"})["id"]
+    kept = shared.client.Task.create({"WhoId": other, "Subject": "Call"})["id"]
     shared.client.Account.delete(account)
-    left = shared.client.Event.get(event)
-    assert (left["WhoId"], left["WhatId"], _relations(shared, event)) == (None, None, {})
+    for name, key in (("Event", event), ("Task", task)):
+        with pytest.raises(SalesforceResourceNotFound, match="ENTITY_IS_DELETED"):
+            getattr(shared.client, name).get(key)
+    assert _relations(shared, event) == {}
     assert _accounts(shared, contact) == {}
+    assert shared.client.Task.get(kept)["WhoId"] == other
+    assert shared.client.Contact.get(other)["ReportsToId"] is None

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from migration_sandbox.salesforce.errors import invalid_session
 from migration_sandbox.salesforce.ids import expand
-from migration_sandbox.salesforce.org import Org
+from migration_sandbox.salesforce.org import ACTING, USER_ID, Org
 
 AUDIENCES = ("https://login.salesforce.com", "https://test.salesforce.com")
 CERTIFICATE = "jwt_certificate"
@@ -71,16 +71,24 @@ class Sessions:
         self.credentials = credentials
         self.fixed_token_alive = True
         self._issued: dict[str, float] = dict(org.db.execute("SELECT token, issued FROM tokens").fetchall())
+        self._users: dict[str, str] = dict(org.db.execute("SELECT token, user FROM token_users").fetchall())
 
-    def issue(self) -> str:
+    def issue(self, user: str = USER_ID) -> str:
+        """A token of the API user's, or of another's (its id)."""
         token = f"{self.org.org_id[:15]}!{secrets.token_urlsafe(72)}"
-        now = time.time()
-        self.org.transaction([("INSERT INTO tokens VALUES (?, ?)", (_digest(token), now))])
-        self._issued[_digest(token)] = now
+        now, digest = time.time(), _digest(token)
+        self.org.transaction(
+            [
+                ("INSERT INTO tokens VALUES (?, ?)", (digest, now)),
+                ("INSERT INTO token_users VALUES (?, ?)", (digest, user)),
+            ]
+        )
+        self._issued[digest], self._users[digest] = now, user
         return token
 
     def check(self, authorization: str | None) -> None:
-        """Raises INVALID_SESSION_ID unless the header carries a living token."""
+        """Raises INVALID_SESSION_ID unless the header carries a living token; its user is the one who acts
+        in this request from now on."""
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() not in ("bearer", "oauth"):
             raise invalid_session()
@@ -93,21 +101,27 @@ class Sessions:
             and self.fixed_token_alive
             and hmac.compare_digest(fixed.encode(), token.encode())
         ):
+            ACTING.set(USER_ID)
             return
         issued = self._issued.get(_digest(token))
         if issued is None or time.time() - issued > self.org.settings.token_lifetime_seconds:
             raise invalid_session()
+        ACTING.set(self._users.get(_digest(token), USER_ID))
 
     def expire_all(self) -> None:
-        self.org.transaction([("DELETE FROM tokens", ())])
+        self.org.transaction([("DELETE FROM tokens", ()), ("DELETE FROM token_users", ())])
         self._issued.clear()
+        self._users.clear()
         self.fixed_token_alive = False
 
     def revoke(self, token: str) -> bool:
         """End one token; false where there is no such token."""
-        if self._issued.pop(_digest(token), None) is None:
+        digest = _digest(token)
+        if self._issued.pop(digest, None) is None:
             return False
-        self.org.transaction([("DELETE FROM tokens WHERE token = ?", (_digest(token),))])
+        self._users.pop(digest, None)
+        tables = ("tokens", "token_users")
+        self.org.transaction([(f"DELETE FROM {table} WHERE token = ?", (digest,)) for table in tables])
         return True
 
     def register_certificate(self, pem: str) -> None:

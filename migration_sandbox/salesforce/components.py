@@ -49,13 +49,14 @@ class Stored:
         return read_xml(self.body.encode())
 
 
-def _key(kind: str, name: str) -> str:
+def component_key(kind: str, name: str) -> str:
+    """Where the org keeps a component."""
     return f"component:{kind}:{name}"
 
 
 def stored(org: Org, kind: str) -> dict[str, Stored]:
     """All components of a kind by name, the layouts that nobody deployed included."""
-    start = _key(kind, "")
+    start = component_key(kind, "")
     with org.lock:
         rows = org.db.execute(
             "SELECT value FROM meta WHERE substr(key, 1, ?) = ? ORDER BY rowid", [len(start), start]
@@ -89,7 +90,7 @@ def keep(org: Org, kind: str, components: Iterable[tuple[str, Node]]) -> list[St
         now = time.time()
         key = old.id if old else ids.make_id(PREFIXES[kind], org.next_number("component"))
         made = Stored(kind, name, to_xml(node), key, old.created if old else now, now)
-        statements.append(org.set_meta(_key(kind, name), asdict(made)))
+        statements.append(org.set_meta(component_key(kind, name), asdict(made)))
     return statements
 
 

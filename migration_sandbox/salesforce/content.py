@@ -13,6 +13,7 @@ import polars as pl
 
 from migration_sandbox.salesforce import ids
 from migration_sandbox.salesforce.errors import ApiError, RowError
+from migration_sandbox.salesforce.org import utc_now
 from migration_sandbox.salesforce.saving import Saving, Writes
 from migration_sandbox.salesforce.soql import Comparison, Condition, Logical
 from migration_sandbox.salesforce.table import ROW
@@ -145,7 +146,8 @@ def follow_version(saving: Saving) -> Writes:
         [stored, saving.frame.filter(pl.col(ROW).is_in(list(superseded))).select(stored.columns)]
     )
     if older.height:
-        writes.append((VERSION, older.with_columns(pl.lit(False).alias("IsLatest"))))
+        moved = pl.lit(utc_now(), dtype=pl.Datetime("ms")).alias("SystemModstamp")
+        writes.append((VERSION, older.with_columns(pl.lit(False).alias("IsLatest"), moved)))
     return writes + _documents(org, latest)
 
 
@@ -165,7 +167,7 @@ def _documents(org: "Org", latest: dict[str, dict[str, Any]]) -> Writes:
             pl.Series(name, [record[name] for record in picked], dtype=table.sobject.fields[name].dtype)
             for name in picked[0]
         ]
-        writes.append((DOCUMENT, old.with_columns(changed)))
+        writes.append((DOCUMENT, old.with_columns(*changed, *_touched(org))))
     new = [(key, record) for key, record, there in zip(keys, shown, known.tolist(), strict=True) if not there]
     if new:
         stamps = ("CreatedDate", "CreatedById")
@@ -176,6 +178,13 @@ def _documents(org: "Org", latest: dict[str, dict[str, Any]]) -> Writes:
         writes.append((DOCUMENT, org.new_rows(DOCUMENT, records, rows[~known])))
         writes.append((LINK, org.new_rows(LINK, _first_links(org, {key: latest[key] for key, _ in new}))))
     return writes
+
+
+def _touched(org: "Org") -> list[pl.Expr]:
+    """Stamps of records that somebody changes through another record."""
+    now = pl.lit(utc_now(), dtype=pl.Datetime("ms"))
+    by = pl.lit(org.user_id).alias("LastModifiedById")
+    return [now.alias("LastModifiedDate"), now.alias("SystemModstamp"), by]
 
 
 def _first_links(org: "Org", versions: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
@@ -197,7 +206,7 @@ def follow_document(saving: Saving) -> Writes:
     rows, _ = ids.decode(saving.frame["LatestPublishedVersionId"], "068")
     found = table.gather(rows, list(table.sobject.fields))
     shared = [saving.frame[name] for name in ("Title", "Description", "OwnerId")]
-    return [(VERSION, found.with_columns(shared))]
+    return [(VERSION, found.with_columns(*shared, *_touched(saving.org)))]
 
 
 def complete_link(saving: Saving) -> Errors:

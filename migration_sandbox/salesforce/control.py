@@ -71,6 +71,11 @@ class Control(ServerControl):
         }  # fmt: skip
         return str(self.call("POST", "/users", body)["id"])
 
+    def sign_in(self, username: str) -> str:
+        """An access token of an active user of the org, with the API user's permissions: what is saved with
+        it bears that user's id."""
+        return str(self.call("POST", "/sessions", {"username": username})["token"])
+
     def register_certificate(self, pem: str) -> None:
         """Take JWT assertions that this X.509 certificate's key has signed."""
         self.call("POST", "/certificate", {"certificate": pem})
@@ -82,6 +87,16 @@ class Control(ServerControl):
     def counts(self) -> dict[str, int]:
         """Live records by object."""
         told: dict[str, int] = self.call("GET", "/counts")
+        return told
+
+    def dump(self) -> dict[str, Any]:
+        """The org as plain data, to be compared with itself at another time (see dump.py)."""
+        told: dict[str, Any] = self.call("GET", "/dump", timeout=300)
+        return told
+
+    def erase_deleted(self) -> dict[str, int]:
+        """Setup's Erase: deleted fields and objects no longer count; answers how many did."""
+        told: dict[str, int] = self.call("DELETE", "/deleted-schema")
         return told
 
     def reset(self, records: bool = True) -> None:

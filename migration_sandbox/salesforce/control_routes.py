@@ -10,12 +10,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.routing import Route
 
-from migration_sandbox.salesforce import features
+from migration_sandbox.salesforce import deleted_schema, features
 from migration_sandbox.salesforce.corrupt import corrupt
+from migration_sandbox.salesforce.dump import dump
 from migration_sandbox.salesforce.errors import ApiError, not_found
 from migration_sandbox.salesforce.org_rules import add_rule, forget_rules
 from migration_sandbox.salesforce.schema import Field
-from migration_sandbox.salesforce.users import add_user
+from migration_sandbox.salesforce.users import active_user, add_user
 from migration_sandbox.salesforce.web import Site, refusal
 from migration_sandbox.serving.control_routes import Ask, GateRoutes
 from migration_sandbox.serving.gate import Gate
@@ -43,9 +44,12 @@ class ControlRoutes(GateRoutes):
             self.route("/rules", "POST", self.add_rule),
             self.route("/rules", "DELETE", self.forget_rules),
             self.route("/users", "POST", self.add_user),
+            self.route("/sessions", "POST", self.sign_in),
             self.route("/certificate", "POST", self.register_certificate),
             self.route("/fill", "POST", self.fill),
             self.route("/counts", "GET", self.counts),
+            self.route("/dump", "GET", self.dump),
+            self.route("/deleted-schema", "DELETE", self.erase_deleted),
             self.route("/reset", "POST", self.reset),
         ]
 
@@ -99,6 +103,9 @@ class ControlRoutes(GateRoutes):
     async def add_user(self, ask: Ask) -> Any:
         return {"id": add_user(self.site.org, **ask.body)}
 
+    async def sign_in(self, ask: Ask) -> Any:
+        return {"token": self.site.sessions.issue(active_user(self.site.org, ask.body["username"]))}
+
     async def register_certificate(self, ask: Ask) -> Any:
         self.site.sessions.register_certificate(ask.body["certificate"])
         return {}
@@ -127,6 +134,12 @@ class ControlRoutes(GateRoutes):
         org = self.site.org
         with org.lock:
             return {name: table.count for name, table in org.tables.items() if table.sobject.holds_data}
+
+    async def dump(self, _ask: Ask) -> Any:
+        return await run_in_threadpool(dump, self.site.org)
+
+    async def erase_deleted(self, _ask: Ask) -> Any:
+        return deleted_schema.erase(self.site.org)
 
     async def reset(self, ask: Ask) -> Any:
         if ask.body.get("records", True):

@@ -1,14 +1,16 @@
 """What a package may do to this org, component by component, on a copy of its schema.
 
 What one field must be by itself is field_rules.py's, and layouts, list views and permission sets have modules
-of their own; here is what must hold in this org: order, limits, references, clashes. Running and keeping
-deployments is deployer.py's.
+of their own, and taking away is destroy.py's; here is what must hold in this org: order, limits, references,
+clashes. Running and keeping deployments is deployer.py's.
 """
 
+import itertools
+import json
 from dataclasses import asdict
 from typing import Any
 
-from migration_sandbox.salesforce import ids
+from migration_sandbox.salesforce import deleted_schema, ids
 from migration_sandbox.salesforce.components import (
     default_layout,
     default_name,
@@ -16,6 +18,7 @@ from migration_sandbox.salesforce.components import (
     stored,
     with_required,
 )
+from migration_sandbox.salesforce.destroy import Destroying, Gone
 from migration_sandbox.salesforce.features import CURRENCY
 from migration_sandbox.salesforce.field_rules import Problem, check_change, check_name, limited, read_field
 from migration_sandbox.salesforce.layout_rules import check_layout, check_tab
@@ -37,11 +40,15 @@ def prefix_of(number: int) -> str:
 
 
 class Applying:
-    """One package against a copy of the schema. Nothing of the org changes here."""
+    """One package against a copy of the schema. Nothing of the org changes here. With `purge`, what it
+    deletes leaves room for what comes."""
 
-    def __init__(self, org: Org, package: Package) -> None:
+    def __init__(self, org: Org, package: Package, purge: bool = False) -> None:
         self.org = org
         self.package = package
+        self.purge = purge
+        self.gone = Gone()
+        self._stored: dict[str, dict[str, Node]] = {}
         self.objects: dict[str, SObject] = {}
         self.created: set[str] = set()
         self.grants: dict[str, Grants] = {}
@@ -50,7 +57,27 @@ class Applying:
         self.components: list[Component] = []
 
     def find(self, name: str) -> SObject | None:
-        return self.objects.get(name) or self.org.objects.get(name)
+        known = self.org.objects
+        return self.objects.get(name) or (None if name in self.gone.objects else known.get(name))
+
+    def all_objects(self) -> list[SObject]:
+        """Every object as the package leaves it so far."""
+        known = {name: item for name, item in self.org.objects.items() if name not in self.gone.objects}
+        return list({**known, **self.objects}.values())
+
+    def stored(self, kind: str) -> dict[str, Node]:
+        """Layouts, tabs or list views as the package leaves them so far, by name."""
+        if kind not in self._stored:
+            self._stored[kind] = {name: item.root for name, item in stored(self.org, kind).items()}
+        gone = self.gone.components[kind]
+        known = {name: root for name, root in self._stored[kind].items() if name not in gone}
+        return known | self.kept[kind]
+
+    def grants_of(self, name: str) -> Grants:
+        """The copy of a permission set's grants that this package edits."""
+        if name not in self.grants:
+            self.grants[name] = json.loads(json.dumps(self.org.permission_sets[name]))
+        return self.grants[name]
 
     def change(self, name: str) -> SObject:
         """The copy of an object that this package edits."""
@@ -61,6 +88,7 @@ class Applying:
     def run(self) -> list[Component]:
         """Components by what others need of them: objects, fields, list views, tabs, layouts, permissions."""
         self.components += check_manifest(self.package)
+        self._delete(last=False)
         objects = self.package.of("CustomObject")
         for file in objects:
             if whole_object(self.package, file):
@@ -75,16 +103,18 @@ class Applying:
         for file in self.package.of("PermissionSet"):
             component = Component("PermissionSet", file.path, file.name)
             self._attempt(component, self._permission_set, file.name, file.root)
+        self._delete(last=True)
         return self.components
+
+    def _delete(self, last: bool) -> None:
+        for deletions in self.package.deletions:
+            if deletions.last == last:
+                self.components += Destroying(self, deletions).run()
 
     def _required_on_layouts(self) -> None:
         """A required field that comes is on all layouts of its object at once."""
-        known = stored(self.org, "Layout") if self.objects else {}
         for name, sobject in self.objects.items():
-            layouts = {
-                key: item.root for key, item in known.items() if key.partition("-")[0] == name
-            } | self.kept["Layout"]
-            for key, root in layouts.items():
+            for key, root in self.stored("Layout").items():
                 if key.partition("-")[0] == name and with_required(root, sobject):
                     self.kept["Layout"][key] = root
 
@@ -111,9 +141,10 @@ class Applying:
                 self._attempt(Component(kind, file.path, name), step, file.name, node, double)
 
     def _keep(self, kind: str, name: str, node: Node) -> tuple[bool, bool]:
-        known = stored(self.org, kind).get(name)
+        known = self.stored(kind).get(name)
         self.kept[kind][name] = node
-        return known is None, known is None or known.root != node
+        self.gone.components[kind].discard(name)
+        return known is None, known is None or known != node
 
     def _list_view(self, owner: str, node: Node, double: bool) -> tuple[bool, bool]:
         if double:
@@ -136,7 +167,7 @@ class Applying:
         if name.startswith("standard-"):
             found = self.find(name.removeprefix("standard-"))
             return found is not None and not found.custom
-        return name in self.kept["CustomTab"] or name in stored(self.org, "CustomTab")
+        return name in self.stored("CustomTab")
 
     def _object(self, file: ComponentFile) -> tuple[bool, bool]:
         node, name = file.root, file.name
@@ -155,7 +186,7 @@ class Applying:
         if sharing not in ("Private", "Read", "ReadWrite", "ControlledByParent"):
             raise Problem("Required field is missing: sharingModel")
         name_field, name_format = self._name_field(node)
-        known = self.org.objects.get(name)
+        known = self.find(name)
         if known is None:
             made = self._new_object(name, label, plural, name_field, sharing)
         else:
@@ -188,21 +219,26 @@ class Applying:
         return Field("Name", label, "string", length=80, name_field=True), None
 
     def _new_object(self, name: str, label: str, plural: str, name_field: Field, sharing: str) -> SObject:
-        custom = sum(item.custom for item in self.org.objects.values()) + len(self.created)
+        custom = sum(item.custom for item in self.all_objects())
+        custom += len(deleted_schema.objects(self.org)) + (0 if self.purge else len(self.gone.objects))
         limit = self.org.settings.custom_object_limit
         if custom >= limit:
             raise Problem(
                 f"You have reached the maximum number of custom objects ({limit}) for this organization"
             )
-        made = custom_object(
-            name, label, plural, prefix_of(custom), name_field, sharing != "ControlledByParent"
-        )
+        prefix = self._new_prefix()
+        made = custom_object(name, label, plural, prefix, name_field, sharing != "ControlledByParent")
         if self.org.settings.multi_currency:
             made.put(CURRENCY)
         self.objects[name] = made
         self.created.add(name)
         self.kept["Layout"][default_name(made)] = default_layout(made)
         return made
+
+    def _new_prefix(self) -> str:
+        taken = {item.key_prefix for item in (*self.org.objects.values(), *self.objects.values())}
+        taken |= deleted_schema.retired_prefixes(self.org)
+        return next(prefix for prefix in map(prefix_of, itertools.count()) if prefix not in taken)
 
     def _as_related_to(self, name: str) -> None:
         for activity in ("Event", "Task"):
@@ -247,7 +283,10 @@ class Applying:
         settings = self.org.settings
         limit = settings.activity_custom_fields if owner == ACTIVITY else settings.custom_field_limit
         limit = min(limit, HARD_FIELD_CAP)
-        if sobject.custom_fields >= limit:
+        counted = "Event" if owner == ACTIVITY else owner
+        deleted = deleted_schema.fields_of(self.org, counted)
+        deleted += 0 if self.purge else len(self.gone.fields.get(counted, ()))
+        if sobject.custom_fields + deleted >= limit:
             raise Problem(
                 f"You have reached the maximum number of custom fields ({limit}) for this object: {owner}"
             )
@@ -261,7 +300,7 @@ class Applying:
                 f"referenceTo value of '{made.references[0]}' does not resolve to a valid sObject type"
             )
         child = (made.child_relationship_name or "").lower()
-        for other in {**self.org.objects, **self.objects}.values():
+        for other in self.all_objects():
             for item in other.fields.values():
                 same = other.name == sobject.name and item.name == made.name
                 taken = (
@@ -295,7 +334,7 @@ class Applying:
                 raise Problem("Cannot make the field unique: it has duplicate values")
 
     def _permission_set(self, name: str, node: Node) -> tuple[bool, bool]:
-        known = self.org.permission_sets.get(name)
+        known = self.grants.get(name, None if name in self.gone.sets else self.org.permission_sets.get(name))
         audit_fields = self.org.settings.set_audit_fields
         grants = read_grants(node, known, self.find, self._is_tab, audit_fields)
         self.grants[name] = grants

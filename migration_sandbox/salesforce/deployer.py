@@ -10,8 +10,9 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from migration_sandbox.salesforce import ids
+from migration_sandbox.salesforce import destroy_apply, ids
 from migration_sandbox.salesforce.deploy import Applying
+from migration_sandbox.salesforce.errors import ApiError
 from migration_sandbox.salesforce.manifest_rules import Component
 from migration_sandbox.salesforce.metadata_files import BadPackage, read_package
 from migration_sandbox.salesforce.org import Org
@@ -29,6 +30,8 @@ class Deployment:
     created: float
     check_only: bool
     rollback: bool
+    ignore_warnings: bool = False
+    purge: bool = False
     status: str = "Pending"
     started: float | None = None
     completed: float | None = None
@@ -41,7 +44,11 @@ class Deployment:
 
     @property
     def failures(self) -> list[Component]:
-        return [item for item in self.components if item.problem is not None]
+        return [item for item in self.components if not self.fine(item)]
+
+    def fine(self, item: Component) -> bool:
+        """Whether a component counts as done; a warning does where the caller ignores warnings."""
+        return item.problem is None or (item.warning and self.ignore_warnings)
 
 
 class Deployer:
@@ -61,11 +68,23 @@ class Deployer:
         self._wake.set()
         self._thread.join(timeout=10)
 
-    def submit(self, archive: bytes, check_only: bool, rollback: bool) -> Deployment:
+    def submit(
+        self,
+        archive: bytes,
+        check_only: bool,
+        rollback: bool,
+        ignore_warnings: bool = False,
+        purge: bool = False,
+    ) -> Deployment:
+        """Raises INVALID_OPERATION where schema may only be deleted into the recycle bin."""
+        if purge and not self.org.settings.purges_schema:
+            refused = "purgeOnDelete option can only be used on a non-active org"
+            raise ApiError(400, "INVALID_OPERATION", refused)
         number = self.org.next_number("deploy")
         # Only sandboxes may keep what succeeded when another component failed.
         rollback = rollback or not self.org.settings.sandbox_org
-        made = Deployment(ids.make_id(DEPLOY_PREFIX, number), time.time(), check_only, rollback)
+        key = ids.make_id(DEPLOY_PREFIX, number)
+        made = Deployment(key, time.time(), check_only, rollback, ignore_warnings, purge)
         value = (made.id, json.dumps(asdict(made)), archive)
         self.org.transaction([("INSERT INTO deploys VALUES (?, ?, ?)", value)])
         self._wake.set()
@@ -103,7 +122,7 @@ class Deployer:
         time.sleep(self.org.settings.deploy_pause_seconds)
         try:
             with self.org.lock:
-                applying = Applying(self.org, read_package(archive))
+                applying = Applying(self.org, read_package(archive), item.purge)
                 item.components = applying.run()
                 self._apply(item, applying)
         except BadPackage as bad:
@@ -120,10 +139,11 @@ class Deployer:
         if item.failures and item.rollback:
             item.status = "Failed"
             return
-        fine = any(component.problem is None for component in item.components)
+        fine = any(item.fine(component) for component in item.components)
         item.status = ("SucceededPartial" if fine else "Failed") if item.failures else "Succeeded"
         if item.check_only or item.status == "Failed":
             return
+        destroy_apply.apply(self.org, applying.gone, item.purge)
         for name, (label, description) in applying.labels.items():
             if name not in self.org.permission_sets:
                 self.org.create_permission_set(name, label, description)

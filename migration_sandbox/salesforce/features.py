@@ -42,7 +42,13 @@ def apply(org: "Org") -> None:
     changed: dict[str, SObject] = {}
     for name, wanted in standard_objects().items():
         have = org.objects.get(name)
-        missing = [item for item in wanted.fields.values() if have is None or item.name not in have.fields]
+        known = {} if have is None else have.fields
+        missing = [item for item in wanted.fields.values() if item.name not in known]
+        missing += [
+            replace(known[item.name], on_delete=item.on_delete)
+            for item in wanted.fields.values()
+            if item.name in known and known[item.name].on_delete != item.on_delete
+        ]
         if missing:
             changed[name] = wanted if have is None else _with(have, missing)
     sharing = org.settings.shared_activities and "IsParent" not in org.objects.get(RELATION, _NONE).fields

@@ -15,7 +15,7 @@ OTHER_CHILDREN = (
 
 @dataclass
 class Component:
-    """The outcome of one component."""
+    """The outcome of one component; a `warning` is a problem that the caller may choose to ignore."""
 
     kind: str
     path: str
@@ -23,6 +23,13 @@ class Component:
     created: bool = False
     changed: bool = True
     problem: str | None = None
+    deleted: bool = False
+    warning: bool = False
+
+
+def problem_type(item: Component) -> str | None:
+    """As a deployment's result names it."""
+    return None if item.problem is None else "Warning" if item.warning else "Error"
 
 
 def whole_object(package: Package, file: ComponentFile) -> bool:

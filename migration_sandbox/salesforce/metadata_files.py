@@ -19,6 +19,11 @@ FOLDERS = {
 }
 """Folder of a package -> kind of its components and suffix of their files."""
 
+DELETIONS = {
+    "destructiveChanges.xml": False, "destructiveChangesPre.xml": False, "destructiveChangesPost.xml": True,
+}  # fmt: skip
+"""Manifest of what is to be deleted -> whether that comes after everything else."""
+
 MAX_FILES = 10_000
 MAX_BYTES = 400 * 1_048_576
 
@@ -63,10 +68,20 @@ class ComponentFile:
 
 
 @dataclass
+class Deletions:
+    """A manifest of deletions: kind -> names, and whether they come after everything else."""
+
+    path: str
+    members: dict[str, list[str]]
+    last: bool
+
+
+@dataclass
 class Package:
     manifest: dict[str, list[str]]
     files: list[ComponentFile]
     unknown: list[str]
+    deletions: list[Deletions] = field(default_factory=list)
 
     def of(self, kind: str) -> list[ComponentFile]:
         return [file for file in self.files if file.kind == kind]
@@ -127,6 +142,15 @@ def _root_of(names: list[str]) -> str:
     return found[0].removesuffix("package.xml")
 
 
+def _manifest(content: bytes) -> dict[str, list[str]]:
+    """Kind -> names of a package.xml or of a manifest of deletions."""
+    found: dict[str, list[str]] = {}
+    for types in read_xml(content).all("types"):
+        members = [member.text.strip() for member in types.all("members")]
+        found.setdefault((types.get("name") or "").strip(), []).extend(members)
+    return found
+
+
 def read_package(archive: bytes) -> Package:
     """Raises BadPackage."""
     try:
@@ -137,14 +161,13 @@ def read_package(archive: bytes) -> Package:
     if len(names) > MAX_FILES or sum(info.file_size for info in opened.infolist()) > MAX_BYTES:
         raise BadPackage("Maximum size of request reached")
     root = _root_of(names)
-    manifest: dict[str, list[str]] = {}
-    for types in read_xml(opened.read(root + "package.xml")).all("types"):
-        members = [member.text.strip() for member in types.all("members")]
-        manifest.setdefault((types.get("name") or "").strip(), []).extend(members)
-    package = Package(manifest, [], [])
+    package = Package(_manifest(opened.read(root + "package.xml")), [], [])
     for name in names:
         path = name.removeprefix(root)
         if path == "package.xml":
+            continue
+        if path in DELETIONS:
+            package.deletions.append(Deletions(path, _manifest(opened.read(name)), DELETIONS[path]))
             continue
         folder, _, file = path.partition("/")
         kind, suffix = FOLDERS.get(folder, ("", ""))

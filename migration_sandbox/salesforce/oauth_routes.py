@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import polars as pl
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -34,7 +35,8 @@ login() is disabled in this org.</sf:exceptionMessage></sf:LoginFault></detail>
 
 def _user(site: Site) -> dict[str, Any]:
     columns = ["Id", "Name", "Email", "Username", "FirstName", "LastName", "LocaleSidKey", "TimeZoneSidKey"]
-    return site.org.tables["User"].scan(columns).row(0, named=True)
+    users = site.org.tables["User"].scan(columns)
+    return users.filter(pl.col("Id") == site.org.user_id).row(0, named=True)
 
 
 def _urls(base: str) -> dict[str, str]:

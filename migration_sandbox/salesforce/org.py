@@ -10,6 +10,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,8 @@ CREATE TABLE IF NOT EXISTS objects (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS permission_sets (name TEXT PRIMARY KEY, row INTEGER NOT NULL, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS segments (object TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (object,
 number)); CREATE TABLE IF NOT EXISTS sequences (object TEXT PRIMARY KEY, next_row INTEGER NOT NULL); CREATE
-TABLE IF NOT EXISTS tokens (token TEXT PRIMARY KEY, issued REAL NOT NULL); CREATE TABLE IF NOT EXISTS jobs (
+TABLE IF NOT EXISTS tokens (token TEXT PRIMARY KEY, issued REAL NOT NULL); CREATE TABLE IF NOT EXISTS
+token_users (token TEXT PRIMARY KEY, user TEXT NOT NULL); CREATE TABLE IF NOT EXISTS jobs (
 id TEXT PRIMARY KEY, kind TEXT NOT NULL, state TEXT NOT NULL, created REAL NOT NULL, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS batches ( job TEXT NOT NULL, number INTEGER NOT NULL, start INTEGER NOT NULL,
 stop INTEGER NOT NULL, rows INTEGER NOT NULL, first_row INTEGER NOT NULL, done INTEGER NOT NULL DEFAULT 0,
@@ -46,6 +48,8 @@ archive BLOB);
 
 USER_ROW = 1
 USER_ID = ids.make_id("005", USER_ROW)
+ACTING: ContextVar[str] = ContextVar("acting", default=USER_ID)
+"""Id of the user whose request or job is being served."""
 
 
 def utc_now() -> datetime:
@@ -254,6 +258,12 @@ class Org:
 
     @property
     def user_id(self) -> str:
+        """Who makes and changes records now: the API user, or whom the session's token names."""
+        return ACTING.get()
+
+    @property
+    def api_user_id(self) -> str:
+        """The integration's own user, whose permissions every session has here."""
         return USER_ID
 
     @property
@@ -300,6 +310,15 @@ class Org:
         self.transaction([*statements, self.set_meta("counter:segment", number)])
         table.replace_segments(small, number, frame)
 
+    def forget_object(self, name: str) -> None:
+        """Drop an object, its records and their files from memory and disk; the database knows already."""
+        with self.lock:
+            del self.objects[name]
+            for path in self.records.glob(f"{name}.*.arrow"):
+                path.unlink()
+            del self.tables[name]
+            self._visible.clear()
+
     def sobject(self, name: str) -> SObject | None:
         """An object by its name in any case."""
         found = self.objects.get(name)
@@ -309,9 +328,10 @@ class Org:
         return found
 
     def assigned_permission_sets(self) -> list[str]:
+        """Those of the API user: every user of this sandbox may do what it may."""
         with self.lock:
             rows = self.tables["PermissionSetAssignment"].scan(["PermissionSetId", "AssigneeId"])
-            assigned = set(rows.filter(pl.col("AssigneeId") == self.user_id)["PermissionSetId"].to_list())
+            assigned = set(rows.filter(pl.col("AssigneeId") == USER_ID)["PermissionSetId"].to_list())
             sets = self.tables["PermissionSet"].scan(["Id", "Name"])
             return [name for key, name in sets.select("Id", "Name").iter_rows() if key in assigned]
 

@@ -1,10 +1,14 @@
 """Deleting records: into the recycle bin or for good, with what goes along.
 
-Details go with their master and an account's contacts with it; other lookups are cleared (delete constraint
-SetNull, the default of a lookup field) unless their field says otherwise.
+Details go with their master, an account's contacts with it, and activities with the person or record that
+they are about (Salesforce Help, "Delete Contacts"; of one about a person and a record alike: unconfirmed).
+Other lookups are cleared (delete constraint SetNull, the default of a lookup field) unless their field says
+otherwise. What is over the recycle bin's limit goes for good, the oldest first.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import numpy as np
 import polars as pl
@@ -18,11 +22,19 @@ from migration_sandbox.salesforce.saving import Writes
 from migration_sandbox.salesforce.schema import Field, SObject
 from migration_sandbox.salesforce.table import BINNED, GONE, LIVE, ROW, STATE
 from migration_sandbox.salesforce.values import Errors
-from migration_sandbox.salesforce.write import Also, Outcome, nothing_more
+from migration_sandbox.salesforce.write import LOCKED, Also, Outcome, nothing_more
 
 
-def delete(org: Org, sobject: SObject, given: pl.Series, hard: bool, also: Also = nothing_more) -> Outcome:
-    """Delete by Id: into the recycle bin, or for good. Details go with their master, lookups are cleared."""
+def delete(
+    org: Org,
+    sobject: SObject,
+    given: pl.Series,
+    hard: bool,
+    also: Also = nothing_more,
+    locked: Collection[int] = (),
+) -> Outcome:
+    """Delete by Id: into the recycle bin, or for good, but for `locked` rows of the batch. Details go with
+    their master, lookups are cleared."""
     with org.lock:
         table = org.tables[sobject.name]
         rows, fine = ids.decode(given.cast(pl.String), sobject.key_prefix)
@@ -41,6 +53,7 @@ def delete(org: Org, sobject: SObject, given: pl.Series, hard: bool, also: Also 
         if not may(org, sobject, DELETE):
             refused = RowError("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id")
             errors |= dict.fromkeys(places.tolist(), refused)
+        errors |= dict.fromkeys(set(places.tolist()).intersection(locked), LOCKED)
         frame = table.gather(rows[places], list(sobject.fields))
         for place, error in before_delete(sobject, frame).items():
             errors[int(places[place])] = error
@@ -57,7 +70,33 @@ def delete(org: Org, sobject: SObject, given: pl.Series, hard: bool, also: Also 
         gone = table.gather(good, list(sobject.fields))
         writes = removal.writes(GONE if hard else BINNED) + after_delete(org, sobject, gone)
         org.commit(writes, also(outcome))
+        empty_overfull_bin(org)
         return outcome
+
+
+def empty_overfull_bin(org: Org) -> None:
+    """Forget the oldest of what is over the recycle bin's limit and has been in it long enough.
+
+    Each record counts, also one that went along with another (unconfirmed).
+    """
+    settings = org.settings
+    over = sum(table.binned_count for table in org.tables.values()) - settings.recycle_bin_limit
+    if over <= 0:
+        return
+    limit = utc_now() - timedelta(seconds=settings.recycle_bin_hold_seconds)
+    parts = [
+        table.scan(["SystemModstamp"], binned=True)
+        .filter(pl.col(STATE) == BINNED)
+        .select("SystemModstamp", ROW, pl.lit(name).alias("object"))
+        for name, table in org.tables.items()
+        if table.binned_count
+    ]
+    oldest = pl.concat(parts).filter(pl.col("SystemModstamp") <= limit)
+    oldest = oldest.sort("SystemModstamp", maintain_order=True).head(over)
+    for (name,), rows in oldest.group_by("object", maintain_order=True):
+        table = org.tables[str(name)]
+        frame = table.gather(rows[ROW].to_numpy(), list(table.sobject.fields))
+        org.commit([(str(name), frame.with_columns(pl.lit(GONE, dtype=pl.Int8).alias(STATE)))])
 
 
 @dataclass
@@ -108,18 +147,14 @@ class _Removal:
             left = set().union(*fields.values()) - self.gone.get(name, set())
             frame = self._frame(name, left)
             nothing = pl.lit(None, dtype=pl.String)
-            made.append(
-                (
-                    name,
-                    frame.with_columns(
-                        pl.when(pl.col(ROW).is_in(list(hit)))
-                        .then(nothing)
-                        .otherwise(pl.col(item))
-                        .alias(item)
-                        for item, hit in fields.items()
-                    ),
-                )
-            )
+            cleared = [
+                pl.when(pl.col(ROW).is_in(list(hit))).then(nothing).otherwise(pl.col(item)).alias(item)
+                for item, hit in fields.items()
+            ]
+            # The system's own doing: nobody has modified these records.
+            if "SystemModstamp" in frame.columns:
+                cleared.append(pl.lit(utc_now(), dtype=pl.Datetime("ms")).alias("SystemModstamp"))
+            made.append((name, frame.with_columns(cleared)))
         return made
 
     def _frame(self, name: str, rows: set[int]) -> pl.DataFrame:

@@ -259,8 +259,10 @@ def _territories(_org: "Org") -> list[Row]:
 
 def _default_team(org: "Org") -> list[Row]:
     access = dict.fromkeys(("AccountAccessLevel", "CaseAccessLevel", "ContactAccessLevel"), "Edit")
-    member = {"UserId": org.user_id, "TeamMemberRole": "Account Manager", **access}
-    return [{"Id": ids.make_id("01D", 1), "OwnerId": org.user_id, "OpportunityAccessLevel": "Edit", **member}]
+    member = {"UserId": org.api_user_id, "TeamMemberRole": "Account Manager", **access}
+    return [
+        {"Id": ids.make_id("01D", 1), "OwnerId": org.api_user_id, "OpportunityAccessLevel": "Edit", **member}
+    ]
 
 
 def _none(_org: "Org") -> list[Row]:

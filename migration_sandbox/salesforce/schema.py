@@ -144,6 +144,14 @@ class SObject:
         self.fields[item.name] = item
         self._by_lower[item.name.lower()] = item
 
+    def drop(self, name: str) -> None:
+        del self.fields[name]
+        del self._by_lower[name.lower()]
+
+    def refer(self, name: str, targets: tuple[str, ...]) -> None:
+        """Let a reference lead to these objects and no others."""
+        self.put(replace(self.fields[name], references=targets))
+
     def by_relationship(self, name: str) -> Field | None:
         wanted = name.lower()
         for item in self.fields.values():

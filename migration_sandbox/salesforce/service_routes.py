@@ -16,6 +16,7 @@ from starlette.routing import Route
 from migration_sandbox.salesforce.deployer import Deployer, Deployment
 from migration_sandbox.salesforce.describe import describe, summary
 from migration_sandbox.salesforce.errors import ApiError, not_found
+from migration_sandbox.salesforce.manifest_rules import problem_type
 from migration_sandbox.salesforce.metadata_calls import moment
 from migration_sandbox.salesforce.web import (
     Call,
@@ -74,10 +75,10 @@ def _off(what: str) -> Handler:
 def deploy_result(site: Site, item: Deployment, details: bool) -> dict[str, object]:
     """A deployment as the REST resource shows it."""
     failed = item.failures
-    fine = [component for component in item.components if component.problem is None]
+    fine = [component for component in item.components if item.fine(component)]
     shown: dict[str, object] = {
         "id": item.id, "status": item.status, "done": item.done, "checkOnly": item.check_only,
-        "rollbackOnError": item.rollback, "ignoreWarnings": False, "runTestsEnabled": False,
+        "rollbackOnError": item.rollback, "ignoreWarnings": item.ignore_warnings, "runTestsEnabled": False,
         "success": item.status in ("Succeeded", "SucceededPartial"), "createdBy": site.org.user_id,
         "createdByName": "Sandbox Migration", "createdDate": moment(item.created),
         "startDate": moment(item.started), "completedDate": moment(item.completed),
@@ -91,10 +92,10 @@ def deploy_result(site: Site, item: Deployment, details: bool) -> dict[str, obje
     if details:
         told = [
             {
-                "componentType": one.kind, "fileName": one.path, "fullName": one.name, "deleted": False,
-                "changed": one.changed and one.problem is None, "success": one.problem is None,
-                "created": one.created and one.problem is None, "problem": one.problem,
-                "problemType": None if one.problem is None else "Error",
+                "componentType": one.kind, "fileName": one.path, "fullName": one.name,
+                "deleted": one.deleted and item.fine(one), "changed": one.changed and item.fine(one),
+                "success": item.fine(one), "created": one.created and item.fine(one),
+                "problem": one.problem, "problemType": problem_type(one),
                 "createdDate": moment(item.completed),
             }
             for one in [*failed, *fine]
@@ -122,8 +123,9 @@ def _deploying(site: Site, deployer: Deployer) -> list[Route]:
             options = json.loads(raw).get("deployOptions", {})
             if not archive or len(archive) > MAX_ZIP:
                 raise ApiError(400, "INVALID_MULTIPART_REQUEST", f"a zip of 1 to {MAX_ZIP} bytes is required")
-            check, rollback = bool(options.get("checkOnly")), bool(options.get("rollbackOnError"))
-            made = await run_in_threadpool(deployer.submit, archive, check, rollback)
+            flags = ("checkOnly", "rollbackOnError", "ignoreWarnings", "purgeOnDelete")
+            chosen = (bool(options.get(name)) for name in flags)
+            made = await run_in_threadpool(deployer.submit, archive, *chosen)
             told = {"id": made.id, "deployOptions": options, "deployResult": deploy_result(site, made, False)}
             return answer(told, 201, usage(site))
         except (ValueError, AttributeError):

@@ -112,8 +112,29 @@ class Settings(BaseModel):
     """Slows batches down, so that a test can kill or abort between two of them."""
     bulk_upload_bytes: int = 100_000_000
     bulk_header_characters: int = 32_000
+    recycle_bin_records: int | None = None
+    """How many records the recycle bin holds; None is 25 for each MB of data storage (Salesforce Help)."""
+    recycle_bin_hold_seconds: float = 7_200
+    """What has been in a full recycle bin for that long goes for good, the oldest first (Salesforce Help: at
+    least two hours). A real org looks from time to time, this one after each deletion."""
+    deleted_schema_days: float = 15
+    """How long deleted custom fields and objects count against the limits unless somebody erases them."""
+    deleted_fields_in_tooling: bool = False
+    """(U) Whether the Tooling API's CustomField lists them too, under the name with _del that Setup shows."""
+    delete_assigned_permission_set: Literal["refuse", "accept"] = "refuse"
+    """(U) Whether a deployment may delete a permission set that somebody is assigned. Setup refuses."""
     deploy_pause_seconds: float = 0
     query_page_rows: int = 2_000
+
+    @property
+    def recycle_bin_limit(self) -> int:
+        chosen = self.recycle_bin_records
+        return 25 * self.data_storage_mb if chosen is None else chosen
+
+    @property
+    def purges_schema(self) -> bool:
+        """Whether a deployment may ask for purgeOnDelete: not in production (Metadata API, DeployOptions)."""
+        return self.sandbox_org or self.edition == "developer"
 
     @property
     def custom_field_limit(self) -> int:

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from migration_sandbox.salesforce.deployer import Deployer, Deployment
 from migration_sandbox.salesforce.errors import ApiError
-from migration_sandbox.salesforce.manifest_rules import Component
+from migration_sandbox.salesforce.manifest_rules import Component, problem_type
 from migration_sandbox.salesforce.metadata_calls import (
     Retrievals,
     describe,
@@ -56,18 +56,17 @@ def _fault(fault: Fault) -> str:
     )
 
 
-def _component(item: Component, stamp: str | None) -> str:
-    fine = item.problem is None
+def _component(item: Component, fine: bool, stamp: str | None) -> str:
     parts = [
         element("changed", item.changed and fine),
         element("componentType", item.kind),
         element("created", item.created and fine),
         element("createdDate", stamp),
-        element("deleted", False),
+        element("deleted", item.deleted and fine),
         element("fileName", item.path),
         element("fullName", item.name),
         element("problem", item.problem),
-        element("problemType", None if fine else "Error"),
+        element("problemType", problem_type(item)),
         element("success", fine),
     ]
     name = "componentSuccesses" if fine else "componentFailures"
@@ -76,9 +75,8 @@ def _component(item: Component, stamp: str | None) -> str:
 
 def _details(item: Deployment) -> str:
     stamp = moment(item.completed)
-    shown = "".join(
-        _component(one, stamp) for one in [*item.failures, *(c for c in item.components if c.problem is None)]
-    )
+    told = sorted(item.components, key=item.fine)
+    shown = "".join(_component(one, item.fine(one), stamp) for one in told)
     counts = "<numFailures>0</numFailures><numTestsRun>0</numTestsRun><totalTime>0.0</totalTime>"
     tests = f"<runTestResult>{counts}</runTestResult>"
     return f"<details>{shown}{tests}</details>"
@@ -97,7 +95,7 @@ def _status(site: Site, item: Deployment, details: bool) -> str:
         element("done", item.done),
         element("errorMessage", item.message),
         element("id", item.id),
-        element("ignoreWarnings", False),
+        element("ignoreWarnings", item.ignore_warnings),
         element("lastModifiedDate", moment(item.completed or item.started or item.created)),
         element("numberComponentErrors", failed),
         element("numberComponentsDeployed", 0 if item.status == "Failed" and item.rollback else done),
@@ -122,7 +120,11 @@ def _deploy(deployer: Deployer, call: Node) -> str:
     if not archive or len(archive) > MAX_ZIP:
         raise Fault("LIMIT_EXCEEDED", f"a zip of 1 to {MAX_ZIP} bytes is required")
     options = call.first("DeployOptions") or Node("DeployOptions", "")
-    made = deployer.submit(archive, options.flag("checkOnly"), options.flag("rollbackOnError"))
+    flags = ("checkOnly", "rollbackOnError", "ignoreWarnings", "purgeOnDelete")
+    try:
+        made = deployer.submit(archive, *(options.flag(name) for name in flags))
+    except ApiError as error:
+        raise Fault(error.code, error.message) from None
     result = element("done", False) + element("id", made.id) + element("state", "Queued")
     return f"<deployResponse><result>{result}</result></deployResponse>"
 

@@ -77,8 +77,8 @@ def _contact() -> SObject:
 
 def _activity_parents() -> list[Field]:
     return [
-        lookup("WhoId", "Name ID", "Contact", relationship="Who"),
-        lookup("WhatId", "Related To ID", "Account", relationship="What"),
+        lookup("WhoId", "Name ID", "Contact", relationship="Who", on_delete="cascade"),
+        lookup("WhatId", "Related To ID", "Account", relationship="What", on_delete="cascade"),
         Field("Subject", "Subject", "combobox", length=255, picklist=("Call", "Email", "Meeting", "Other")),
     ]
 

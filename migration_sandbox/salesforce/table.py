@@ -191,6 +191,10 @@ class Table:
     def count(self) -> int:
         return int((self._state_of == LIVE).sum())
 
+    @property
+    def binned_count(self) -> int:
+        return int((self._state_of == BINNED).sum())
+
     def _columns(self, names: Sequence[str]) -> list[tuple[str, pl.DataType]]:
         return [(name, self.sobject.fields[name].dtype) for name in names if name in self.sobject.fields]
 

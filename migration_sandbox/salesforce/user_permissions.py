@@ -75,7 +75,7 @@ def _own(org: "Org", profile: str) -> str:
     record = {"Name": f"X{profile[:15]}", "Label": f"X{profile[:15]}", "IsOwnedByProfile": True}
     made = org.new_rows(SETS, [record | {"ProfileId": profile}])
     key = str(made["Id"][0])
-    assigned = org.new_rows(ASSIGNMENTS, [{"PermissionSetId": key, "AssigneeId": org.user_id}])
+    assigned = org.new_rows(ASSIGNMENTS, [{"PermissionSetId": key, "AssigneeId": org.api_user_id}])
     org.commit([(SETS, made), (ASSIGNMENTS, assigned)])
     return key
 

@@ -115,6 +115,15 @@ def add_user(
         return str(made["Id"][0])
 
 
+def active_user(org: "Org", username: str) -> str:
+    """Id of the active user of that username. Raises ValueError."""
+    users = org.tables["User"].scan(["Username", "IsActive", "Id"])
+    found = users.filter((pl.col("Username").str.to_lowercase() == username.lower()) & pl.col("IsActive"))
+    if not found.height:
+        raise ValueError("username")
+    return str(found["Id"][0])
+
+
 def refuse_owners(saving: Saving) -> Errors:
     """Rows that are given an owner who can't be one; an unchanged owner is none of this rule's business."""
     item = saving.sobject.fields.get("OwnerId")

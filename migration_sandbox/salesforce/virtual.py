@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from migration_sandbox.salesforce import ids
+from migration_sandbox.salesforce import deleted_schema, ids
 from migration_sandbox.salesforce.org import Org
 from migration_sandbox.salesforce.rule_objects import ROWS
 from migration_sandbox.salesforce.schema import SObject
@@ -109,6 +109,17 @@ def _custom_fields(org: Org) -> list[dict[str, object]]:
                     {
                         "Id": ids.make_id("00N", len(found) + 1), "DeveloperName": bare_name(field.name),
                         "TableEnumOrId": owner, "NamespacePrefix": None, "InlineHelpText": field.help_text,
+                    }
+                )  # fmt: skip
+    if org.settings.deleted_fields_in_tooling:
+        for gone in deleted_schema.fields(org):
+            sobject = org.objects.get(gone.owner)
+            if sobject is not None:
+                found.append(
+                    {
+                        "Id": ids.make_id("00N", len(found) + 1), "NamespacePrefix": None,
+                        "DeveloperName": f"{bare_name(gone.name)}_del", "InlineHelpText": None,
+                        "TableEnumOrId": "Activity" if gone.owner == "Event" else durable_id(sobject),
                     }
                 )  # fmt: skip
     return found

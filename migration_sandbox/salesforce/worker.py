@@ -15,7 +15,7 @@ import polars as pl
 from migration_sandbox.salesforce.bulk_csv import DELIMITERS, CsvFault, Layout, layout, read_cells
 from migration_sandbox.salesforce.errors import ApiError, RowError
 from migration_sandbox.salesforce.jobs import ABORTED, COMPLETE, FAILED, RUNNING, UPLOADED, Job, Jobs
-from migration_sandbox.salesforce.org import Org, Statement
+from migration_sandbox.salesforce.org import ACTING, Org, Statement
 from migration_sandbox.salesforce.remove import delete
 from migration_sandbox.salesforce.render import csv_frame
 from migration_sandbox.salesforce.schema import SObject
@@ -64,6 +64,7 @@ class Worker:
                 self._wake.clear()
                 continue
             started = time.monotonic()
+            ACTING.set(job.created_by)
             try:
                 if job.kind == "query":
                     self._query(job, started)
@@ -203,11 +204,11 @@ class Worker:
         def also(outcome: Outcome) -> Iterable[Statement]:
             return self._record(job_id, number, outcome, started)
 
-        if job.operation in ("delete", "hardDelete"):
-            delete(self.org, sobject, given.to_series(0), job.operation == "hardDelete", also)
-            return
         locked = frozenset(range(min(self.lock_rows, given.height)))
         self.lock_rows -= len(locked)
+        if job.operation in ("delete", "hardDelete"):
+            delete(self.org, sobject, given.to_series(0), job.operation == "hardDelete", also, locked)
+            return
         key = None if job.external_id in (None, "Id") else sobject.fields[job.external_id or ""]
         batch = Batch(sobject, job.operation, targets, given, key, CSV_NULL, locked, oversized(chunk, given))
         save(self.org, batch, also)

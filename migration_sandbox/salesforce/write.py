@@ -28,6 +28,7 @@ from migration_sandbox.salesforce.targets import Target
 from migration_sandbox.salesforce.users import refuse_owners
 from migration_sandbox.salesforce.values import Column, Errors, Mask, convert
 
+LOCKED = RowError("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record")
 CSV_NULL = "#N/A"
 JSON_NULL = "\x00null"
 
@@ -70,9 +71,9 @@ class _Save:
         self.table = org.tables[batch.sobject.name]
         self.size = batch.given.height
         self.errors: Errors = {
-            row: RowError("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record")
-            for row in batch.locked
-        } | batch.refused
+            **dict.fromkeys(batch.locked, LOCKED),
+            **batch.refused,
+        }
         self.rows: ids.Rows = np.full(self.size, -1, dtype=np.int64)
         self.columns: dict[str, Column] = {}
 

@@ -1,7 +1,7 @@
 """Records of the org that nobody's migration has given a key: read, given one, and rid of it again.
 
-Keys are written through collections, a few hundred records in all: each record is looked at first, since
-between the look that people judged and the decision anybody may have changed it.
+Values of records that keep their key are put back in the same way. Both go through collections: each record
+is looked at first, since between the look that people judged and the decision anybody may have changed it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from migration_assets.destinations.base import KeyChange, LoadResult, ObjectSchema
+from migration_assets.destinations.base import Identity, KeyChange, LoadResult, ObjectSchema
 from migration_assets.destinations.salesforce import csv
 from migration_assets.destinations.salesforce.failures import safe_code, sentence
 from migration_assets.destinations.salesforce.queries import Queries
@@ -55,9 +55,11 @@ class Adoptions:
         for place, change in enumerate(changes):
             if change.record_id not in found:
                 results[place] = _failed(change, RECORD_GONE)
-            elif found[change.record_id] == change.after:
+                continue
+            standing = change.before if schema.identity is Identity.PARENTS else found[change.record_id]
+            if standing == change.after and not (change.before == change.after and change.fields):
                 results[place] = _loaded(change)
-            elif found[change.record_id] != change.before:
+            elif standing != change.before:
                 results[place] = _failed(change, KEY_CHANGED)
             else:
                 open_changes.append(place)
@@ -67,11 +69,13 @@ class Adoptions:
         return [results[place] for place in range(len(changes))]
 
     def _keys(self, schema: ObjectSchema, ids: Sequence[str]) -> dict[str, str | None]:
-        """Record id -> key, of those that are there."""
-        body = {"ids": list(dict.fromkeys(ids)), "fields": ["Id", schema.key_field]}
+        """Record id -> key, of those that are there; of records that join others, which hold none, no key."""
+        stored = [] if schema.identity is Identity.PARENTS else [schema.key_field]
+        body = {"ids": list(dict.fromkeys(ids)), "fields": ["Id", *stored]}
         path = f"composite/sobjects/{schema.name}"
         answer = self._session.request("POST", path, json=body, idempotent=True).json()
-        return {record["Id"]: record[schema.key_field] or None for record in answer if record is not None}
+        there = [record for record in answer if record is not None]
+        return {each["Id"]: (each[stored[0]] or None) if stored else None for each in there}
 
     def _patch(self, schema: ObjectSchema, changes: Sequence[KeyChange]) -> list[LoadResult]:
         records = [
@@ -79,7 +83,7 @@ class Adoptions:
                 "attributes": {"type": schema.name},
                 "id": change.record_id,
                 **{name: _json(value) for name, value in change.fields.items()},
-                schema.key_field: change.after,
+                **({} if schema.identity is Identity.PARENTS else {schema.key_field: change.after}),
             }
             for change in changes
         ]

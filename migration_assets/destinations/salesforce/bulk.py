@@ -31,7 +31,7 @@ FAILED = "Failed"
 COMPLETE = "JobComplete"
 FINAL = frozenset({COMPLETE, FAILED, ABORTED})
 
-Operation = Literal["insert", "update", "upsert"]
+Operation = Literal["insert", "update", "upsert", "delete"]
 
 _POLL_GROWTH = 1.5
 _DOWNLOAD_ATTEMPTS = 3

@@ -6,7 +6,8 @@ field, visible or not. The difference is what a permission set still has to gran
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,7 @@ CUSTOM_FIELD_LIMITS = {
 
 _UNKNOWN_EDITION_LIMIT = 100
 _ACTIVITY = "Activity"
+_DELETED = re.compile(r"_del\d*__c$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,15 @@ def custom_fields(session: SalesforceSession, objects: Sequence[str]) -> dict[st
     for row in rows:
         names.setdefault(str(row["TableEnumOrId"])[:15], set()).add(f"{row['DeveloperName']}__c")
     return {name: frozenset(names.get(owner[:15], ())) for name, owner in owners.items()}
+
+
+def deleted_among(custom_fields: Collection[str]) -> list[str]:
+    """Names of fields that are deleted and not erased: they end with ``_del__c`` and still count against the
+    limit (Salesforce Help, Manage Deleted Custom Fields).
+
+    None where the Tooling API doesn't list them: no official page says that it does.
+    """
+    return sorted(filter(_DELETED.search, custom_fields))
 
 
 def capacity(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import polars as pl
@@ -23,9 +23,17 @@ from migration_assets.destinations.base import (
     SchemaDeployment,
     Volumes,
 )
-from migration_assets.destinations.salesforce import describe, preflight, schema, users
+from migration_assets.destinations.removal import Removal, SchemaRemoval
+from migration_assets.destinations.salesforce import (
+    changes,
+    describe,
+    preflight,
+    schema,
+    users,
+)
 from migration_assets.destinations.salesforce.adoption import Adoptions
 from migration_assets.destinations.salesforce.audit import AuditFields, Described
+from migration_assets.destinations.salesforce.dependents import Dependents
 from migration_assets.destinations.salesforce.files import FileLoader
 from migration_assets.destinations.salesforce.job_runs import JobRuns
 from migration_assets.destinations.salesforce.joining import Joiner
@@ -33,6 +41,8 @@ from migration_assets.destinations.salesforce.loading import Loader
 from migration_assets.destinations.salesforce.parents import Parents
 from migration_assets.destinations.salesforce.queries import Queries
 from migration_assets.destinations.salesforce.reading import Reader
+from migration_assets.destinations.salesforce.removal import Remover
+from migration_assets.destinations.salesforce.schema_removal import remove_schema
 from migration_assets.destinations.salesforce.session import SalesforceSession
 from migration_assets.destinations.salesforce.settings import EnvironmentSettings
 from migration_assets.practice import resolve
@@ -52,10 +62,14 @@ class SalesforceDestination:
         queries, runs = Queries(self._session, settings.bulk), JobRuns(self._session, settings.bulk)
         parents, described = Parents(queries), Described(self._session)
         self._runs = runs
+        self._described = described
         self._loader = Loader(runs, parents, AuditFields(described, settings.audit_fields))
         self._files = FileLoader(self._session, settings, runs, queries, parents, described)
         self._joiner = Joiner(runs, queries, parents)
         self._reader = Reader(queries, parents)
+        self._adoptions = Adoptions(self._session, queries)
+        self._dependents = Dependents(self._session, queries)
+        self._remover = Remover(self._session, queries, runs, settings.bulk)
 
     @property
     def name(self) -> str:
@@ -136,9 +150,17 @@ class SalesforceDestination:
     def write_keys(self, schema: ObjectSchema, changes: Sequence[KeyChange]) -> list[LoadResult]:
         return self._adoptions.write_keys(schema, changes)
 
-    @property
-    def _adoptions(self) -> Adoptions:
-        return Adoptions(self._session, Queries(self._session, self.settings.bulk))
+    def last_changes(self, request: ReadRequest) -> Iterator[pl.DataFrame]:
+        return changes.last_changes(self.read, self._described, self._session.user_id(), request)
+
+    def dependents(self, schema: ObjectSchema, record_ids: Collection[str]) -> Iterator[pl.DataFrame]:
+        return self._dependents.of(schema, record_ids)
+
+    def delete(self, schema: ObjectSchema, records: Mapping[str, str]) -> Iterator[Sequence[Removal]]:
+        return self._remover.delete(schema, records)
+
+    def remove_schema(self, schemas: Sequence[ObjectSchema]) -> SchemaRemoval:
+        return remove_schema(self._session, self.settings, schemas)
 
     def users(self) -> list[DestinationUser]:
         return users.users(self._session)

@@ -61,6 +61,8 @@ SENTENCES: dict[str, str] = {
     "be opened there, then retry",
     "FILE_SIZE_LIMIT_EXCEEDED": "the org takes no file of this size; lower files.max_bytes to its limit",
     UNSETTLED: "the run broke off while it was sent; the next one looks whether it is there",
+    "DELETE_FAILED": "other records of the org need it; remove what refers to it there, then run again",
+    "DEPENDENCY_EXISTS": "other records of the org need it; remove what refers to it there, then run again",
     "UNPROCESSED": "the job ended before it came to this record",
     "NO_RESULT": "the job's results don't mention this record",
     "NOT_SUBMITTED": "the job was never closed, so nothing of it was processed",

@@ -61,7 +61,7 @@ class JobRuns:
             raise DestinationLimitReached(
                 f"{used:,} of the org's {most:,} API requests of 24 hours are used and "
                 f"{self._settings.requests_left_free:.0%} are left to others (bulk.requests_left_free); "
-                "nothing is lost: run the upload again tomorrow, it goes on from here"
+                "nothing is lost: run it again tomorrow, it goes on from here"
             )
 
     def parts(self, rows: pl.DataFrame, schema: ObjectSchema) -> Iterator[pl.DataFrame]:

@@ -129,12 +129,27 @@ def build(
             "PermissionSet", _permission_set(grants)
         )
         members["PermissionSet"] = [PERMISSION_SET]
+    files["package.xml"] = _manifest(api_version, members)
+    return _zip(files)
+
+
+def build_removal(
+    api_version: str, removed: Mapping[str, Sequence[str]], changed: Mapping[str, Properties]
+) -> bytes:
+    """The zip that deletes components, full names by kind, after the ``changed`` layouts have replaced those
+    that show them."""
+    files = {f"layouts/{name}.layout": _xml("Layout", made) for name, made in changed.items()}
+    files["package.xml"] = _manifest(api_version, {"Layout": list(changed)} if changed else {})
+    files["destructiveChangesPost.xml"] = _manifest(api_version, removed)
+    return _zip(files)
+
+
+def _manifest(api_version: str, members: Mapping[str, Sequence[str]]) -> bytes:
     types: Properties = [
         ("types", [*(("members", member) for member in sorted(listed)), ("name", kind)])
         for kind, listed in members.items()
     ]
-    files["package.xml"] = _xml("Package", [*types, ("version", api_version)])
-    return _zip(files)
+    return _xml("Package", [*types, ("version", api_version)])
 
 
 def can_be_granted(field: FieldSchema) -> bool:

@@ -22,19 +22,15 @@ _MOST_KEYS_NAMED, _MOST_CHARACTERS_NAMED = 1_000, 50_000
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where the id stands that a field holds: a column of the object with our key, of which records."""
+    """Where the id stands that a field holds: a column of the object with our key; and what has that id."""
 
     column: str = "Id"
-    condition: str | None = None
     points_to: str | None = None
 
 
-_ADDRESSES = {
-    ("ContentDocumentId", "ContentVersion"): Address(
-        "ContentDocumentId", "IsLatest = true", "ContentDocument"
-    )
-}
-"""Fields that point to a companion of the object with our key, which can't carry one itself."""
+_ADDRESSES = {("ContentDocumentId", "ContentVersion"): Address("ContentDocumentId", "ContentDocument")}
+"""Fields that point to a companion of the object with our key, which can't carry one itself. Every version of
+ours bears it, so a document is found whoever has made its latest one."""
 
 
 def _address(field: FieldSchema, target: str) -> Address:
@@ -119,10 +115,8 @@ class Parents:
         return found
 
     def _pages(self, field: FieldSchema, target: str, condition: str) -> Sequence[pl.DataFrame]:
-        address = _address(field, target)
-        if address.condition is not None:
-            condition = f"{condition} AND {address.condition}"
-        return list(self._queries.bulk(target, [address.column, csv.PARENT_KEY], condition))
+        columns = [_address(field, target).column, csv.PARENT_KEY]
+        return list(self._queries.bulk(target, columns, condition))
 
 
 def practice_prefix(key: str) -> str:

@@ -10,12 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from migration_assets.destinations.base import Finding, ObjectSchema, Volumes
+from migration_assets.destinations.base import Finding, ObjectCapacity, ObjectSchema, Volumes
 from migration_assets.destinations.salesforce import csv
-from migration_assets.destinations.salesforce.describe import capacity
+from migration_assets.destinations.salesforce.describe import capacity, deleted_among
 from migration_assets.destinations.salesforce.schema_compare import ObjectPlan
 from migration_assets.destinations.salesforce.session import SalesforceSession
 from migration_assets.destinations.salesforce.settings import BulkSettings, EnvironmentSettings
+from migration_assets.destinations.salesforce.soap import ERASE_DELETED_FIELDS
 
 RECORD_BYTES = 2_000
 """Data storage of a record, however wide (Salesforce, Data and File Storage Allocations: about 2 KB)."""
@@ -109,12 +110,20 @@ def room_for_fields(
                 "measures, delete unused fields there, or lower fields_left_free"
             )
             yield Finding("no_room_for_fields", "error", message, room.object)
+            yield from _held_by_deleted(room)
         elif plan.created:
             message = (
                 f"{room.object} has {len(room.custom_fields)} of {room.custom_field_limit} custom fields and "
                 f"needs {len(plan.created)} more; {left} are left then"
             )
             yield Finding("room_for_fields", "note", message, room.object)
+
+
+def _held_by_deleted(room: ObjectCapacity) -> Iterator[Finding]:
+    deleted = deleted_among(room.custom_fields)
+    if deleted:
+        message = f"{len(deleted)} of {room.object}'s custom fields are deleted; {ERASE_DELETED_FIELDS}"
+        yield Finding("deleted_fields_hold_room", "warning", message, room.object)
 
 
 def quotas(limits: Mapping[str, Any]) -> list[Finding]:

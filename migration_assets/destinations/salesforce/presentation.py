@@ -7,7 +7,7 @@ a finding. Tabs and list views are added and never changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from migration_assets.destinations.base import Finding, ObjectSchema
@@ -125,6 +125,31 @@ def extended(existing: Properties, lack: Lack) -> Properties:
         more = [layouts.related_list(name, child) for name, child in lack.related]
         whole = _after(whole, "relatedLists", more)
     return whole
+
+
+def without(existing: Properties, fields: Collection[str], related: frozenset[str]) -> Properties:
+    """The layout without these fields and related lists, nor a section of ours that is empty then."""
+    kept: Properties = []
+    for name, value in existing:
+        if name == "layoutSections" and not isinstance(value, str):
+            section = _without_items(value, fields)
+            emptied = section != value and not list(
+                _texts(section, ("layoutColumns", "layoutItems", "field"))
+            )
+            if not (emptied and ("label", layouts.BESIDE) in section):
+                kept.append((name, section))
+        elif name != "relatedLists" or not related & set(_texts([(name, value)], (name, "relatedList"))):
+            kept.append((name, value))
+    return kept
+
+
+def _without_items(section: Properties, fields: Collection[str]) -> Properties:
+    return [
+        (name, [each for each in value if not set(fields) & set(_texts([each], ("layoutItems", "field")))])
+        if name == "layoutColumns" and not isinstance(value, str)
+        else (name, value)
+        for name, value in section
+    ]
 
 
 def _after(whole: Properties, name: str, more: Properties) -> Properties:

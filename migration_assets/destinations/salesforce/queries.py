@@ -18,7 +18,7 @@ from migration_assets.destinations.salesforce.settings import BulkSettings
 from migration_assets.errors import DestinationError
 
 ACTIVITIES = frozenset({"Event", "Task"})
-_WITH_ARCHIVED = ACTIVITIES | {"EventRelation"}
+_WITH_ARCHIVED = ACTIVITIES | {"EventRelation", "TaskRelation"}
 _CELLS_A_PAGE = 4_000_000
 _LEAST_PAGE_ROWS, _MOST_PAGE_ROWS = 500, 50_000
 _POLL_GROWTH = 1.5
@@ -57,9 +57,7 @@ class Queries:
 
         Activities of a year ago are archived: only queryAll finds them, and it finds deleted ones too.
         """
-        operation = "query"
-        if name in _WITH_ARCHIVED:
-            operation, condition = "queryAll", f"{condition} AND IsDeleted = false"
+        operation, condition = _reaching(name, condition)
         body = {"operation": operation, "query": f"SELECT {', '.join(columns)} FROM {name} WHERE {condition}"}
         job_id = str(self._session.request("POST", "jobs/query", json=body, idempotent=True).json()["id"])
         try:
@@ -70,14 +68,21 @@ class Queries:
 
     def rest(self, name: str, columns: Sequence[str], condition: str) -> Iterator[pl.DataFrame]:
         """The same by GET, for conditions that are short and objects that a query job doesn't serve."""
+        operation, condition = _reaching(name, condition)
         soql = f"SELECT {', '.join(columns)} FROM {name} WHERE {condition}"
-        answer = self._session.get_json("query", params={"q": soql})
+        answer = self._session.get_json(operation, params={"q": soql})
         while True:
             rows = [[_text(record[column]) for column in columns] for record in answer["records"]]
             yield pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
             if answer.get("done", True):
                 return
             answer = self._session.get_json(answer["nextRecordsUrl"])
+
+    def any(self, name: str, condition: str) -> bool:
+        """Whether the login sees a record for which it holds."""
+        operation, condition = _reaching(name, condition)
+        soql = f"SELECT Id FROM {name} WHERE {condition} LIMIT 1"
+        return bool(self._session.get_json(operation, params={"q": soql})["records"])
 
     def _wait(self, job_id: str, name: str) -> None:
         deadline = time.monotonic() + self._settings.poll_limit
@@ -106,6 +111,13 @@ class Queries:
         except DestinationError:
             # The org drops finished query jobs after 7 days anyhow; what was read is not worth losing.
             return
+
+
+def _reaching(name: str, condition: str) -> tuple[str, str]:
+    """The operation and the condition with which archived records are found, and deleted ones aren't."""
+    if name in _WITH_ARCHIVED:
+        return "queryAll", f"({condition}) AND IsDeleted = false"
+    return "query", condition
 
 
 def _text(value: Any) -> str | None:

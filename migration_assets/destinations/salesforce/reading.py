@@ -5,7 +5,7 @@ How queries run is ``queries``'. Records that are found by the parents that they
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import polars as pl
 
@@ -15,7 +15,10 @@ from migration_assets.destinations.salesforce.parents import Parents, practice_p
 from migration_assets.destinations.salesforce.queries import Queries, starts_with
 
 LATEST = "IsLatest = true"
-"""Of a file's versions the last one is the record; earlier ones bear the same key."""
+"""Of a file's versions the last one is the record; earlier ones bear the same key, and a later one that
+somebody has added needn't bear any."""
+_VERSION = ("ContentDocumentId", "VersionNumber", "IsLatest")
+"""What tells which version of which document it is."""
 
 
 class Reader:
@@ -39,13 +42,16 @@ class Reader:
             for field in fields
             if _by_id(field)
         }
-        columns = ["Id", "SystemModstamp", *(_selected(field) for field in fields)]
-        condition = starts_with(key, request.key_prefix)
-        if schema.content_field is not None:
-            condition = f"{condition} AND {LATEST}"
+        selected = ["Id", "SystemModstamp", *(_selected(field) for field in fields)]
+        of_files = schema.content_field is not None
+        # A mapped field of the same name is asked for once.
+        more = [each for each in _VERSION if each not in selected] if of_files else []
+        pages = self._queries.bulk(schema.name, [*selected, *more], starts_with(key, request.key_prefix))
         found = False
-        for page in self._queries.bulk(schema.name, columns, condition):
-            texts = page.rename(dict(zip(page.columns, ["_id", "_modified_at", *names], strict=True)))
+        for page in _latest_of_ours(pages) if of_files else pages:
+            texts = page.select(selected).rename(
+                dict(zip(selected, ["_id", "_modified_at", *names], strict=True))
+            )
             texts = texts.filter(pl.col(key).str.starts_with(request.key_prefix)).with_columns(
                 pl.col(name).replace_strict(known, default=None, return_dtype=pl.String)
                 for name, known in parents.items()
@@ -53,6 +59,22 @@ class Reader:
             if texts.height or not found:
                 found = True
                 yield csv.typed(texts, schema, names)
+
+
+def _latest_of_ours(pages: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """One version a document: the latest, or the latest with a key where somebody has added one without."""
+    document, number, is_latest = _VERSION
+    seen: set[str] = set()
+    superseded: list[pl.DataFrame] = []
+    for page in pages:
+        latest = page[is_latest] == "true"
+        seen.update(page[document].filter(latest))
+        superseded.append(page.filter(~latest))
+        yield page.filter(latest)
+    others = pl.concat(superseded).filter(~pl.col(document).is_in(list(seen)))
+    if others.height:
+        newest_last = others.sort(pl.col(number).cast(pl.Int64), maintain_order=True)
+        yield newest_last.unique(document, keep="last", maintain_order=True)
 
 
 def _by_id(field: FieldSchema) -> bool:

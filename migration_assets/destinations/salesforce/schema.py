@@ -1,7 +1,8 @@
 """Bringing an org's schema to what the mapping needs: compare, deploy what is missing, grant, verify.
 
-Only what is missing or too small is deployed, so a second run deploys nothing. Nothing is ever removed or
-narrowed, and what a person may have changed (labels, help texts, picklist values) stays.
+Only what is missing or too small is deployed, so a second run deploys nothing. Nothing is removed here
+(``schema_removal``) or narrowed, and what a person may have changed (labels, help texts, picklist values)
+stays.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from migration_assets.destinations.base import Finding, ObjectSchema, SchemaDeployment
 from migration_assets.destinations.salesforce import layouts, metadata_package, presentation, soap
-from migration_assets.destinations.salesforce.describe import capacity
+from migration_assets.destinations.salesforce.describe import capacity, deleted_among
 from migration_assets.destinations.salesforce.metadata_package import (
     PERMISSION_SET,
     Grants,
@@ -94,7 +95,7 @@ def _deploy(
     session: SalesforceSession, plans: Sequence[ObjectPlan], wanted: Grants, shown: Presentation
 ) -> None:
     """One deployment of all that the plans lack; none where that is nothing."""
-    present = _present_grants(session)
+    present = present_grants(session)
     if present is None:
         grants: Grants | None = wanted
     else:
@@ -133,6 +134,10 @@ def _require_room(
                 f"(limit {room.custom_field_limit}, {len(room.custom_fields)} there, "
                 f"{settings.fields_left_free} left free)"
             )
+            if deleted := deleted_among(room.custom_fields):
+                lines.append(
+                    f"{room.object}: {len(deleted)} of these are deleted; {soap.ERASE_DELETED_FIELDS}"
+                )
     if lines:
         raise DestinationWithoutRoom(
             "the planned fields don't fit and nothing was deployed; map fewer measures, delete unused fields "
@@ -164,14 +169,14 @@ def _grants(schemas: Sequence[ObjectSchema], settings: EnvironmentSettings) -> G
     )
 
 
-def _permission_set_id(session: SalesforceSession) -> str | None:
+def permission_set_id(session: SalesforceSession) -> str | None:
     rows = session.query(f"SELECT Id FROM PermissionSet WHERE Name = '{PERMISSION_SET}'")
     return str(rows[0]["Id"]) if rows else None
 
 
-def _present_grants(session: SalesforceSession) -> Grants | None:
+def present_grants(session: SalesforceSession) -> Grants | None:
     """What the deployed permission set gives; None where there is none."""
-    parent = _permission_set_id(session)
+    parent = permission_set_id(session)
     if parent is None:
         return None
     fields = session.query(
@@ -190,7 +195,7 @@ def _present_grants(session: SalesforceSession) -> Grants | None:
 
 
 def _assign(session: SalesforceSession) -> None:
-    parent = _permission_set_id(session)
+    parent = permission_set_id(session)
     if parent is None:
         raise SchemaDeploymentFailed(
             f"Salesforce has no permission set {PERMISSION_SET} after the deployment; run again"

@@ -7,6 +7,7 @@ deployment says is about metadata, so its sentences may be passed on: no record 
 from __future__ import annotations
 
 import base64
+import re
 import time
 from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree
@@ -26,7 +27,7 @@ _DEPLOY = (
     "<deploy><ZipFile>{zip}</ZipFile><DeployOptions>"
     "<allowMissingFiles>false</allowMissingFiles><autoUpdatePackage>false</autoUpdatePackage>"
     "<checkOnly>false</checkOnly><ignoreWarnings>true</ignoreWarnings>"
-    "<performRetrieve>false</performRetrieve><purgeOnDelete>false</purgeOnDelete><rollbackOnError>true</rollbackOnError>"
+    "<performRetrieve>false</performRetrieve><purgeOnDelete>{purge}</purgeOnDelete><rollbackOnError>true</rollbackOnError>"
     "<singlePackage>true</singlePackage></DeployOptions></deploy>"
 )
 _STATUS = (
@@ -35,13 +36,25 @@ _STATUS = (
 )
 _MOST_LISTED, _MOST_READ = 3, 10
 """Kinds in one listMetadata, names in one readMetadata (Metadata API Developer Guide)."""
+ERASE_DELETED_FIELDS = (
+    "deleted fields count until they are erased: in Setup, Object Manager, the object, "
+    "Fields & Relationships, Deleted Fields, erase them"
+)
+"""What to do where fields that nobody sees hold the room (Salesforce Help, Manage Deleted Custom Fields)."""
+_NO_ROOM = re.compile(r"(?:maximum|limit)[^.]*\bfields\b|clean data columns", re.IGNORECASE)
+"""How the platform refuses a field that its object has no room for; the words differ by what is used up."""
 _FIRST_POLL, _LONGEST_POLL, _POLL_GROWTH = 0.2, 10.0, 1.5
 _PROBLEMS_SHOWN = 10
 
 
-def deploy(session: SalesforceSession, package: bytes) -> None:
-    """Returns when the deployment has succeeded; raises SchemaDeploymentFailed, and then nothing changed."""
-    answer = _call(session, _DEPLOY.format(zip=base64.b64encode(package).decode()), idempotent=False)
+def deploy(session: SalesforceSession, package: bytes, *, purge: bool = False) -> None:
+    """Returns when the deployment has succeeded; raises SchemaDeploymentFailed, and then nothing changed.
+
+    ``purge`` erases what the package deletes, which only sandboxes and Developer Edition orgs do (Metadata
+    API guide, DeployOptions.purgeOnDelete); elsewhere it is kept for 15 days.
+    """
+    body = _DEPLOY.format(zip=base64.b64encode(package).decode(), purge=str(purge).lower())
+    answer = _call(session, body, idempotent=False)
     deployment = _text(answer, "id")
     deadline = time.monotonic() + session.settings.deploy_limit
     pause = _FIRST_POLL
@@ -103,6 +116,8 @@ def _refusal(deployment: str, status: ElementTree.Element) -> str:
         lines.append(f"  and {len(failures) - _PROBLEMS_SHOWN} more, see Setup, Deployment Status")
     if not failures:
         lines.append(f"  {_text(status, 'errorMessage') or _text(status, 'status')}")
+    if any(_NO_ROOM.search(_text(each, "problem")) for each in failures):
+        lines.append(f"  {ERASE_DELETED_FIELDS}")
     return "\n".join(
         [f"Salesforce refused deployment {deployment} and changed nothing; mend these and run again:", *lines]
     )

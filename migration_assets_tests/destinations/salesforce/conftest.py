@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from simple_salesforce.api import Salesforce
 
 from migration_assets.destinations.salesforce.destination import SalesforceDestination, connect
 from migration_assets.destinations.salesforce.settings import EnvironmentSettings
 from migration_assets_tests.destinations.salesforce.joining_schemas import ALL
 from migration_assets_tests.destinations.salesforce.schemas import ACCOUNT, CONTACT, EVENT, EXAM, wide_exam
+from migration_assets_tests.sandbox.salesforce_fixtures import VERSION, sign_in, trusting_session
 from migration_sandbox.salesforce.control import Control
 from migration_sandbox.salesforce.launch import SalesforceSandbox
 
@@ -87,10 +89,11 @@ def start_org(tmp_path_factory: pytest.TempPathFactory, private_key: rsa.RSAPriv
     )
     running: list[SalesforceSandbox] = []
 
-    def start(name: str, edition: str = "enterprise") -> SalesforceSandbox:
+    def start(name: str, edition: str = "enterprise", sandbox_org: bool = False) -> SalesforceSandbox:
         org = SalesforceSandbox(
             Path(directory / name),
             edition=edition,
+            sandbox_org=sandbox_org,
             client_id="test-client",
             client_secret="test-client-secret",
             environment={"SALESFORCE_SANDBOX_JWT_PUBLIC_KEY_FILE": str(public_key)},
@@ -140,6 +143,28 @@ def joining_control(joining_org: SalesforceSandbox) -> Iterator[Control]:
     yield control
     control.reset()
     control.settings(**before)
+
+
+@pytest.fixture
+def joined(joining_org: SalesforceSandbox) -> Iterator[SalesforceDestination]:
+    destination = connect(settings_for(joining_org))
+    yield destination
+    destination.close()
+
+
+@pytest.fixture
+def us(joining_org: SalesforceSandbox) -> Any:
+    """simple-salesforce's client of that org with the same login as ours."""
+    return sign_in(joining_org).client
+
+
+@pytest.fixture
+def somebody(joining_org: SalesforceSandbox) -> Any:
+    """The same with another user's login."""
+    joining_org.control.add_user("ann@maple.example", "ann@maple.example", "Ann")
+    token = joining_org.control.sign_in("ann@maple.example")
+    session = trusting_session(joining_org)
+    return Salesforce(session_id=token, instance_url=joining_org.url, session=session, version=VERSION)
 
 
 @pytest.fixture

@@ -140,3 +140,18 @@ def test_more_records_than_a_call_takes_are_written(org: SalesforceDestination, 
 
     assert [each.key for each in found] == [each.key for each in changes] + ["maple:patient:ann"]
     assert found[-1].outcome == "loaded"
+
+
+def test_values_are_put_back_in_a_record_that_keeps_its_key(org: SalesforceDestination, add: Add) -> None:
+    ann = add("Contact", LastName="Ours", Email="ours@b.example", PANDA_Key__c="maple:patient:1")
+    tom = add("Contact", LastName="Tom", PANDA_Key__c="maple:patient:2")
+    kept = KeyChange(ann, "maple:patient:1", "maple:patient:1", {"LastName": "Theirs", "Email": None})
+    other = KeyChange(tom, "maple:patient:9", "maple:patient:9", {"LastName": "Never"})
+
+    for _ in range(2):
+        assert outcomes(org, kept, other) == [
+            ("maple:patient:1", "loaded", None),
+            ("maple:patient:9", "failed", KEY_CHANGED),
+        ]
+    found = read(org, CONTACT, "maple:", "LastName", "Email").sort("PANDA_Key__c")
+    assert found.select("LastName", "Email").rows() == [("Theirs", None), ("Tom", None)]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from migration_assets.destinations.base import Batch, ObjectSchema
+from migration_assets.destinations.base import Batch, KeyChange, ObjectSchema
 from migration_assets.destinations.salesforce.destination import SalesforceDestination, connect
 from migration_assets.errors import DestinationError, JobLost
 from migration_assets_tests.destinations.salesforce.batches import (
@@ -29,6 +29,7 @@ from migration_assets_tests.destinations.salesforce.joining_schemas import (
     one_file_each,
 )
 from migration_assets_tests.destinations.salesforce.schemas import CONTACT, EVENT, EXAM
+from migration_assets_tests.sandbox.salesforce_fixtures import sign_in
 from migration_sandbox.salesforce.control import Control
 from migration_sandbox.salesforce.launch import SalesforceSandbox
 
@@ -211,3 +212,34 @@ def test_a_mapping_with_files_and_joins_has_no_finding_of_its_own(org: Salesforc
         ("ContentVersion", "field_only_on_insert", "PathOnClient")
     ]
     assert org.deploy_schema([FILE, LINK, ATTENDEE]).created == ()
+
+
+def test_values_of_a_joining_record_are_put_back_without_a_key(
+    org: SalesforceDestination, joining_org: SalesforceSandbox
+) -> None:
+    client = sign_in(joining_org).client
+    event = client.Event.create({"StartDateTime": "2026-01-05T09:00:00Z", "DurationInMinutes": 30})["id"]
+    person = client.Contact.create({"LastName": "Moss"})["id"]
+    record = {"EventId": event, "RelationId": person, "IsInvitee": True, "Response": "ours"}
+    relation = client.EventRelation.create(record)["id"]
+    key = "maple:attendee:event:9+patient:9"
+
+    [done] = org.write_keys(ATTENDEE, [KeyChange(relation, key, key, {"Response": "theirs"})])
+
+    assert (done.key, done.outcome) == (key, "loaded")
+    assert client.EventRelation.get(relation)["Response"] == "theirs"
+
+
+def test_a_version_that_somebody_adds_hides_neither_the_file_nor_its_links(
+    org: SalesforceDestination, joining_org: SalesforceSandbox
+) -> None:
+    files, links = read(org, FILE, "maple:"), read(org, LINK, "maple:")
+    client = sign_in(joining_org).client
+    document = client.ContentVersion.get(files["_id"][0])["ContentDocumentId"]
+    for _ in range(2):
+        further = {"ContentDocumentId": document, "PathOnClient": "n.txt", "VersionData": "bm90ZQ=="}
+        client.ContentVersion.create(further)
+
+    names = ("_id", "PANDA_Key__c", "Title", "Checksum")
+    assert listed(read(org, FILE, "maple:"), *names) == listed(files, *names)
+    assert listed(read(org, LINK, "maple:"), "_id", "_key") == listed(links, "_id", "_key")

@@ -284,7 +284,7 @@ def test_no_job_begins_when_the_days_requests_are_nearly_used_up(
     with pytest.raises(DestinationLimitReached, match="5% are left to others") as stopped:
         collected(org.send(numbered(3), journal))
 
-    assert "run the upload again tomorrow" in str(stopped.value)
+    assert "run it again tomorrow" in str(stopped.value)
     assert (control.requests(), journal.steps) == ([], [])
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from migration_assets.destinations.base import FieldSchema, FieldType, Finding, ObjectSchema, Volumes
+from migration_assets.destinations.salesforce.destination import connect
 from migration_assets.destinations.salesforce.preflight import findings
 from migration_assets.destinations.salesforce.session import SalesforceSession
 from migration_assets_tests.destinations.salesforce.conftest import StartOrg, settings_for
@@ -234,6 +235,19 @@ def little_left(stage: Stage) -> list[Finding]:
     return stage.ask()
 
 
+def deleted_fields(stage: Stage) -> list[Finding]:
+    stage.control.settings(deleted_fields_in_tooling=True)
+    contact = schema("Contact", text("Gone__c"), custom=False)
+    destination = connect(settings_for(stage.sandbox))
+    try:
+        destination.deploy_schema([contact])
+        assert "Contact.Gone__c" in destination.remove_schema([contact]).counts_still
+        return stage.ask([contact], custom_field_limit=1)
+    finally:
+        destination.close()
+        stage.control.erase_deleted()
+
+
 def a_version_to_come(stage: Stage) -> list[Finding]:
     return stage.ask([VISIT], api_version="99.0")
 
@@ -270,6 +284,7 @@ CASES: list[Case] = [
     (another_schema, "header_too_long", "error", "Broad__c", "a Bulk job allows 32,000"),
     (another_schema, "no_room_for_fields", "error", "Broad__c", "0 of 500 custom fields and needs 1201 more"),
     (another_schema, "room_for_fields", "note", "Nothing__c", "needs 2 more; 498 are left then"),
+    (deleted_fields, "deleted_fields_hold_room", "warning", "Contact", "1 of Contact's custom fields are"),
     (a_login_with_few_rights, "object_missing", "error", "Account", "give it read access"),
     (a_login_with_few_rights, "object_not_writable", "error", "Closed__c", "assign the permission set"),
     (a_login_with_few_rights, "object_not_deletable", "warning", "Visit__c", "a rollback couldn't either"),

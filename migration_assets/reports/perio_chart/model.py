@@ -1,7 +1,7 @@
 """One exam's periodontal chart as a picture's model: what was charted, and where two charts differ.
 
 Built from staged rows or from the records that a destination returned, in the same words, so that the two
-compare. How it is drawn is ``perio_chart_svg``'s.
+compare. How it is drawn is ``svg``'s.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from migration_assets.errors import DestinationError
 from migration_assets.mapping.chart_layout import ANSWERS
 from migration_assets.perio import charting
 from migration_assets.perio.charting import Measure, Per, Place, Site
-from migration_assets.perio.teeth import SLOTS, TEETH, Entrance, NumberingSystem, parse_numbering_system
+from migration_assets.perio.teeth import TEETH, Entrance, NumberingSystem, parse_numbering_system
 
 Value = float | bool | str
 SITE_MEASURES = tuple(measure for measure in charting.MEASURES if measure.per is Per.SITE)
@@ -77,18 +77,6 @@ class Chart:
     def tooth(self, universal: str) -> Tooth:
         return self.teeth.get(universal, NOTHING_CHARTED)
 
-    @property
-    def slots(self) -> dict[int, Tooth]:
-        """The permanent teeth, charted or not: 1-32 -> tooth."""
-        return {slot: self.tooth(str(slot)) for slot in SLOTS}
-
-    @property
-    def listed(self) -> dict[str, Tooth]:
-        """Teeth that have no column of the picture, in Universal's order; codes of no tooth come last."""
-        order = {code: place for place, code in enumerate(TEETH)}
-        codes = sorted(self.teeth, key=lambda code: (order.get(code, len(order)), code))
-        return {code: self.teeth[code] for code in codes if not has_column(code)}
-
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -101,15 +89,10 @@ class Difference:
     after: Value | None
 
 
-def has_column(universal: str) -> bool:
-    """Whether the tooth is one of the 32 columns of the picture."""
-    tooth = TEETH.get(universal)
-    return tooth is not None and tooth.slot is not None
-
-
 def differences(before: Chart, after: Chart) -> tuple[Difference, ...]:
     """Every value that differs, 0 and nothing too; by tooth in Universal's order, measure, place."""
-    codes = [*map(str, SLOTS), *{**before.listed, **after.listed}]
+    order = {code: place for place, code in enumerate(TEETH)}
+    codes = sorted({*before.teeth, *after.teeth}, key=lambda code: (order.get(code, len(order)), code))
     return tuple(
         Difference(code, measure, place, was, becomes)
         for code in codes
@@ -162,8 +145,13 @@ def _tell(tooth: dict[str, Any], column: str, value: Value | None) -> bool:
 
 def _chart(system: str | None, told: Mapping[str, Mapping[str, Any]], told_twice: int) -> Chart:
     teeth = {code: _tooth(values) for code, values in told.items()}
-    kept = {code: tooth for code, tooth in teeth.items() if tooth != NOTHING_CHARTED or not has_column(code)}
+    kept = {code: tooth for code, tooth in teeth.items() if tooth != NOTHING_CHARTED or not _permanent(code)}
     return Chart(parse_numbering_system(system) if system else None, kept, told_twice)
+
+
+def _permanent(universal: str) -> bool:
+    tooth = TEETH.get(universal)
+    return tooth is not None and tooth.slot is not None
 
 
 def _tooth(values: Mapping[str, Any]) -> Tooth:

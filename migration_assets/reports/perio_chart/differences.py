@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from migration_assets.perio import charting
 from migration_assets.perio.charting import Site
 from migration_assets.perio.teeth import Entrance
-from migration_assets.reports.perio_chart import Difference, has_column
-from migration_assets.reports.perio_chart_layout import (
+from migration_assets.reports.perio_chart.layout import (
     ASPECTS,
     BUCCAL_SITES,
     COLUMN,
@@ -22,42 +21,40 @@ from migration_assets.reports.perio_chart_layout import (
     header_rows,
     ordered,
 )
-from migration_assets.reports.perio_chart_marks import BLACK, WHITE, hatched, tag, words
-from migration_assets.reports.perio_chart_text import told
+from migration_assets.reports.perio_chart.marks import BLACK, WHITE, hatched, tag, words
+from migration_assets.reports.perio_chart.model import Difference
+from migration_assets.reports.perio_chart.text import told
 
 
-def marked(found: Sequence[Difference], scale: Scale) -> Iterator[str]:
+def marked(found: Sequence[Difference], seats: Mapping[int, str], scale: Scale) -> Iterator[str]:
     """A hatched box behind each site, tooth's value or furcation that differs, and the value's own cell."""
-    drawn = [each for each in found if has_column(each.tooth)]
+    slots = {code: slot for slot, code in seats.items()}
+    drawn = [each for each in found if each.tooth in slots]
     by_site: dict[tuple[str, Site], list[Difference]] = {}
     for each in drawn:
         if isinstance(each.place, Site):
             by_site.setdefault((each.tooth, each.place), []).append(each)
         else:
-            yield _marked_tooth(each, scale)
+            yield _marked_tooth(each, slots[each.tooth], scale)
     for (tooth, site), differing in by_site.items():
-        aspect = next(each for each in ASPECTS if site in each.sites and int(tooth) in each.slots)
-        x = dict(ordered(int(tooth), aspect.sites))[site] - SITE / 2
+        slot = slots[tooth]
+        aspect = next(each for each in ASPECTS if site in each.sites and slot in each.slots)
+        x = dict(ordered(slot, aspect.sites))[site] - SITE / 2
         top, high = aspect.box
         title = tag("title", words("; ".join(told(each) for each in differing)))
         about = {"data_tooth": tooth, "data_site": site, "class_": "differs"}
         yield hatched(x, top, SITE, high, title, **about)
-        for each in differing:
-            y = aspect.row(each.measure) - ROW / 2
-            box = {
-                "width": SITE - 1,
-                "height": ROW - 1,
-                "fill": WHITE,
-                "stroke": BLACK,
-                "stroke_width": 1.2,
-            }
-            about |= {"class_": "differing-value", "data_measure": each.measure.name}
-            yield tag("rect", x=x + 0.5, y=y + 0.5, **box, **about)
+        rows = (aspect.row(each.measure) - ROW / 2 + 0.5 for each in differing)
+        cells = " ".join(f"M{x + 0.5:g},{y:g} h{SITE - 1:g} v{ROW - 1:g} h{1 - SITE:g} z" for y in rows)
+        about |= {
+            "class_": "differing-value",
+            "data_measures": " ".join(each.measure.name for each in differing),
+        }
+        yield tag("path", d=cells, fill=WHITE, stroke=BLACK, stroke_width=0.9, **about)
 
 
-def _marked_tooth(each: Difference, scale: Scale) -> str:
-    slot = int(each.tooth)
-    about = {"class_": "differs", "data_tooth": slot, "data_measure": each.measure.name}
+def _marked_tooth(each: Difference, slot: int, scale: Scale) -> str:
+    about = {"class_": "differs", "data_tooth": each.tooth, "data_measure": each.measure.name}
     title = tag("title", words(told(each)))
     if isinstance(each.place, Entrance):
         sites = BUCCAL_SITES if each.place is Entrance.BUCCAL else LINGUAL_SITES
@@ -67,6 +64,6 @@ def _marked_tooth(each: Difference, scale: Scale) -> str:
     y = header_rows(slot <= 16)[each.measure.name]
     high = STATUS_ROW if each.measure is charting.STATUS else ROW
     left, wide = column(slot) - COLUMN / 2, COLUMN
-    box = {"width": wide - 6, "height": high - 1, "fill": WHITE, "stroke": BLACK, "stroke_width": 1.2}
+    box = {"width": wide - 6, "height": high - 1, "fill": WHITE, "stroke": BLACK, "stroke_width": 0.9}
     cell = tag("rect", x=left + 3, y=y - high / 2 + 0.5, class_="differing-value", **box)
     return hatched(left, y - high / 2, wide, high, title, **about) + cell

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from migration_assets.perio import charting
 from migration_assets.perio.charting import Measure, Site
 from migration_assets.perio.teeth import Entrance, Quadrant, tooth_of_slot
-from migration_assets.reports.perio_chart import SITE_MEASURES, Chart, SiteFindings
-from migration_assets.reports.perio_chart_marks import CROWN_MM, ROOT_MM, Panel
+from migration_assets.reports.perio_chart.marks import CROWN_MM, ROOT_MM, Panel
+from migration_assets.reports.perio_chart.model import SITE_MEASURES, Chart, SiteFindings
 
 COLUMN, SITE, MIDLINE = 38.0, 12.0, 8.0
 """Widths of a tooth, of a site within it, and of the gap between the patient's right and left."""
@@ -93,7 +93,7 @@ def scale_of(charts: Iterable[Chart]) -> Scale:
     points = [
         apical
         for chart in charts
-        for tooth in chart.slots.values()
+        for tooth in chart.teeth.values()
         for findings in tooth.sites.values()
         for apical in (margin_of(findings), base_of(findings))
         if apical is not None

@@ -1,5 +1,5 @@
 """The words of a drawn periodontal chart: teeth's numbers, the summary that is read aloud, the teeth listed
-beneath and the legend. Curves and outlines are ``perio_chart_svg``'s.
+beneath and the legend. Curves and outlines are ``svg``'s.
 """
 
 from __future__ import annotations
@@ -9,22 +9,25 @@ from collections.abc import Iterator, Sequence
 
 from migration_assets.perio import charting
 from migration_assets.perio.charting import Measure, Per
-from migration_assets.perio.teeth import TEETH, NumberingSystem
-from migration_assets.reports.perio_chart import SITE_MEASURES, Chart, Difference, Value
-from migration_assets.reports.perio_chart_layout import BUCCAL_SITES, LEFT, LINE, LINGUAL_SITES, LIST_TOP
-from migration_assets.reports.perio_chart_marks import (
+from migration_assets.perio.teeth import SLOTS, TEETH, NumberingSystem
+from migration_assets.reports.perio_chart.columns import SUCCESSORS
+from migration_assets.reports.perio_chart.layout import BUCCAL_SITES, LEFT, LINE, LINGUAL_SITES, LIST_TOP
+from migration_assets.reports.perio_chart.marks import (
     BLACK,
     BLUE,
     GREY,
     VERMILION,
     WHITE,
+    Panel,
     flag,
     furcation,
     hatched,
     number,
+    outline,
     tag,
     words,
 )
+from migration_assets.reports.perio_chart.model import SITE_MEASURES, Chart, Difference, Value
 
 POCKET_MM = 4
 """From this depth on a number is bold and counted as a pocket."""
@@ -59,13 +62,16 @@ def told(each: Difference) -> str:
 
 def summary(chart: Chart) -> str:
     """What the picture shows, for those who hear it."""
-    teeth = chart.slots.values()
+    permanent = [code for code in chart.teeth if code.isdecimal() and int(code) in SLOTS]
+    primary = [code for code in chart.teeth if code in SUCCESSORS]
+    teeth = chart.teeth.values()
     sites = [findings for tooth in teeth for findings in tooth.sites.values()]
     depths = [each.pocket_depth for each in sites if each.pocket_depth is not None]
     statuses = [tooth.status for tooth in teeth]
     said = [
         f"teeth numbered in {chart.system or 'no system that is told'}",
-        f"{sum(str(slot) in chart.teeth for slot in chart.slots)} of 32 permanent teeth charted",
+        f"{len(permanent)} of 32 permanent teeth charted",
+        f"{len(primary)} of 20 primary teeth",
         *(f"{statuses.count(each)} {each}" for each in ("missing", "implant") if each in statuses),
         f"depths at {len(depths)} sites"
         + (f", the deepest {number(max(depths))} mm" if depths else "")
@@ -75,7 +81,7 @@ def summary(chart: Chart) -> str:
         f"plaque at {sum(each.plaque is True for each in sites)}",
         f"{sum(grade > 0 for tooth in teeth for grade in tooth.furcation.values())} furcations",
         f"{sum((tooth.mobility or 0) > 0 for tooth in teeth)} mobile teeth",
-        f"{len(chart.listed)} primary or supernumerary teeth",
+        f"{len(chart.teeth) - len(permanent) - len(primary)} supernumerary teeth",
     ]
     return "; ".join(said) + "."
 
@@ -131,7 +137,7 @@ def listed_teeth(
     """The teeth beneath the chart; ``heights`` in lines, so that two charts' lists stand level."""
     if not codes:
         return
-    heading = "Primary and supernumerary teeth (sites DB B MB / DL L ML; – is not charted)"
+    heading = "Teeth without a column of their own (sites DB B MB / DL L ML; – is not charted)"
     yield tag("text", words(heading), x=LEFT, y=LIST_TOP, font_weight="bold")
     top = LIST_TOP + 4
     for universal, of_tooth, height in zip(codes, lines, heights, strict=True):
@@ -145,10 +151,10 @@ def listed_teeth(
         top += height * LINE
 
 
-def legend(top: float, wide: float, *, compared: bool) -> tuple[str, float]:
+def legend(top: float, wide: float, *, compared: bool, primary: bool = False) -> tuple[str, float]:
     """The key to all marks, and where it ends."""
     x, y, made = LEFT, top + 12, []
-    for mark, text in _explained(compared=compared):
+    for mark, text in _explained(compared=compared, primary=primary):
         needed = 24 + len(text) * _LETTER
         if x + needed > wide:
             x, y = LEFT, y + _LEGEND_ROW
@@ -158,7 +164,7 @@ def legend(top: float, wide: float, *, compared: bool) -> tuple[str, float]:
     return tag("g", *made, class_="legend", fill=BLACK), y + 14
 
 
-def _explained(*, compared: bool) -> Iterator[tuple[str, str]]:
+def _explained(*, compared: bool, primary: bool) -> Iterator[tuple[str, str]]:
     """Marks about the point 0, 0 and what they mean."""
     depth = {"stroke": VERMILION, "stroke_width": 1.5}
     yield (
@@ -183,3 +189,6 @@ def _explained(*, compared: bool) -> Iterator[tuple[str, str]]:
     yield tag("text", "5", x=-2, y=3, font_weight="bold"), f"{POCKET_MM} mm or more"
     if compared:
         yield hatched(-7.0, -5.0, 14.0, 10.0), "the charts differ here; the value in a white box"
+    if primary:
+        small = outline("molar", 2, None, True, Panel(-1.2, 0.6), 0.0, 12.0)
+        yield small, "smaller: a primary tooth, in its successor's column"

@@ -1,19 +1,20 @@
 """A periodontal chart, or two beside each other, drawn as SVG in the layout that clinicians know.
 
 One text without scripts, ids or fonts of its own: it stands in a page as it is, as often as wanted. What a
-chart holds is ``perio_chart``'s, where something stands ``perio_chart_layout``'s.
+chart holds is ``model``'s, where something stands ``layout``'s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from migration_assets.perio import charting
 from migration_assets.perio.charting import Measure
-from migration_assets.perio.teeth import Entrance, tooth_of_slot
-from migration_assets.reports.perio_chart import NOTHING_AT_SITE, Chart, Difference, Tooth, differences
-from migration_assets.reports.perio_chart_differences import marked
-from migration_assets.reports.perio_chart_layout import (
+from migration_assets.perio.teeth import TEETH, Entrance, Tooth
+from migration_assets.reports.perio_chart.columns import Sheet, listed, seats
+from migration_assets.reports.perio_chart.differences import marked
+from migration_assets.reports.perio_chart.layout import (
     ASPECTS,
     BETWEEN,
     BUCCAL_SITES,
@@ -36,7 +37,7 @@ from migration_assets.reports.perio_chart_layout import (
     ordered,
     scale_of,
 )
-from migration_assets.reports.perio_chart_marks import (
+from migration_assets.reports.perio_chart.marks import (
     BLACK,
     BLUE,
     FAINT,
@@ -54,7 +55,8 @@ from migration_assets.reports.perio_chart_marks import (
     tag,
     words,
 )
-from migration_assets.reports.perio_chart_text import (
+from migration_assets.reports.perio_chart.model import NOTHING_AT_SITE, Chart, Difference, differences
+from migration_assets.reports.perio_chart.text import (
     POCKET_MM,
     code,
     legend,
@@ -67,6 +69,8 @@ from migration_assets.reports.perio_chart_text import (
 
 _WIDTHS = {"molar": 34.0, "premolar": 26.0, "canine": 25.0, "incisor": 25.0}
 _LOWER_INCISOR = 20.0
+_PRIMARY = 0.75
+"""A primary tooth's size to that of a permanent one."""
 _TWO_ROOTED_PREMOLARS = (5, 12)
 
 
@@ -80,40 +84,51 @@ def svg(
     """The chart as an ``<svg>``; with ``other`` both beside each other on one scale, and what differs marked
     in both. ``captions`` stand above the charts; ``width`` in pixels, by nature 692 a chart."""
     charts = [chart] if other is None else [chart, other]
-    found = () if other is None else differences(chart, other)
-    scale = scale_of(charts)
-    codes = list(dict.fromkeys(code for each in charts for code in each.listed))
-    listed = [listed_lines(each, codes, found) for each in charts]
-    heights = [max(len(lines[place]) for lines in listed) for place in range(len(codes))]
-    bottom = LIST_TOP + (LINE * (sum(heights) + 1) + 6 if codes else 0)
+    drawing = _Drawing.of(charts)
     wide = CHART_WIDTH * len(charts) + BETWEEN * (len(charts) - 1)
-    key, high = legend(bottom, wide, compared=other is not None)
+    key, high = legend(drawing.bottom, wide, compared=other is not None, primary=drawing.primary)
     drawn = [
-        tag(
-            "g",
-            *_sheet(each, scale, found, caption),
-            *listed_teeth(codes, lines, heights, found),
-            class_="chart",
-            transform=f"translate({place * (CHART_WIDTH + BETWEEN):g} 0)",
-        )
-        for place, (each, lines, caption) in enumerate(zip(charts, listed, captions, strict=False))
+        tag("g", *drawing.sheet(place, caption), class_="chart", transform=f"translate({x:g} 0)")
+        for place, caption, x in zip(range(len(charts)), captions, (0.0, CHART_WIDTH + BETWEEN), strict=False)
     ]
-    if other is not None and chart.system != other.system:
-        drawn[:0] = [
-            hatched(place * (CHART_WIDTH + BETWEEN) + LEFT - 4, 18, 620, 13, class_="differs")
-            for place in range(2)
-        ]
     said = [f"{caption}: {summary(each)}" for each, caption in zip(charts, captions, strict=False)]
     if other is not None:
-        said.append(summary_of_differences(found, chart.system))
+        said.append(summary_of_differences(drawing.found, chart.system))
+    title = "Periodontal chart: " + " and ".join(captions[: len(charts)])
+    return _picture(title, " ".join(said), [*drawn, key], wide, high, width)
+
+
+def pair(before: Chart, after: Chart) -> tuple[str, str]:
+    """Two pictures without captions that a page may set beside or beneath each other: one scale, what differs
+    marked in both. The legend is a picture of its own, ``key``."""
+    drawing = _Drawing.of([before, after])
+    differing = summary_of_differences(drawing.found, before.system)
+
+    def picture(place: int, chart: Chart) -> str:
+        drawn = tag("g", *drawing.sheet(place, ""), class_="chart")
+        said = f"{summary(chart)} {differing}"
+        return _picture("Periodontal chart", said, [drawn], CHART_WIDTH, drawing.bottom)
+
+    first = picture(0, before)
+    return first, first if before == after else picture(1, after)
+
+
+def key(*, compared: bool = True, primary: bool = True) -> str:
+    """The legend alone, as a picture of a chart's width."""
+    drawn, high = legend(0, CHART_WIDTH, compared=compared, primary=primary)
+    return _picture("Key to the charts", "", [drawn], CHART_WIDTH, high)
+
+
+def _picture(
+    title: str, said: str, drawn: Sequence[str], wide: float, high: float, width: int | None = None
+) -> str:
     pixels = wide if width is None else width
     return tag(
         "svg",
-        tag("title", words("Periodontal chart: " + " and ".join(captions[: len(charts)]))),
-        tag("desc", words(" ".join(said))),
+        tag("title", words(title)),
+        tag("desc", words(said)),
         tag("rect", width=wide, height=high, fill=WHITE),
         *drawn,
-        key,
         xmlns="http://www.w3.org/2000/svg",
         role="img",
         viewBox=f"0 0 {wide:g} {high:g}",
@@ -124,28 +139,70 @@ def svg(
     )
 
 
-def _sheet(chart: Chart, scale: Scale, found: Sequence[Difference], caption: str) -> Iterator[str]:
-    told = f"Teeth in {chart.system}" if chart.system else "No numbering system told; teeth in Universal"
-    if chart.told_twice:
-        told += f"; values that two records tell differently, one of them drawn: {chart.told_twice}"
-    yield tag("text", words(caption), x=LEFT, y=13, font_size=12, font_weight="bold")
-    yield tag("text", words(f"{told}. The patient's right is on the left."), x=LEFT, y=27, fill=GREY)
-    yield from marked(found, scale)
-    for upper in (True, False):
-        yield from _header(chart, upper)
-    for aspect in ASPECTS:
-        yield from _panel(chart, aspect, scale)
-        yield from _rows(chart, aspect)
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    """What charts that are drawn together share: scale, seats, differences and the list beneath."""
+
+    charts: Sequence[Chart]
+    found: Sequence[Difference]
+    scale: Scale
+    seats: Mapping[int, str]
+    codes: Sequence[str]
+    lines: Sequence[Sequence[Sequence[str]]]
+
+    @classmethod
+    def of(cls, charts: Sequence[Chart]) -> _Drawing:
+        found = differences(*charts) if len(charts) > 1 else ()
+        seated = seats(charts)
+        codes = listed(charts, seated)
+        lines = [listed_lines(each, codes, found) for each in charts]
+        return cls(charts, found, scale_of(charts), seated, codes, lines)
+
+    @property
+    def heights(self) -> list[int]:
+        """Lines of each listed tooth, so that two charts' lists stand level."""
+        return [max(len(lines[place]) for lines in self.lines) for place in range(len(self.codes))]
+
+    @property
+    def bottom(self) -> float:
+        return LIST_TOP + (LINE * (sum(self.heights) + 1) + 6 if self.codes else 0)
+
+    @property
+    def primary(self) -> bool:
+        """Whether a primary tooth stands in a column."""
+        return any(not code.isdecimal() for code in self.seats.values())
+
+    def sheet(self, place: int, caption: str) -> Iterator[str]:
+        """The elements of one of the charts."""
+        chart = self.charts[place]
+        sheet = Sheet(chart, self.seats)
+        told = f"Teeth in {chart.system}" if chart.system else "No numbering system told; teeth in Universal"
+        if chart.told_twice:
+            told += f"; values that two records tell differently, one of them drawn: {chart.told_twice}"
+        if len({each.system for each in self.charts}) > 1:
+            yield hatched(LEFT - 4, 18, 620, 13, class_="differs")
+        if caption:
+            yield tag("text", words(caption), x=LEFT, y=13, font_size=12, font_weight="bold")
+        yield tag("text", words(f"{told}. The patient's right is on the left."), x=LEFT, y=27, fill=GREY)
+        yield from marked(self.found, self.seats, self.scale)
+        for upper in (True, False):
+            yield from _header(sheet, upper)
+        for aspect in ASPECTS:
+            yield from _panel(sheet, aspect, self.scale)
+            yield from _rows(sheet, aspect)
+        yield from listed_teeth(self.codes, self.lines[place], self.heights, self.found)
 
 
-def _header(chart: Chart, upper: bool) -> Iterator[str]:
+def _header(sheet: Sheet, upper: bool) -> Iterator[str]:
     rows = header_rows(upper)
     for name, title in zip(rows, ("Tooth", "Status", "Mobility"), strict=True):
         yield _row_name(title, rows[name])
     for slot in range(1, 17) if upper else range(17, 33):
-        tooth, about = chart.tooth(str(slot)), {"data_tooth": slot}
+        tooth, about = sheet.tooth(slot), {"data_tooth": sheet.seats[slot]}
         bold = {"font_size": 10, "font_weight": "bold", "class_": "number"}
-        yield _centred(code(str(slot), chart.system), column(slot), rows["number"], **bold, **about)
+        yield _centred(
+            code(sheet.seats[slot], sheet.chart.system), column(slot), rows["number"], **bold, **about
+        )
         if tooth.status is not None:
             small = {"font_size": 6.5, "class_": "status"}
             yield _centred(tooth.status[:10], column(slot), rows["status"], **small, **about)
@@ -154,37 +211,42 @@ def _header(chart: Chart, upper: bool) -> Iterator[str]:
             yield _centred(grade, column(slot), rows["mobility"], class_="mobility", **about)
 
 
-def _panel(chart: Chart, aspect: Aspect, scale: Scale) -> Iterator[str]:
+def _panel(sheet: Sheet, aspect: Aspect, scale: Scale) -> Iterator[str]:
     at = scale.panel(aspect)
     yield from _grid(aspect, scale, at)
     for slot in aspect.slots:
-        yield _tooth(slot, chart.teeth.get(str(slot)), aspect, at)
-    yield from _curves(chart, aspect, at)
+        yield _tooth(slot, sheet, aspect, at)
+    yield from _curves(sheet, aspect, at)
     for slot in aspect.slots:
-        for entrance, grade in chart.tooth(str(slot)).furcation.items():
+        for entrance, grade in sheet.tooth(slot).furcation.items():
             if (entrance is Entrance.BUCCAL) == (aspect.sites is BUCCAL_SITES):
                 x, y = furcation_place(slot, entrance, at)
-                about = {"data_tooth": slot, "data_entrance": entrance, "data_grade": number(grade)}
+                about = {
+                    "data_tooth": sheet.seats[slot],
+                    "data_entrance": entrance,
+                    "data_grade": number(grade),
+                }
                 yield furcation(grade, x, y, upper=aspect.upper, **about)
 
 
-def _tooth(slot: int, tooth: Tooth | None, aspect: Aspect, at: Panel) -> str:
-    kind, roots = _form(slot, aspect.upper)
+def _tooth(slot: int, sheet: Sheet, aspect: Aspect, at: Panel) -> str:
+    tooth = TEETH[sheet.seats[slot]]
+    kind, roots = _form(tooth, aspect.upper)
     wide = _LOWER_INCISOR if kind == "incisor" and not aspect.upper else _WIDTHS[kind]
-    status = None if tooth is None else tooth.status
-    if status == "primary":
-        wide *= 0.75
-    return outline(kind, roots, status, tooth is not None, at, column(slot), wide)
+    status = sheet.tooth(slot).status
+    high = 1.0
+    if tooth.primary or status == "primary":
+        wide, high = wide * _PRIMARY, _PRIMARY
+    return outline(kind, roots, status, sheet.charted(slot), at, column(slot), wide, high)
 
 
-def _form(slot: int, upper: bool) -> tuple[str, int]:
-    """The kind of a tooth and how many roots it has."""
-    position = tooth_of_slot(slot).position
-    if position > 5:
+def _form(tooth: Tooth, upper: bool) -> tuple[str, int]:
+    """The kind of a tooth and how many roots it has; a child has molars from the fourth tooth on."""
+    if tooth.position > (3 if tooth.primary else 5):
         return "molar", 3 if upper else 2
-    if position > 3:
-        return "premolar", 2 if slot in _TWO_ROOTED_PREMOLARS else 1
-    return ("canine" if position == 3 else "incisor"), 1
+    if tooth.position > 3:
+        return "premolar", 2 if tooth.slot in _TWO_ROOTED_PREMOLARS else 1
+    return ("canine" if tooth.position == 3 else "incisor"), 1
 
 
 def _grid(aspect: Aspect, scale: Scale, at: Panel) -> Iterator[str]:
@@ -206,9 +268,9 @@ def _grid(aspect: Aspect, scale: Scale, at: Panel) -> Iterator[str]:
     yield tag("line", class_="cej", x1=left, x2=right, y1=at.cej, y2=at.cej, **cej)
 
 
-def _curves(chart: Chart, aspect: Aspect, at: Panel) -> Iterator[str]:
+def _curves(sheet: Sheet, aspect: Aspect, at: Panel) -> Iterator[str]:
     places = [
-        (slot, site, x, chart.tooth(str(slot)).sites.get(site, NOTHING_AT_SITE))
+        (sheet.seats[slot], site, x, sheet.tooth(slot).sites.get(site, NOTHING_AT_SITE))
         for slot in aspect.slots
         for site, x in ordered(slot, aspect.sites)
     ]
@@ -226,8 +288,8 @@ def _curves(chart: Chart, aspect: Aspect, at: Panel) -> Iterator[str]:
             points = " ".join(f"{across[each]:.2f},{at.y(values[each] or 0):.2f}" for each in run)
             yield tag("polyline", class_=f"{name}-curve", points=points, fill="none", **style)
     squares, dots = [], []
-    for (slot, site, x, findings), apical, base in zip(places, margins, bases, strict=True):
-        about = {"data_tooth": slot, "data_site": site}
+    for (tooth, site, x, findings), apical, base in zip(places, margins, bases, strict=True):
+        about = {"data_tooth": tooth, "data_site": site}
         if apical is not None:
             corner = {"x": x - 1.7, "y": at.y(apical) - 1.7}
             squares.append(tag("rect", class_="margin", **corner, width=3.4, height=3.4, **about))
@@ -249,11 +311,11 @@ def _runs(values: Sequence[float | None]) -> Iterator[list[int]]:
             run = []
 
 
-def _rows(chart: Chart, aspect: Aspect) -> Iterator[str]:
+def _rows(sheet: Sheet, aspect: Aspect) -> Iterator[str]:
     no: list[str] = []
     for measure in OUTWARD:
         yield _row_name(ROW_NAMES[measure.name], aspect.row(measure))
-        yield tag("g", *_row(chart, aspect, measure, no), text_anchor="middle")
+        yield tag("g", *_row(sheet, aspect, measure, no), text_anchor="middle")
     if no:
         yield tag("path", class_="no", d=" ".join(no), stroke=GREY, stroke_width=0.8)
     top, high = aspect.box
@@ -262,13 +324,13 @@ def _rows(chart: Chart, aspect: Aspect) -> Iterator[str]:
     yield tag("path", d=lines, stroke=PALE, stroke_width=0.4)
 
 
-def _row(chart: Chart, aspect: Aspect, measure: Measure, no: list[str]) -> Iterator[str]:
+def _row(sheet: Sheet, aspect: Aspect, measure: Measure, no: list[str]) -> Iterator[str]:
     """One measure of all sites; findings that were charted as none go to ``no``, as parts of one path."""
     y = aspect.row(measure)
     for slot in aspect.slots:
         for site, x in ordered(slot, aspect.sites):
-            value = chart.tooth(str(slot)).value(measure, site)
-            about = {"data_tooth": slot, "data_site": site}
+            value = sheet.tooth(slot).value(measure, site)
+            about = {"data_tooth": sheet.seats[slot], "data_site": site}
             if value is True:
                 yield flag(measure.name, x, y, **about)
             elif value is False:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from xml.sax.saxutils import escape, quoteattr
 
 BLACK, GREY, PALE, FAINT, WHITE = "#000000", "#666666", "#b0b0b0", "#e4e4e4", "#ffffff"
@@ -20,7 +21,7 @@ CROWN_MM, ROOT_MM = 8.0, 12.0
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _POINT = re.compile(r"(-?[\d.]+),(-?[\d.]+)")
 _FURCATION_HALF, _FURCATION_HEIGHT = 3.8, 6.6
-_HATCH_STEP = 4.0
+_STRIPES = "0.6 2.4"
 
 _CROWN = {
     "molar": "M-.4,0 C-.5,-2 -.52,-5 -.44,-6.4 Q-.22,-8.6 0,-6.6 Q.22,-8.6 .44,-6.4 C.52,-5 .5,-2 .4,0",
@@ -45,9 +46,7 @@ def tag(name: str, *inside: str, **attributes: object) -> str:
     """An element; ``_`` in a name of an attribute is ``-`` and one at its end is left out, None is no
     attribute. What is ``inside`` is markup already."""
     given = "".join(
-        f" {key.rstrip('_').replace('_', '-')}={quoteattr(clean(_short(value)))}"
-        for key, value in attributes.items()
-        if value is not None
+        f" {_name(key)}={_quoted(value)}" for key, value in attributes.items() if value is not None
     )
     return f"<{name}{given}>{''.join(inside)}</{name}>" if inside else f"<{name}{given}/>"
 
@@ -67,8 +66,22 @@ def number(value: float) -> str:
     return f"{value:g}"
 
 
-def _short(value: object) -> str:
-    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+@cache
+def _name(key: str) -> str:
+    return key.rstrip("_").replace("_", "-")
+
+
+def _quoted(value: object) -> str:
+    return f'"{_short(value)}"' if isinstance(value, float) else _quoted_text(str(value))
+
+
+@lru_cache(maxsize=4096)
+def _quoted_text(text: str) -> str:
+    return quoteattr(clean(text))
+
+
+def _short(value: float) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +97,20 @@ class Panel:
 
 
 def outline(
-    kind: str, roots: int, status: str | None, charted: bool, at: Panel, x: float, wide: float
+    kind: str,
+    roots: int,
+    status: str | None,
+    charted: bool,
+    at: Panel,
+    x: float,
+    wide: float,
+    high: float = 1.0,
 ) -> str:
-    """A tooth as what stands at its place; ``kind`` is molar, premolar, canine or incisor."""
+    """A tooth as what stands at its place; ``kind`` is molar, premolar, canine or incisor, ``high`` its
+    height to that of a permanent tooth."""
 
     def path(shape: str, **attributes: object) -> str:
-        return tag("path", d=_placed(shape, lambda u, v: (x + u * wide, at.y(v))), **attributes)
+        return tag("path", d=_placed(shape, lambda u, v: (x + u * wide, at.y(v * high))), **attributes)
 
     # Beyond two, a molar's palatal root stands behind or before the others.
     root = path(_ONE_ROOT if roots == 1 else _TWO_ROOTS) + (path(_THIRD_ROOT) if roots > 2 else "")
@@ -109,7 +130,7 @@ def outline(
         case "unerupted":
             style = dict(_DASHED)
         case "impacted":
-            middle = at.y((ROOT_MM - CROWN_MM) / 2)
+            middle = at.y((ROOT_MM - CROWN_MM) * high / 2)
             turned = f"translate({_short(x)} {_short(middle)}) rotate(30) scale(.62)"
             style = {**_DASHED, "transform": f"{turned} translate({_short(-x)} {_short(-middle)})"}
     line = GREY if charted and status != "missing" else PALE
@@ -153,17 +174,14 @@ def flag(measure: str, x: float, y: float, **attributes: object) -> str:
 
 
 def hatched(x: float, y: float, wide: float, high: float, *inside: str, **attributes: object) -> str:
-    """A dashed, hatched box: its lines are drawn, since a pattern needs an id that a page has once only."""
-    lines, start = [], -high
-    while start < wide:
-        left, right = max(start, 0.0), min(start + high, wide)
-        lines.append(f"M{x + left:.1f},{y + left - start:.1f} L{x + right:.1f},{y + right - start:.1f}")
-        start += _HATCH_STEP
+    """A dashed box with upright hatching, which no line of the chart's grid looks like. The hatching is one
+    broad dashed line, since a pattern needs an id, which a page may have once only."""
+    stripes = {"stroke": _HATCHING, "stroke_width": high, "stroke_dasharray": _STRIPES}
     return tag(
         "g",
         *inside,
         tag("rect", x=x, y=y, width=wide, height=high, fill=_BEHIND, stroke="none"),
-        tag("path", d=" ".join(lines), stroke=_HATCHING, stroke_width=0.6),
+        tag("path", d=f"M{x + 1.7:.1f},{y + high / 2:.1f} h{wide - 2:.1f}", **stripes),
         tag("rect", x=x, y=y, width=wide, height=high, stroke_dasharray="3 2"),
         fill="none",
         stroke=BLACK,

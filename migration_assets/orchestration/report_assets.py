@@ -1,0 +1,131 @@
+"""Assets that tell a practice's people how its migration went and where everything is now: the post-migration
+report and the go-live guide. They read what the reconciliation left and connect to nothing."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSpec,
+    AssetExecutionContext,
+    AssetKey,
+    AssetsDefinition,
+    MaterializeResult,
+    MetadataValue,
+    asset,
+)
+
+from migration_assets.migration.decisions import Head
+from migration_assets.migration.ledger import Target
+from migration_assets.migration.operations import Migration
+from migration_assets.migration.recording import exported
+from migration_assets.orchestration.boundary import errors_without_values
+from migration_assets.orchestration.common import OWNERS, counts_table
+from migration_assets.orchestration.partitions import PRACTICES
+from migration_assets.orchestration.resources import PlatformResource
+from migration_assets.reports.go_live_guide import make_guide, write_guide
+from migration_assets.reports.migration_report import make_report, write_report
+
+REPORT, GO_LIVE_GUIDE = "report", "go_live_guide"
+REPORT_BALANCED = "report_balanced"
+
+
+def build_report(group: str, destination: str, environment: str) -> AssetsDefinition:
+    key = AssetKey([group, REPORT])
+
+    @asset(
+        key=key,
+        group_name=group,
+        kinds={destination, "html"},
+        owners=OWNERS,
+        partitions_def=PRACTICES,
+        deps=[AssetKey([group, "reconciliation"]), AssetKey([group, "field_diff"])],
+        description=(
+            "The post-migration report for the practice: counts with their equations, what isn't there and "
+            "why, files, a spot check with charts, and what has to be built by hand; as a page and as PDF."
+        ),
+        check_specs=[
+            AssetCheckSpec(
+                REPORT_BALANCED,
+                asset=key,
+                partitions_def=PRACTICES,
+                description="Every equation of the report holds and no compared value differs.",
+            )
+        ],
+    )
+    def report(
+        context: AssetExecutionContext, platform: PlatformResource
+    ) -> Iterator[MaterializeResult[None]]:
+        with errors_without_values(context.partition_key):
+            migration = _migration(platform, Target(context.partition_key, destination, environment))
+            made = make_report(migration, datetime.now(UTC))
+            written = write_report(made, migration.platform.report_directory(migration.target))
+            head = _record(migration, context.run.run_id, written.paths)
+        counts = {ending: made.count(ending) for ending in ("rejected", "failed", "held_back", "corrected")}
+        yield MaterializeResult(
+            metadata={
+                "report": MetadataValue.path(str(written.html)),
+                "pdf": MetadataValue.path(str(written.pdf)),
+                "json": MetadataValue.path(str(written.json)),
+                "letter_templates": MetadataValue.path(str(written.letter_templates)),
+                "exceptions": counts_table(counts, "ending", "records"),
+                "files": made.facts.files.height,
+                "files_same": int(made.facts.files["same"].sum()),
+                "spot_check_patients": made.diff.patients.height,
+                "audit_log": str(head),
+            },
+            check_results=[
+                AssetCheckResult(
+                    check_name=REPORT_BALANCED,
+                    passed=made.state != "not",
+                    metadata={"different": made.reconciliation.different, **counts},
+                )
+            ],
+        )
+
+    return report
+
+
+def build_go_live_guide(group: str, destination: str, environment: str) -> AssetsDefinition:
+    @asset(
+        key=AssetKey([group, GO_LIVE_GUIDE]),
+        group_name=group,
+        kinds={destination, "html"},
+        owners=OWNERS,
+        partitions_def=PRACTICES,
+        deps=[AssetKey([group, "schema"])],
+        description=(
+            "A guide for the practice's people, made from the mapping: where each kind of record is found, "
+            "how plans and charts are read, which field is which of PANDA's."
+        ),
+    )
+    def go_live_guide(context: AssetExecutionContext, platform: PlatformResource) -> MaterializeResult[None]:
+        with errors_without_values(context.partition_key):
+            migration = _migration(platform, Target(context.partition_key, destination, environment))
+            practice = migration.practice
+            guide = make_guide(migration.stored_plan(), migration.target, practice.name)
+            head = migration.platform.decisions(practice).verify()
+            page, pdf = write_guide(guide, head, migration.platform.report_directory(migration.target))
+            head = _record(migration, context.run.run_id, (page, pdf))
+        return MaterializeResult(
+            metadata={
+                "report": MetadataValue.path(str(page)),
+                "pdf": MetadataValue.path(str(pdf)),
+                "kinds_of_records": len(guide.places),
+                "fields": sum(len(fields) for fields in guide.fields.values()),
+                "audit_log": str(head),
+            }
+        )
+
+    return go_live_guide
+
+
+def _migration(platform: PlatformResource, target: Target) -> Migration:
+    return Migration(platform.platform(), target)
+
+
+def _record(migration: Migration, run_id: str, paths: Iterable[Path]) -> Head:
+    """That these files were written stands in the audit log, with their hashes."""
+    entry = exported(migration.target, run_id, paths)
+    return migration.platform.decisions(migration.practice).append(entry)
