@@ -90,12 +90,14 @@ class Identity(StrEnum):
 
     EXTERNAL_ID: by the key field, which the destination keeps unique and upserts by. FIELD: by the key field,
     which nothing there keeps unique, so that one looks before one creates. PARENTS: by the records that it
-    joins; the key is virtual, made of theirs (``joined_key``).
+    joins; the key is virtual, made of theirs (``joined_key``). MARKER: by a marker of the key in a text of the
+    record; the key is virtual, and the destination adds the marker as it writes and takes it out as it reads.
     """
 
     EXTERNAL_ID = "external_id"
     FIELD = "field"
     PARENTS = "parents"
+    MARKER = "marker"
 
 
 def joined_key(practice: str, key_space: str, parents: Sequence[str]) -> str:
@@ -109,7 +111,8 @@ class ObjectSchema:
 
     Of an object whose records are files, ``content_field`` is the destination's field of their bytes: no
     column of a payload, streamed from a BlobSource. Of one with the identity PARENTS, ``joins`` are the
-    references that the key is made of, in its order, and ``key_space`` is the key's.
+    references that the key is made of, in its order, and ``key_space`` is the key's. Of one with the identity
+    MARKER, ``marked_field`` is the text that bears the marker.
     """
 
     name: str
@@ -122,6 +125,7 @@ class ObjectSchema:
     content_field: str | None = None
     joins: tuple[str, ...] = ()
     key_space: str | None = None
+    marked_field: str | None = None
 
     @property
     def stored_fields(self) -> tuple[FieldSchema, ...]:
