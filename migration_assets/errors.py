@@ -138,6 +138,13 @@ class DestinationLoginFailed(DestinationError):
     code = "destination_login_failed"
 
 
+class AnswerLost(DestinationError):
+    """Nobody knows whether a creation happened: its answer never came. Look for the record before the next
+    attempt."""
+
+    code = "answer_lost"
+
+
 class DestinationLimitReached(DestinationError):
     """A quota of the destination (API requests, storage, batches) is used up."""
 
@@ -152,6 +159,13 @@ class DestinationWithoutRoom(DestinationError):
 
 class SchemaDeploymentFailed(DestinationError):
     code = "schema_deployment_failed"
+
+
+class SchemaAwaitsAdministrator(SchemaDeploymentFailed):
+    """Fields or modules are missing that only an administrator of the destination can make; what could be
+    made is there. The message lists them, and nothing is loaded before they are found."""
+
+    code = "schema_awaits_administrator"
 
 
 class JobFailed(DestinationError):

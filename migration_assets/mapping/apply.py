@@ -7,7 +7,7 @@ payload, every staged row is accounted for, and sending is somebody else's decis
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -15,16 +15,33 @@ from migration_assets.destinations.base import FieldSchema, Identity, ObjectSche
 from migration_assets.errors import WarehouseTableMissing
 from migration_assets.mapping.chart_gather import coded, gather, needs_tooth_record
 from migration_assets.mapping.chart_layout import SLOT_COLUMN, ChartLayout
+from migration_assets.mapping.composing import composed, is_composed, with_composed
+from migration_assets.mapping.copying import copied, key, keys, source_column, source_table
 from migration_assets.mapping.declarations import ChartPart, KeyIn, Rule
-from migration_assets.mapping.problems import TEXT_KINDS, PayloadRefused, find_problems
+from migration_assets.mapping.merging import RECORD_REJECTED, merged_fields, merged_lineage
+from migration_assets.mapping.problems import PayloadRefused, find_problems
+from migration_assets.mapping.sharing import SHARED_COLUMNS, share, split_long
 from migration_assets.mapping.spec import (
     OWNERS_TABLE,
     PRACTICE_TABLE,
     ChartSpec,
-    MergedSpec,
     ObjectSpec,
     SourceSpec,
 )
+
+__all__ = [
+    "EXAM_REJECTED",
+    "EXCUSED_COLUMNS",
+    "LEFT_EMPTY_COLUMNS",
+    "LINEAGE_COLUMNS",
+    "NO_WIDE_FIELD",
+    "RECORD_REJECTED",
+    "Payload",
+    "apply",
+    "key",
+    "source_column",
+    "source_table",
+]
 
 LINEAGE_COLUMNS: dict[str, pl.DataType] = {
     "object": pl.String(),
@@ -52,8 +69,6 @@ LEFT_EMPTY_COLUMNS: dict[str, pl.DataType] = {
 """A staged row whose reference was left empty, since the parent that it names isn't staged and the spec says
 that the record goes without it: logical source table and column, primary key as text."""
 
-RECORD_REJECTED = "record_rejected"
-"""The record that the row would have given fields to isn't staged."""
 EXAM_REJECTED = "exam_rejected"
 """The chart row's exam isn't staged."""
 NO_WIDE_FIELD = "no_wide_field"
@@ -71,7 +86,7 @@ class Payload:
     A picklist's column may be Enum. ``lineage`` LINEAGE_COLUMNS, ``excused`` EXCUSED_COLUMNS: together, over
     the objects that share a chart, each staged row of the spec's tables at least once. ``problems``
     PROBLEM_COLUMNS: records that must not be sent. ``left_empty`` LEFT_EMPTY_COLUMNS: references of staged
-    rows that had to be left empty.
+    rows that had to be left empty. ``shared`` SHARED_COLUMNS: values that another record has already.
     """
 
     schema: ObjectSchema
@@ -80,11 +95,7 @@ class Payload:
     excused: pl.DataFrame
     problems: pl.DataFrame
     left_empty: pl.DataFrame
-
-
-def key(practice: str, key_space: str, source_id: str) -> str:
-    """The record's identity in the destination: ``maple:patient:4711``."""
-    return f"{practice}:{key_space}:{source_id}"
+    shared: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SHARED_COLUMNS))
 
 
 def apply(
@@ -116,6 +127,8 @@ def apply(
         raise PayloadRefused(
             f"{spec.name}: a source id stands twice among the staged rows; stage the practice again"
         )
+    heights = [records.height for records in parts]
+    frame, shared = share(frame, spec.distinct, schema.key_field, _SOURCE_ID, heights)
     lineage = [
         _record_lineage(spec, source, records, key=schema.key_field)
         for source, records in zip(spec.sources, parts, strict=True)
@@ -124,7 +137,9 @@ def apply(
     for source in spec.sources:
         excused.extend(_no_records(source, staged))
         for merged in source.merged:
-            taken, left_over = _merged_lineage(spec, source, merged, staged, practice)
+            taken, left_over = merged_lineage(
+                spec.name, source.key_space, _rows(source, staged)["source_id"], merged, staged, practice
+            )
             lineage.append(taken)
             excused.extend(left_over)
     if spec.chart is not None and chart is not None:
@@ -135,29 +150,8 @@ def apply(
             excused.extend(uncharted)
     frame = frame.select(schema.field_names)
     left_empty = pl.concat([_left_empty(source, staged) for source in spec.sources])
-    return Payload(schema, frame, pl.concat(lineage), excused, find_problems(frame, schema), left_empty)
-
-
-def source_table(staged: str) -> str:
-    """The logical source table whose rows the staged table holds.
-
-    ``practice`` stands for itself, and so does a derived table: its rows are no rows of the source's.
-    """
-    # The registry brings Pandera with it, which a process that only reads specs doesn't need.
-    from migration_assets.objects.registry import STAGED_OBJECTS
-
-    tables = {each.name: each.name if each.derived else each.source_table for each in STAGED_OBJECTS} | {
-        PRACTICE_TABLE: PRACTICE_TABLE
-    }
-    return tables[staged]
-
-
-def source_column(staged: str, column: str) -> str:
-    """The logical source column that a staged column comes from; its own name where it comes from none."""
-    from migration_assets.objects.registry import STAGED_OBJECTS
-
-    columns = {each.name: each.source_columns for each in STAGED_OBJECTS}
-    return columns.get(staged, {}).get(column, column)
+    problems = find_problems(frame, schema)
+    return Payload(schema, frame, pl.concat(lineage), excused, problems, left_empty, shared)
 
 
 def _records(
@@ -166,17 +160,20 @@ def _records(
     """One row a staged row, all declared fields and ``_SOURCE_ID``; those that this source doesn't map are
     null."""
     schema = spec.schema
-    rows = _rows(source, staged)
+    rows = with_composed(_rows(source, staged), source, schema, staged)
     columns = [pl.col("source_id").cast(pl.String).alias(_SOURCE_ID)]
-    columns.append(_keys(practice, source.key_space, "source_id").alias(schema.key_field))
-    for field in schema.fields:
-        if field.name != schema.key_field:
-            rule = source.rules.get(field.name)
-            value = pl.lit(None) if rule is None else _value(field, rule, source, staged, practice)
-            columns.append(value.alias(field.name))
+    columns.append(keys(practice, source.key_space, "source_id").alias(schema.key_field))
+    for each in schema.fields:
+        if each.name != schema.key_field:
+            rule = source.rules.get(each.name)
+            value = pl.lit(None) if rule is None else _value(each, rule, source, staged, practice)
+            columns.append(value.alias(each.name))
     records = rows.select(columns)
     for merged in source.merged:
-        records = records.with_columns(_of_merged_rows(spec, rows, merged, staged))
+        records = records.with_columns(merged_fields(schema, rows, merged, staged, practice))
+    if source.split is not None:
+        longest = schema.field(source.split).length or 0
+        records = split_long(records, source.split, longest, schema.key_field)
     if schema.identity is Identity.PARENTS:
         return records.with_columns(joined_keys(schema, practice).alias(schema.key_field)).filter(
             pl.col(schema.key_field).is_not_null()
@@ -187,12 +184,13 @@ def _records(
 def _rows(source: SourceSpec, staged: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     """The staged rows that are records of their own."""
     wanted = [pl.col(column) == pl.lit(value) for column, value in source.where.items()]
+    wanted += [pl.col(column).is_not_null() for column in source.present]
     return staged[source.staged].filter(*wanted) if wanted else staged[source.staged]
 
 
 def _no_records(source: SourceSpec, staged: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     """The staged rows that aren't, as EXCUSED_COLUMNS; some may give fields to another's record."""
-    if not source.where:
+    if not source.where and not source.present:
         return pl.DataFrame(schema=EXCUSED_COLUMNS)
     others = staged[source.staged].join(_rows(source, staged), on="source_id", how="anti")
     return others.select(
@@ -200,68 +198,6 @@ def _no_records(source: SourceSpec, staged: Mapping[str, pl.DataFrame]) -> pl.Da
         pl.col("source_id").cast(pl.String),
         pl.lit(source.otherwise).alias("reason"),
     )
-
-
-def _of_merged_rows(
-    spec: ObjectSpec, records: pl.DataFrame, merged: MergedSpec, staged: Mapping[str, pl.DataFrame]
-) -> list[pl.Series]:
-    """The fields that merged rows give, in the records' order; null where a record has no such row."""
-    rows = _matching(merged, staged)
-    if merged.lines:
-        lines = rows.sort(str(merged.order_by), nulls_last=False, maintain_order=True)
-        values = lines.group_by(merged.by).agg(
-            pl.col(column).str.join("\n").alias(name) for name, column in merged.lines.items()
-        )
-    elif rows[merged.by].is_duplicated().any():
-        raise PayloadRefused(
-            f"{spec.name}: a record has several rows of staged.{merged.staged} where one is mapped; narrow "
-            "'where', or map them by 'lines'"
-        )
-    else:
-        values = rows.select(
-            merged.by,
-            *(
-                _copied(spec.schema.field(name), rule, default=False).alias(name)
-                for name, rule in merged.rules.items()
-            ),
-        )
-    ids = records.select(pl.col("source_id").cast(pl.String).alias(merged.by))
-    beside = ids.join(values, on=merged.by, how="left", maintain_order="left")
-    defaults = {name: rule.default for name, rule in merged.rules.items() if rule.default is not None}
-    return beside.select(
-        pl.col(name).fill_null(defaults[name]) if name in defaults else pl.col(name)
-        for name in merged.field_names
-    ).get_columns()
-
-
-def _matching(merged: MergedSpec, staged: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """Rows that belong to some record, staged or not, and are what ``where`` asks for."""
-    wanted = [pl.col(column) == pl.lit(value) for column, value in merged.where.items()]
-    rows = staged[merged.staged].filter(pl.col(merged.by).is_not_null(), *wanted)
-    return rows.with_columns(pl.col(merged.by).cast(pl.String))
-
-
-def _merged_lineage(
-    spec: ObjectSpec,
-    source: SourceSpec,
-    merged: MergedSpec,
-    staged: Mapping[str, pl.DataFrame],
-    practice: str,
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    rows = _matching(merged, staged)
-    records = _rows(source, staged)["source_id"].cast(pl.String)
-    table = pl.lit(source_table(merged.staged)).alias("source_table")
-    there = pl.col(merged.by).is_in(records.implode())
-    source_id = pl.col("source_id").cast(pl.String)
-    lineage = rows.filter(there).select(
-        pl.lit(spec.name).alias("object"),
-        _keys(practice, source.key_space, merged.by).alias("key"),
-        table,
-        source_id,
-        pl.lit(merged.role).alias("role"),
-    )
-    excused = rows.filter(~there).select(table, source_id, pl.lit(RECORD_REJECTED).alias("reason"))
-    return lineage, excused
 
 
 def _value(
@@ -281,7 +217,9 @@ def _value(
         return _users(rule.user_of, staged[OWNERS_TABLE])
     if rule.constant is not None:
         return pl.lit(rule.constant)
-    return _copied(field, rule)
+    if is_composed(rule):
+        return pl.col(composed(field.name))
+    return copied(field, rule)
 
 
 def _parents_key(
@@ -290,7 +228,7 @@ def _parents_key(
     """The key that a row names in this way; null where it may go without a parent that isn't staged."""
     if way.column is None:
         return pl.lit(key(practice, "practice", _practice_id(staged[PRACTICE_TABLE])))
-    named = _keys(practice, way.key_space, way.column)
+    named = keys(practice, way.key_space, way.column)
     return named if parents is None else pl.when(~_is_absent(way.column, parents)).then(named)
 
 
@@ -301,17 +239,6 @@ def _users(provider: str, owners: pl.DataFrame) -> pl.Expr:
     default = owners.filter(pl.col("provider_id").is_null())["user_id"]
     found = pl.col(provider).cast(pl.String).replace_strict(known, default=None, return_dtype=pl.String)
     return found.fill_null(default.item()) if default.len() else found
-
-
-def _copied(field: FieldSchema, rule: Rule, *, default: bool = True) -> pl.Expr:
-    value = pl.col(str(rule.column))
-    if field.type in TEXT_KINDS:
-        # The destination knows no empty text: it would come back as null and look like a difference.
-        text = value.cast(pl.String)
-        value = pl.when(text != "").then(text)
-        if rule.values:
-            value = value.replace(rule.values)
-    return value.fill_null(rule.default) if default and rule.default is not None else value
 
 
 def _is_absent(column: str, parents: pl.DataFrame) -> pl.Expr:
@@ -339,11 +266,6 @@ def _practice_id(practice_rows: pl.DataFrame) -> str:
     if practice_rows.height != 1:
         raise PayloadRefused(f"the table of the practice has {practice_rows.height} rows; it must have one")
     return str(practice_rows["source_id"].item())
-
-
-def _keys(practice: str, key_space: str, column: str) -> pl.Expr:
-    """``key`` over a column of source ids; a null id gives a null key."""
-    return pl.concat_str(pl.lit(key(practice, key_space, "")), pl.col(column).cast(pl.String))
 
 
 def _record_lineage(spec: ObjectSpec, source: SourceSpec, records: pl.DataFrame, *, key: str) -> pl.DataFrame:
@@ -390,7 +312,7 @@ def _chart_lineage(
     of_rejected = ~pl.col(exam_column).cast(pl.String).is_in(_exam_ids(chart, staged).implode())
     nowhere = pl.lit(NO_WIDE_FIELD if chart.teeth is None else None, pl.String)
     rows = staged[chart.declaration.staged].select(
-        key=_keys(practice, spec.sources[0].key_space, exam_column),
+        key=keys(practice, spec.sources[0].key_space, exam_column),
         source_id=pl.col("source_id").cast(pl.String),
         wide=pl.col(SLOT_COLUMN).is_not_null() & ~of_rejected,
         reason=pl.when(of_rejected)

@@ -11,8 +11,8 @@ from migration_assets.errors import SpecError
 from migration_assets.mapping import chart_layout
 from migration_assets.mapping.declarations import ChartDeclaration, ChartPart, ChartPartDeclaration
 from migration_assets.mapping.names import complaint, unknown_name
-from migration_assets.mapping.rule_checks import StagedColumns, staged_columns
 from migration_assets.mapping.spec import ChartSpec, ObjectSpec
+from migration_assets.mapping.staged_columns import StagedColumns, staged_columns
 
 
 @dataclass(frozen=True, slots=True)

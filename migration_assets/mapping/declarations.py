@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from migration_assets.destinations.base import FieldType
 from migration_assets.destinations.base import Identity as IdentityKind
+from migration_assets.mapping.compositions import TextRule, Total, Words
 from migration_assets.practice import Settings
 
 KeySpace = Literal[
@@ -37,6 +37,14 @@ KeySpace = Literal[
     "referral",
     "appointment",
     "note",
+    "appointment_note",
+    "plan_note",
+    "plan_line_note",
+    "letter_note",
+    "radiograph_note",
+    "document_note",
+    "referral_note",
+    "exam_note",
 ]
 Constant = bool | int | str
 
@@ -45,11 +53,17 @@ JOINED = "_key"
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "accounts": ("practice", "household", "none"),
     "account_relations": ("off", "on"),
+    "shared_emails": ("second_field", "first", "as_is"),
+    "modules": ("on", "off"),
 }
 """Choices by which a spec may say different things, and what each may be; the first where nothing is chosen.
 
 ``accounts`` is the practice's policy, ``account_relations`` whether the destination keeps contacts of several
-accounts.
+accounts. ``shared_emails`` is the practice's policy for an address that several people have, where the
+destination keeps addresses unique: the first of them keeps it, and the others have it in a second field
+(``second_field``) or nowhere (``first``); ``as_is`` leaves it with all, once the destination's administrator
+has switched uniqueness off.
+``modules``: whether the destination's plan has objects of one's own.
 """
 
 
@@ -57,83 +71,40 @@ class Identity(Settings):
     """How a record is found again, see ``destinations.base.Identity``.
 
     ``field`` holds the key, ``joins`` are the references that it is made of where no field of the destination
-    can; its ``key_space`` is then one for all sources.
+    can; its ``key_space`` is then one for all sources. ``{marker: field}`` is short for a record known by a
+    marker in that text.
     """
 
     kind: IdentityKind
     field: str = JOINED
     joins: tuple[str, ...] = ()
     key_space: KeySpace | None = None
+    marker: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.keys() == {"marker"}:
+            return {"kind": IdentityKind.MARKER, **given}
+        return given
 
     @model_validator(mode="after")
     def _one_way(self) -> Identity:
         by_parents = self.kind is IdentityKind.PARENTS
+        by_marker = self.kind is IdentityKind.MARKER
+        if by_marker is not (self.marker is not None):
+            raise ValueError("a record known by a marker, and no other, is {marker}: the text that bears it")
+        if by_marker and (self.field != JOINED or self.joins or self.key_space is not None):
+            raise ValueError("a record known by a marker has {marker} and nothing else")
         if by_parents and (self.field != JOINED or len(self.joins) < 2 or self.key_space is None):
             raise ValueError("a record known by its parents has {kind, joins, key_space}, two joins or more")
-        if not by_parents and (self.field == JOINED or self.joins or self.key_space is not None):
+        if (
+            not by_parents
+            and not by_marker
+            and (self.field == JOINED or self.joins or self.key_space is not None)
+        ):
             raise ValueError("a record known by a field has {kind, field}")
         return self
-
-
-class StandardField(Settings):
-    """``{standard: true}``: the rest stands in the destination's catalogue of standard fields."""
-
-    standard: Literal[True]
-    required: bool | None = None
-    mission_name: str | None = None
-
-
-class FieldDeclaration(Settings):
-    """A field as ``FieldSchema`` describes it; also the form of the catalogue's entries.
-
-    ``mission_name`` is the name that the mission's own list gives the field.
-    """
-
-    type: FieldType
-    label: Annotated[str, Field(min_length=1)]
-    length: Annotated[int, Field(ge=1)] | None = None
-    precision: Annotated[int, Field(ge=1)] | None = None
-    scale: Annotated[int, Field(ge=0)] | None = None
-    required: bool = False
-    unique: bool = False
-    external_id: bool = False
-    case_sensitive: bool = False
-    values: tuple[str, ...] = ()
-    restricted: bool = True
-    reference_to: str | None = None
-    relationship: str | None = None
-    child_relationship: str | None = None
-    help_text: str | None = None
-    also_to: tuple[str, ...] = ()
-    read_only: bool = False
-    virtual: bool = False
-    mission_name: str | None = None
-
-    @model_validator(mode="after")
-    def _consistent(self) -> FieldDeclaration:
-        numeric = self.type in (FieldType.NUMBER, FieldType.CURRENCY, FieldType.PERCENT)
-        picklist = self.type in (FieldType.PICKLIST, FieldType.MULTI_PICKLIST)
-        self._only_with(numeric, "a number", precision=self.precision, scale=self.scale)
-        self._only_with(picklist, "a picklist", values=self.values or None)
-        self._only_with(self.type.is_reference, "a reference", reference_to=self.reference_to)
-        if self.type in (FieldType.TEXT, FieldType.LONG_TEXT) and self.length is None:
-            raise ValueError("a text needs 'length'")
-        if numeric and (self.scale or 0) > (self.precision or 0):
-            raise ValueError("'scale' is larger than 'precision', which counts all digits")
-        if len(set(self.values)) != len(self.values):
-            raise ValueError("'values' holds a value twice")
-        if self.type is FieldType.CHECKBOX and self.required:
-            raise ValueError("a checkbox always has a value; leave out 'required'")
-        if self.external_id and self.type not in (FieldType.TEXT, FieldType.NUMBER, FieldType.EMAIL):
-            raise ValueError("an external id is a text, a number or an email")
-        return self
-
-    def _only_with(self, is_one: bool, what: str, **settings: object) -> None:
-        for name, value in settings.items():
-            if is_one and value is None:
-                raise ValueError(f"{what} needs '{name}'")
-            if not is_one and value is not None:
-                raise ValueError(f"'{name}' belongs to {what} only")
 
 
 class KeyIn(Settings):
@@ -160,7 +131,10 @@ class Rule(Settings):
     nulls; ``{parent, key_space, column}`` is the parent's key, ``column`` its source id (left out for the
     practice itself) and ``or`` where it stands if that column is null; ``{user_of}`` is the destination's
     user who is the provider in that column, else the practice's default owner; ``{constant}`` is the same
-    for every record.
+    for every record; ``{text}`` is made of several columns, and ``{choose}`` the value of the first known
+    word of its columns, null where there is none. With ``of`` and ``by`` the column is that of another staged
+    table: of its row whose ``source_id`` stands in the column ``by``. ``{column, read_as: local_day}`` is the
+    practice's day of a time.
 
     A record waits for its parent, unless ``if_absent: leave_empty`` says that it goes without: the reference
     is then null wherever the parent isn't staged or didn't get into the destination, and that is listed.
@@ -175,12 +149,22 @@ class Rule(Settings):
     if_absent: Literal["leave_empty"] | None = None
     user_of: str | None = None
     constant: Constant | None = None
+    of: str | None = None
+    by: str | None = None
+    read_as: Literal["local_day"] | None = None
+    text: TextRule | None = None
+    choose: Annotated[tuple[Words, ...], Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
     def _one_transform(self) -> Rule:
         given = {name for name in type(self).model_fields if getattr(self, name) is not None}
-        if given in ({"constant"}, {"user_of"}):
+        if given in ({"constant"}, {"user_of"}, {"text"}, {"choose"}):
             return self
+        if ("of" in given) is not ("by" in given):
+            raise ValueError("another table's column is {of, by, column}")
+        if "of" in given and given & {"or_in", "if_absent"}:
+            raise ValueError("a parent's id in another table goes without 'or' and 'if_absent'")
+        given -= {"of", "by"}
         if "parent" in given:
             if "key_space" not in given or not given <= {
                 "parent",
@@ -194,18 +178,32 @@ class Rule(Settings):
                 raise ValueError("'or' stands beside a 'column' that may be null")
             if "column" not in given and self.key_space != "practice":
                 raise ValueError("'column' is missing: the staged column that holds the parent's source id")
-        elif "column" not in given or not given <= {"column", "values", "default"}:
+        elif "column" not in given or not given <= {"column", "values", "default", "read_as"}:
             raise ValueError(
-                "a rule is {column, values, default}, {parent, key_space, column}, {user_of} or {constant}"
+                "a rule is {column, values, default}, {parent, key_space, column}, {user_of}, {constant}, "
+                "{text} or {choose}"
             )
         return self
+
+    @property
+    def place(self) -> str | None:
+        """The column as ``composing.with_borrowed`` names it beside a row's own."""
+        return self.column if self.of is None else f"{self.by}>{self.of}.{self.column}"
+
+    def described(self) -> dict[str, Any]:
+        """Plain values of everything that it says; part of the mapping's hash.
+
+        What only some destinations need isn't named where it isn't used, so that the others' hashes stay.
+        """
+        later = ("of", "by", "read_as", "text", "choose")
+        return self.model_dump(exclude={name for name in later if getattr(self, name) is None})
 
     @property
     def keys_in(self) -> tuple[KeyIn, ...]:
         """Where the parent's source id may stand; the first that isn't null counts."""
         if self.key_space is None:
             return ()
-        first = KeyIn(key_space=self.key_space, column=self.column, parent=self.parent)
+        first = KeyIn(key_space=self.key_space, column=self.place, parent=self.parent)
         return (first,) if self.or_in is None else (first, self.or_in.model_copy(update=self._own_parent()))
 
     def _own_parent(self) -> dict[str, str | None]:
@@ -226,6 +224,8 @@ class Rule(Settings):
         if self.user_of is not None:
             return "user of the provider, else the default owner"
         parts = ["values" if self.values else "copy"]
+        if self.read_as is not None:
+            parts = ["the practice's day"]
         return " + ".join(parts + (["default"] if self.default is not None else []))
 
 
@@ -234,7 +234,7 @@ class MergedDeclaration(Settings):
 
     ``by`` is its column that holds the record's source id, ``where`` the values that a row's columns must
     have. ``map`` copies columns of the one row that a record then has; ``lines`` puts a column of all its
-    rows, ordered by ``order_by``, on lines of one text.
+    rows, ordered by ``order_by``, on lines of one text; ``totals`` say what all of them are together.
     """
 
     staged: str
@@ -244,11 +244,14 @@ class MergedDeclaration(Settings):
     map: dict[str, Any] = Field(default_factory=dict)
     lines: dict[str, str] = Field(default_factory=dict)
     order_by: str | None = None
+    totals: dict[str, Total] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _either(self) -> MergedDeclaration:
-        if bool(self.map) is bool(self.lines):
-            raise ValueError("merged rows are mapped by 'map', one row a record, or by 'lines', all of them")
+        if [bool(self.map), bool(self.lines), bool(self.totals)].count(True) != 1:
+            raise ValueError(
+                "merged rows are mapped by 'map', one row a record, or by 'lines' or 'totals', all of them"
+            )
         if bool(self.order_by) is not bool(self.lines):
             raise ValueError("'lines' need 'order_by', the column in whose order they stand")
         return self
@@ -270,8 +273,9 @@ class SourceDeclaration(Settings):
     """A staged table whose rows become records of the object, one each.
 
     ``where`` are values that a row's columns must have, ``otherwise`` the reason why any other row is no
-    record of its own. ``when`` names the practice's choices under which the source counts at all. The role
-    ``relation`` is that of records which only join others.
+    record of its own; ``present`` are columns that a row must have besides. ``when`` names the practice's
+    choices under which the source counts at all. The role ``relation`` is that of records which only join
+    others. ``split`` is the text of which a row makes several records where it is too long for one.
     """
 
     staged: str
@@ -282,11 +286,16 @@ class SourceDeclaration(Settings):
     where: dict[str, Constant] = Field(default_factory=dict)
     otherwise: str | None = None
     when: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    present: tuple[str, ...] = ()
+    split: str | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> SourceDeclaration:
-        if bool(self.where) is not (self.otherwise is not None):
-            raise ValueError("'where' and 'otherwise', the reason of rows that it leaves out, go together")
+        if bool(self.where or self.present) is not (self.otherwise is not None):
+            raise ValueError(
+                "'where' and 'otherwise', the reason of rows that it leaves out, go together; so do "
+                "'present' and 'otherwise'"
+            )
         for choice, options in self.when.items():
             if unknown := set(options) - set(CHOICES.get(choice, ())):
                 raise ValueError(f"'when' names what nobody can choose: {', '.join(sorted(unknown))}")

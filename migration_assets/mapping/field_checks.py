@@ -11,7 +11,8 @@ from migration_assets.destinations.base import Identity as IdentityKind
 from migration_assets.documents import Document, KeyPath
 from migration_assets.errors import SpecError
 from migration_assets.mapping.conventions import Conventions
-from migration_assets.mapping.declarations import FieldDeclaration, Identity, StandardField
+from migration_assets.mapping.declarations import Identity
+from migration_assets.mapping.field_declarations import FieldDeclaration, StandardField
 from migration_assets.mapping.names import complaint, unknown_name
 
 Catalogue = Mapping[str, Mapping[str, FieldDeclaration]]
@@ -61,6 +62,8 @@ def read_fields(
             mission_names[name] = mission_name
     if identity.kind is IdentityKind.PARENTS:
         schemas[identity.field] = _joined(document, identity, schemas)
+    elif identity.kind is IdentityKind.MARKER:
+        schemas[identity.field] = _marked(document, identity, schemas)
     else:
         _check_key(document, identity, schemas)
     for name, declaration in standard.items():
@@ -116,17 +119,33 @@ def _custom_field(
             f"a number has at most {conventions.number_digits} digits",
             "lower it",
         )
+    if conventions.decimals is not None and (declaration.scale or 0) > conventions.decimals:
+        raise complaint(
+            document, (*at, "scale"), f"a number has at most {conventions.decimals} decimals", "lower it"
+        )
+    before_point = conventions.number_digits - (conventions.decimals or 0)
+    if (declaration.precision or 0) - (declaration.scale or 0) > before_point:
+        raise complaint(
+            document,
+            (*at, "precision"),
+            f"a number has at most {before_point} digits before the point",
+            "lower it",
+        )
+    if conventions.choices is not None and len(declaration.values) > conventions.choices:
+        raise complaint(
+            document, (*at, "values"), f"a picklist holds at most {conventions.choices}", "take some out"
+        )
     if any(len(value) > conventions.lengths[FieldType.PICKLIST][1] for value in declaration.values):
         raise complaint(document, (*at, "values"), "a picklist's value is too long", "shorten it")
     schema = _schema(name, declaration, custom=True)
-    if schema.type.is_reference:
+    if schema.type.is_reference and conventions.relationship_name is not None:
         schema = _reference(document, at, schema, conventions)
     return schema, declaration.mission_name
 
 
 def _reference(document: Document, at: KeyPath, schema: FieldSchema, conventions: Conventions) -> FieldSchema:
-    way_back = schema.child_relationship
-    if way_back is None or not conventions.relationship_name.fullmatch(way_back):
+    way_back, pattern = schema.child_relationship, conventions.relationship_name
+    if way_back is None or pattern is None or not pattern.fullmatch(way_back):
         raise complaint(
             document,
             (*at, "child_relationship"),
@@ -146,6 +165,21 @@ def _joined(document: Document, identity: Identity, schemas: Mapping[str, FieldS
             raise complaint(
                 document, ("identity", "joins", place), f"{name} is no reference", "declare it as one"
             )
+    return _virtual_key(identity)
+
+
+def _marked(document: Document, identity: Identity, schemas: Mapping[str, FieldSchema]) -> FieldSchema:
+    """The key that stands as a marker in a text."""
+    at: KeyPath = ("identity", "marker")
+    name = str(identity.marker)
+    if name not in schemas:
+        raise unknown_name(document, at, "declared field", name, schemas)
+    if schemas[name].type not in (FieldType.TEXT, FieldType.LONG_TEXT):
+        raise complaint(document, at, f"{name} is a {schemas[name].type}", "name a text")
+    return _virtual_key(identity)
+
+
+def _virtual_key(identity: Identity) -> FieldSchema:
     return FieldSchema(identity.field, "Identity", FieldType.TEXT, custom=False, virtual=True)
 
 

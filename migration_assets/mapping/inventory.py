@@ -7,7 +7,7 @@ has beside it is the destination's.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
@@ -79,29 +79,63 @@ class _Filling:
     transform: str
     rule: Rule | None = None
     merged: bool = False
+    words: Mapping[str, str] = field(default_factory=dict)
 
 
 def _declared(spec: ObjectSpec) -> Iterator[dict[str, Any]]:
-    for field in spec.schema.stored_fields:
-        fillings = [filling for source in spec.sources for filling in _fillings(spec, source, field.name)]
-        why = _why_declared(spec, field, fillings)
+    for each in spec.schema.stored_fields:
+        fillings = [filling for source in spec.sources for filling in _fillings(spec, source, each.name)]
+        why = _why_declared(spec, each, fillings)
         for filling in fillings:
-            yield _row(spec, field, filling, spec.mission_names.get(field.name), why)
+            yield _row(spec, each, filling, spec.mission_names.get(each.name), why)
 
 
-def _fillings(spec: ObjectSpec, source: SourceSpec, field: str) -> Iterator[_Filling]:
-    if field == spec.schema.key_field:
+def _fillings(spec: ObjectSpec, source: SourceSpec, name: str) -> Iterator[_Filling]:
+    if name == spec.schema.key_field:
         yield _Filling(source.staged, "source_id", f"key {source.key_space}")
-    elif (rule := source.rules.get(field)) is not None:
-        others = "".join(f" or {key.column or key.key_space}" for key in rule.keys_in[1:])
-        yield _Filling(source.staged, rule.column or rule.user_of, rule.transform + others, rule)
+    elif (rule := source.rules.get(name)) is not None:
+        yield from _of_rule(source.staged, rule)
+    for shared in spec.distinct:
+        if shared.to == name and (moved := source.rules.get(shared.field)) is not None:
+            transform = f"moved from {shared.field} where another record has the same"
+            yield _Filling(source.staged, moved.column, transform)
     for merged in source.merged:
         where = "".join(f", {column} {_text(value)}" for column, value in merged.where.items())
-        if (rule := merged.rules.get(field)) is not None:
-            yield _Filling(merged.staged, rule.column, rule.transform + where, rule, merged=True)
-        elif field in merged.lines:
+        if (rule := merged.rules.get(name)) is not None:
+            computed = _computed(merged.staged, rule.column)
+            yield _Filling(
+                merged.staged, rule.column, (computed or rule.transform) + where, rule, merged=True
+            )
+        elif name in merged.lines:
             transform = f"a line a row, by {merged.order_by}{where}"
-            yield _Filling(merged.staged, merged.lines[field], transform, merged=True)
+            yield _Filling(merged.staged, merged.lines[name], transform, merged=True)
+        elif (total := merged.totals.get(name)) is not None:
+            yield _Filling(merged.staged, total.column, f"{total.how} of all rows{where}", merged=True)
+
+
+def _of_rule(staged: str, rule: Rule) -> Iterator[_Filling]:
+    if rule.text is not None:
+        for part in rule.text.parts:
+            place = "in a text" if part.label is None else f"in a text, as {part.label}"
+            found = f", found by {part.by}" if part.by is not None else ""
+            for column in part.all_columns:
+                yield _Filling(part.of or part.rows or staged, column, place + found, rule)
+    elif rule.choose is not None:
+        for words in rule.choose:
+            yield _Filling(staged, words.column, "the first known word", rule, words=words.values)
+    else:
+        others = "".join(f" or {key.column or key.key_space}" for key in rule.keys_in[1:])
+        found = f", found by {rule.by}" if rule.by is not None else ""
+        yield _Filling(rule.of or staged, rule.column or rule.user_of, rule.transform + others + found, rule)
+
+
+def _computed(staged: str, column: str | None) -> str | None:
+    """What a computed column is, and of which rows; None for any other."""
+    # The registry brings Pandera with it, which a process that only reads specs doesn't need.
+    from migration_assets.objects.registry import STAGED_OBJECTS
+
+    computed = next((each.computed for each in STAGED_OBJECTS if each.name == staged), {})
+    return None if column not in computed else f"computed: {computed[str(column)]}"
 
 
 def _why_declared(spec: ObjectSpec, field: FieldSchema, fillings: Sequence[_Filling]) -> str:
@@ -164,7 +198,7 @@ def _row(
     spec: ObjectSpec, field: FieldSchema, filling: _Filling, mission_name: str | None, why: str
 ) -> dict[str, Any]:
     rule = filling.rule
-    words = rule.values or {} if rule else {}
+    words = filling.words or (rule.values or {} if rule else {})
     return {
         "object": spec.name,
         "field": field.name,

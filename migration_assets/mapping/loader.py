@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+from pydantic import Field
 
 from migration_assets.destinations.base import Identity as IdentityKind
 from migration_assets.destinations.base import ObjectSchema
@@ -20,12 +21,14 @@ from migration_assets.documents import Document, read_document
 from migration_assets.errors import SpecError
 from migration_assets.mapping.adoption_rule import read_adoption
 from migration_assets.mapping.chart_checks import ChartDraft, join_parts, read_chart, read_part
+from migration_assets.mapping.composition_checks import read_distinct
 from migration_assets.mapping.conventions import CONVENTIONS, Conventions
 from migration_assets.mapping.declarations import Identity
 from migration_assets.mapping.field_checks import Catalogue, DeclaredFields, read_catalogue, read_fields
 from migration_assets.mapping.names import complaint, unknown_name
-from migration_assets.mapping.rule_checks import StagedColumn, StagedColumns, World, read_source
+from migration_assets.mapping.rule_checks import read_source
 from migration_assets.mapping.spec import PRACTICE_TABLE, MappingSet, ObjectSpec
+from migration_assets.mapping.staged_columns import StagedColumn, StagedColumns, World
 from migration_assets.practice import Settings
 
 if TYPE_CHECKING:
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
 SPECS = Path(__file__).parent
 
 _ANY_CUSTOM_OBJECT = "CustomObject"
-_PRACTICE_COLUMNS = {"source_id": StagedColumn(pl.String(), False), "name": StagedColumn(pl.String(), False)}
+_PRACTICE_COLUMNS = dict.fromkeys(("source_id", "name", "time_zone"), StagedColumn(pl.String(), False))
 
 
 class SpecFile(Settings):
@@ -51,6 +54,7 @@ class SpecFile(Settings):
     chart: dict[str, Any] | None = None
     chart_part: dict[str, Any] | None = None
     adopt: dict[str, Any] | None = None
+    distinct: list[dict[str, Any]] = Field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +92,12 @@ def load_specs(
 def _draft(path: Path, catalogue: Catalogue, conventions: Conventions) -> _Draft:
     document = read_document(path, SpecError)
     header = document.parse(SpecFile, (), SpecError)
-    if header.custom and not conventions.custom_name.fullmatch(header.object):
+    if header.custom and not conventions.custom_object.fullmatch(header.object):
         raise complaint(
             document,
             ("object",),
             "is no API name of a custom object",
-            f"it must {conventions.custom_name_rule}",
+            f"it must {conventions.custom_object_rule}",
         )
     if not header.custom and header.object not in catalogue:
         raise unknown_name(
@@ -147,7 +151,8 @@ def _finish(draft: _Draft, world: World) -> ChartDraft:
         )
     merged = (part.field_names for source in sources for part in source.merged)
     rules = (name for source in sources for name, _ in source.possible_rules)
-    mapped = {key_field}.union(rules, *merged)
+    distinct = read_distinct(document, fields, key_field)
+    mapped = {key_field}.union(rules, *merged, (each.to for each in distinct if each.to is not None))
     for name in fields:
         if name not in mapped:
             raise complaint(
@@ -167,10 +172,16 @@ def _finish(draft: _Draft, world: World) -> ChartDraft:
         header.content,
         header.identity.joins,
         header.identity.key_space,
+        header.identity.marker,
     )
     adopt = None if header.adopt is None else read_adoption(document, fields, key_field)
     spec = ObjectSpec(
-        document.path.stem, schema, sources, mission_names=draft.fields.mission_names, adopt=adopt
+        document.path.stem,
+        schema,
+        sources,
+        mission_names=draft.fields.mission_names,
+        adopt=adopt,
+        distinct=distinct,
     )
     return ChartDraft(document, spec, chart, None if header.chart_part is None else read_part(document))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -11,6 +10,7 @@ import polars as pl
 from migration_assets.destinations.base import FieldSchema, FieldType
 from migration_assets.documents import Document, KeyPath
 from migration_assets.errors import SpecError
+from migration_assets.mapping.composition_checks import check_composition, check_total, named_rows
 from migration_assets.mapping.declarations import (
     Alternatives,
     Constant,
@@ -20,27 +20,7 @@ from migration_assets.mapping.declarations import (
 )
 from migration_assets.mapping.names import complaint, unknown_name
 from migration_assets.mapping.spec import Chosen, MergedSpec, SourceSpec
-
-
-@dataclass(frozen=True, slots=True)
-class StagedColumn:
-    """A column of a staged table as its Pandera schema declares it."""
-
-    dtype: pl.DataType
-    nullable: bool
-
-
-StagedColumns = Mapping[str, Mapping[str, StagedColumn]]
-"""By staged table, then column."""
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """What a rule may refer to: staged columns, and of each object of the mapping its key spaces with the
-    staged table that each is made from."""
-
-    staged: StagedColumns
-    key_spaces: Mapping[str, Mapping[str, str]]
+from migration_assets.mapping.staged_columns import StagedColumn, World, known_column, staged_columns
 
 
 def read_source(
@@ -56,11 +36,9 @@ def read_source(
             f"staged.{declared.staged} has no source_id that is never null",
             "use a table whose rows have a primary key",
         )
-    for column in declared.where:
-        if column not in columns:
-            raise unknown_name(
-                document, (*at, "where", column), f"column of staged.{declared.staged}", column, columns
-            )
+    for column in (*declared.where, *declared.present):
+        place = "where" if column in declared.where else "present"
+        known_column(document, (*at, place), declared.staged, column, world.staged)
     plain, choices = _by_choice(document, (*at, "map"), declared.map)
     rules = _rules(document, (*at, "map"), plain, fields, key_field, declared.staged, world)
     alternatives = {
@@ -74,6 +52,11 @@ def read_source(
         _merged(document, (*at, "merged", position), fields, key_field, world)
         for position in range(len(declared.merged))
     )
+    merged = (*merged, *named_rows(rules))
+    if declared.split is not None and not (declared.split in rules and fields[declared.split].length):
+        raise complaint(
+            document, (*at, "split"), f"{declared.split} is no mapped text with a length", "name one that is"
+        )
     filled = {*rules, *alternatives}
     for position, part in enumerate(merged):
         for name in part.field_names:
@@ -100,6 +83,8 @@ def read_source(
         declared.otherwise,
         alternatives,
         declared.when,
+        declared.present,
+        declared.split,
     )
 
 
@@ -107,7 +92,11 @@ def _by_choice(
     document: Document, at: KeyPath, given: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Alternatives]]:
     """Plain rules, and those of which the practice chooses one."""
-    chosen = {name for name, rule in given.items() if isinstance(rule, dict) and "by" in rule}
+    chosen = {
+        name
+        for name, rule in given.items()
+        if isinstance(rule, dict) and "by" in rule and "column" not in rule
+    }
     return (
         {name: rule for name, rule in given.items() if name not in chosen},
         {name: document.parse(Alternatives, (*at, name), SpecError) for name in given if name in chosen},
@@ -186,9 +175,13 @@ def _merged(
             )
     rules = _rules(document, (*at, "map"), declared.map, fields, key_field, declared.staged, world)
     for name, rule in rules.items():
-        if rule.column is None or rule.parent is not None:
+        if rule.column is None or rule.of is not None or rule.read_as is not None or len(rule.keys_in) > 1:
             raise complaint(
                 document, (*at, "map", name), "merged rows give columns only", "write the column's name"
+            )
+        if rule.if_absent is not None:
+            raise complaint(
+                document, (*at, "map", name), "merged rows always name a parent", "leave out 'if_absent'"
             )
         if fields[name].required or (fields[name].type is FieldType.CHECKBOX and rule.default is None):
             raise complaint(
@@ -203,6 +196,9 @@ def _merged(
         _check_rule(document, path, fields[name], Rule(column=column), staged=declared.staged, world=world)
         if fields[name].type is not FieldType.LONG_TEXT:
             raise complaint(document, path, f"{name} is a {fields[name].type}", "lines need a long_text")
+    for name, total in declared.totals.items():
+        _check_field(document, (*at, "totals", name), name, fields, key_field)
+        check_total(document, (*at, "totals", name), fields[name], total, declared.staged, world.staged)
     return MergedSpec(
         declared.staged,
         declared.by,
@@ -211,16 +207,8 @@ def _merged(
         rules,
         declared.lines,
         declared.order_by,
+        declared.totals,
     )
-
-
-def staged_columns(
-    document: Document, at: KeyPath, table: str, staged: StagedColumns
-) -> Mapping[str, StagedColumn]:
-    """The columns of a staged table that the spec names at ``at``; raises SpecError where there is none."""
-    if table not in staged:
-        raise unknown_name(document, at, "staged table", table, staged)
-    return staged[table]
 
 
 def _rule(document: Document, at: KeyPath, given: Any) -> Rule:
@@ -243,7 +231,8 @@ def _check_rule(
     staged: str,
     world: World,
 ) -> None:
-    columns = world.staged[staged]
+    check_composition(document, at, field, rule, staged, world.staged)
+    columns = world.staged[rule.of or staged]
     for column in (rule.column, rule.user_of, None if rule.or_in is None else rule.or_in.column):
         if column is not None and column not in columns:
             raise unknown_name(document, at, f"column of staged.{staged}", column, columns)
@@ -270,7 +259,7 @@ def _check_rule(
             )
     if rule.values is not None:
         _check_values(document, at, field, rule.values)
-    if rule.column is not None:
+    if rule.column is not None and rule.read_as is None:
         _check_column(document, at, field, rule, columns[rule.column])
 
 
@@ -323,7 +312,9 @@ def _check_column(
             "map a column of that type or declare another one",
         )
     never_null = field.required or field.type is FieldType.CHECKBOX
-    if never_null and column.nullable and rule.default is None:
+    # Another table's row may be missing; the practice itself never is.
+    may_be_null = (column.nullable or rule.of is not None) and all(way.column for way in rule.keys_in)
+    if never_null and may_be_null and rule.default is None:
         raise complaint(
             document,
             at,

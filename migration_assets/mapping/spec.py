@@ -23,6 +23,7 @@ from migration_assets.mapping.chart_layout import (
     tooth_fields,
     wide_columns,
 )
+from migration_assets.mapping.compositions import Distinct, Total
 from migration_assets.mapping.declarations import (
     CHOICES,
     ChartDeclaration,
@@ -33,7 +34,7 @@ from migration_assets.mapping.declarations import (
 )
 
 PRACTICE_TABLE = "practice"
-"""The pseudo-table with one row, the practice itself: ``source_id`` and ``name``, both text."""
+"""The pseudo-table with one row, the practice itself: ``source_id``, ``name``, ``time_zone`` (IANA), text."""
 
 OWNERS_TABLE = "owners"
 """The pseudo-table of the destination's users: ``provider_id``, null for the default owner, ``user_id``."""
@@ -44,7 +45,10 @@ Choices = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class MergedSpec:
-    """Checked merged rows; ``rules`` and ``lines`` by field name. One of the two is empty."""
+    """Checked merged rows; ``rules``, ``lines`` and ``totals`` by field name, of which one isn't empty.
+
+    Rows that only a text of the record names have none of the three.
+    """
 
     staged: str
     by: str
@@ -53,14 +57,16 @@ class MergedSpec:
     rules: Mapping[str, Rule]
     lines: Mapping[str, str]
     order_by: str | None
+    totals: Mapping[str, Total] = field(default_factory=dict)
 
     @property
     def field_names(self) -> tuple[str, ...]:
-        return (*self.rules, *self.lines)
+        return (*self.rules, *self.lines, *self.totals)
 
     def described(self) -> dict[str, Any]:
         """Plain values of everything that it says; part of the mapping's hash."""
-        rules = {name: rule.model_dump() for name, rule in self.rules.items()}
+        rules = {name: rule.described() for name, rule in self.rules.items()}
+        totals = {name: total.model_dump() for name, total in self.totals.items()}
         return {
             "staged": self.staged,
             "by": self.by,
@@ -69,6 +75,7 @@ class MergedSpec:
             "rules": rules,
             "lines": dict(self.lines),
             "order_by": self.order_by,
+            **({"totals": totals} if totals else {}),
         }
 
 
@@ -86,9 +93,10 @@ class SourceSpec:
 
     ``optional_parents``: field whose parent may be absent -> staged tables that would hold the parent, one
     for each of the rule's ``keys_in``. ``merged`` fill fields that no rule does. Rows without the values of
-    ``where`` are no records, for the reason ``otherwise``. ``alternatives`` are rules by field, choice and
-    option (None: not mapped then), ``when`` the options under which the source counts; both are gone once
-    the choices are made.
+    ``where``, or with nothing in a column of ``present``, are no records, for the reason ``otherwise``.
+    ``alternatives`` are rules by field, choice and option (None: not mapped then), ``when`` the options under
+    which the source counts; both are gone once the choices are made. A row whose text ``split`` is longer
+    than its field makes several records.
     """
 
     staged: str
@@ -101,6 +109,8 @@ class SourceSpec:
     otherwise: str | None = None
     alternatives: Mapping[str, tuple[str, Mapping[str, Chosen | None]]] = field(default_factory=dict)
     when: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    present: tuple[str, ...] = ()
+    split: str | None = None
 
     @property
     def possible_rules(self) -> Iterator[tuple[str, Rule]]:
@@ -131,10 +141,12 @@ class SourceSpec:
             "staged": self.staged,
             "key_space": self.key_space,
             "role": self.role,
-            "rules": {name: rule.model_dump() for name, rule in self.rules.items()},
+            "rules": {name: rule.described() for name, rule in self.rules.items()},
             "merged": [merged.described() for merged in self.merged],
             "where": dict(self.where),
             "otherwise": self.otherwise,
+            **({"present": self.present} if self.present else {}),
+            **({"split": self.split} if self.split else {}),
         }
 
 
@@ -175,7 +187,8 @@ class ObjectSpec:
     """One destination object, checked; ``asset`` is its snake_case name in Dagster.
 
     ``schema`` holds the declared fields, the key first; a chart's fields come from the resolved layout
-    (``schema_with``). ``adopt`` says how records that are there already are recognised.
+    (``schema_with``). ``adopt`` says how records that are there already are recognised, ``distinct`` what
+    becomes of values that only one record may have.
     """
 
     asset: str
@@ -184,6 +197,7 @@ class ObjectSpec:
     chart: ChartSpec | None = None
     mission_names: Mapping[str, str] = field(default_factory=dict)
     adopt: AdoptionRule | None = None
+    distinct: tuple[Distinct, ...] = ()
 
     @property
     def name(self) -> str:
@@ -192,7 +206,10 @@ class ObjectSpec:
     @property
     def parents(self) -> frozenset[str]:
         """Other objects whose keys this one's records hold; its own records are ordered by ``load``."""
-        rules = (rule for source in self.sources for _, rule in source.possible_rules)
+        rules = [rule for source in self.sources for _, rule in source.possible_rules]
+        rules += [
+            rule for source in self.sources for merged in source.merged for rule in merged.rules.values()
+        ]
         return frozenset(parent for rule in rules for parent in rule.parents) - {self.name}
 
     @property
@@ -209,8 +226,12 @@ class ObjectSpec:
         """Staged tables that ``apply`` needs, the practice's pseudo-table among them where it is used."""
         tables = dict.fromkeys(source.staged for source in self.sources)
         rules = [rule for source in self.sources for _, rule in source.possible_rules]
-        if any(way.column is None for rule in rules for way in rule.keys_in):
+        by_clock = any(rule.text is not None or rule.read_as is not None for rule in rules)
+        if by_clock or any(way.column is None for rule in rules for way in rule.keys_in):
             tables[PRACTICE_TABLE] = None
+        for rule in rules:
+            tables.update(dict.fromkeys(rule.text.tables if rule.text is not None else ()))
+            tables.update({} if rule.of is None else {rule.of: None})
         if any(rule.user_of is not None for rule in rules):
             tables[OWNERS_TABLE] = None
         for source in self.sources:
@@ -242,14 +263,21 @@ class ObjectSpec:
         if not sources:
             return None
         merged = (part.field_names for source in sources for part in source.merged)
-        filled = {self.schema.key_field}.union(*(source.rules for source in sources), *merged)
+        distinct = tuple(
+            each.model_copy(update={"when": {}})
+            for each in self.distinct
+            if all(choices[name] in options for name, options in each.when.items())
+        )
+        moved = (each.to for each in distinct if each.to is not None)
+        filled = {self.schema.key_field}.union(*(source.rules for source in sources), *merged, moved)
         kept = tuple(each for each in self.schema.fields if each.name in filled)
         order = {each.name: place for place, each in enumerate(kept)}
         in_order = tuple(
             replace(source, rules=dict(sorted(source.rules.items(), key=lambda rule: order[rule[0]])))
             for source in sources
         )
-        return replace(self, schema=replace(self.schema, fields=kept), sources=in_order)
+        schema = replace(self.schema, fields=kept)
+        return replace(self, schema=schema, sources=in_order, distinct=distinct)
 
     def chart_columns(self, chart: ChartLayout) -> tuple[ChartColumn, ...]:
         """Where the chart's fields of ``schema_with`` are filled from, in their order."""
@@ -331,6 +359,7 @@ class MappingSet:
                 "schema": asdict(spec.schema),
                 "sources": [source.described() for source in spec.sources],
                 "chart": spec.chart.described() if spec.chart else None,
+                **({"distinct": [each.model_dump() for each in spec.distinct]} if spec.distinct else {}),
             }
             for spec in self.objects
         }

@@ -114,7 +114,8 @@ def build(
         staged = {name: session.read(SOURCE, f"staged_{name}") for name in names}
         _mint(session, staged, minted)
         staged[OWNERS_TABLE] = owners.read(session)
-        staged[PRACTICE_TABLE] = pl.DataFrame({"source_id": [practice.key], "name": [practice.name]})
+        of_practice = {"source_id": practice.key, "name": practice.name, "time_zone": practice.time_zone.key}
+        staged[PRACTICE_TABLE] = pl.DataFrame([of_practice])
         build_of = Build(plan.hash, SCOPE_ALL if sample is None else SCOPE_SAMPLE, run_id)
         with session.transaction():
             written = _write(session, practice, plan, staged, build_of)

@@ -101,7 +101,8 @@ class StagedObject:
     from one logical column of ``source_table`` each. A ``derived`` object's rows are made out of several of
     ``source_table``'s, which another object stages: they account for no source row. What staging calls them
     follows the rows, so the model of those that become records has ``aliases`` and the ledger mints the ids
-    that destinations know; ``named_by`` are the staged tables and columns that hold these ids.
+    that destinations know; ``named_by`` are the staged tables and columns that hold these ids. ``computed``
+    says what each computed column is made of, for the field inventory.
     """
 
     name: str
@@ -113,3 +114,4 @@ class StagedObject:
     source_columns: Mapping[str, str]
     derived: bool = False
     named_by: Mapping[str, str] = field(default_factory=dict)
+    computed: Mapping[str, str] = field(default_factory=dict)

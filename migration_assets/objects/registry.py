@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from migration_assets.objects.appointments import APPOINTMENTS
 from migration_assets.objects.base import StagedObject
+from migration_assets.objects.chart_summaries import CHART_SUMMARIES
 from migration_assets.objects.charting import CHARTING
 from migration_assets.objects.classifications import CLASSIFICATIONS
 from migration_assets.objects.clinical_exams import CLINICAL_EXAMS
@@ -30,6 +31,7 @@ STAGED_OBJECTS: tuple[StagedObject, ...] = (
     HOUSEHOLDS,
     CHARTING,
     CLINICAL_EXAMS,
+    CHART_SUMMARIES,
     TREATMENT_PLANS,
     TREATMENT_PLAN_LINES,
     EXAM_FINDINGS,

@@ -30,4 +30,5 @@ def complete(spec: ObjectSpec, given: Mapping[str, pl.DataFrame]) -> dict[str, p
 
 def practice() -> pl.DataFrame:
     """The practice's own pseudo-table."""
-    return pl.DataFrame({"source_id": ["maple"], "name": ["Maple Periodontics"]})
+    told = {"source_id": "maple", "name": "Maple Periodontics", "time_zone": "America/New_York"}
+    return pl.DataFrame([told])

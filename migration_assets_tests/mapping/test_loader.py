@@ -162,7 +162,7 @@ def test_a_misspelt_name_is_answered_with_the_nearest_one(
         pytest.param(
             "contact.yaml",
             "kind: external_id",
-            "kind: marker",
+            "kind: guess",
             "identity.kind",
             id="identity-of-a-later-kind",
         ),

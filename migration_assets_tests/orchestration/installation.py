@@ -61,6 +61,7 @@ STAGED_TABLES = tuple(
         "households",
         "charting",
         "clinical_exams",
+        "chart_summaries",
         "treatment_plans",
         "treatment_plan_lines",
         "exam_findings",

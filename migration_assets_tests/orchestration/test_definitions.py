@@ -18,6 +18,7 @@ STAGED_FROM = {
     "patients": {"panda/patient"},
     "charting": {"panda/periodontal_charting", "panda/clinical_exam"},
     "clinical_exams": {"panda/clinical_exam", "panda/patient", "staged/charting"},
+    "chart_summaries": {"panda/clinical_exam", "staged/clinical_exams", "staged/charting"},
     "treatment_plans": {"panda/treatment_plan"},
     "treatment_plan_lines": {"panda/treatment_plan_line"},
     "exam_findings": {"panda/exam_finding", "panda/clinical_exam"},
@@ -81,8 +82,8 @@ OF_LIVE_ALONE: dict[str, set[str]] = {
     "report": {"reconciliation", "field_diff"},
     "go_live": {"reconciliation", "report"},
 }
-# The practice's staff become users of the org by other means than records.
-RECORDS = set(STAGED_TABLES) - {"staged/staff_users"}
+# The practice's staff become users of the org by other means than records; whole charts need no summary.
+RECORDS = set(STAGED_TABLES) - {"staged/staff_users", "staged/chart_summaries"}
 FROM_STAGED = {
     "preflight": RECORDS,
     "payload": RECORDS,
