@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from copy import deepcopy
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ import pytest
 
 from migration_assets.errors import ConfigurationError, GateClosed
 from migration_assets.migration.decisions import RollbackDecided, RollbackPlanned, RolledBack
+from migration_assets.migration.platform import Platform
 from migration_assets.migration.rollback import Outcome, Rollback
 from migration_assets.migration.rollback_plan import RollbackPlan
 from migration_assets_tests.migration.fake_destination import FakeDestination, Killed
 from migration_assets_tests.migration.test_adopting import contact, person
-from migration_assets_tests.migration.test_operations import Office, founded, opened
+from migration_assets_tests.migration.test_operations import Office, WithOpenFiles, founded, opened
+from migration_assets_tests.open_files import held_open
 
 PATIENT = "maple:patient:1"
 OTHERS = {"PANDA_Key__c": "oak:patient:1", "LastName": "Other"}
@@ -32,7 +35,7 @@ def keyed() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory, keyed: None) -> Office:  # noqa: ARG001
     """Everything is loaded: patient 1 was there before and was adopted; another practice has a contact."""
-    office = founded(tmp_path_factory.mktemp("office"))
+    office = founded(tmp_path_factory.mktemp("office"), "per_tooth")
     office.patients = [person(1, PrimaryProviderID=5, PreferredName="ours"), person(2, PrimaryProviderID=6)]
     office.stage()
     office.migration().prepare()
@@ -45,9 +48,15 @@ def template(tmp_path_factory: pytest.TempPathFactory, keyed: None) -> Office:  
 
 
 @pytest.fixture
-def office(template: Office, tmp_path: Path) -> Office:
+def office(template: Office, tmp_path: Path) -> Iterator[Office]:
     shutil.copytree(template.platform.data, tmp_path / "data")
-    return opened(tmp_path / "data", deepcopy(template.destination))
+    copied = opened(tmp_path / "data", deepcopy(template.destination), "per_tooth")
+    usual = {each.name: getattr(copied.platform, each.name) for each in fields(Platform)}
+    panda = copied.platform.panda_warehouse("maple")
+    upload = copied.platform.upload_warehouse(copied.migration().target)
+    with held_open(panda) as open_panda, held_open(upload) as open_upload:
+        platform = WithOpenFiles(**usual, open_panda=open_panda, open_upload=open_upload)
+        yield replace(copied, platform=platform)
 
 
 def rollback(office: Office, run_id: str = "back") -> Rollback:
