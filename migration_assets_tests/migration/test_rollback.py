@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,34 @@ import pytest
 
 from migration_assets.errors import ConfigurationError, GateClosed
 from migration_assets.migration.decisions import RollbackDecided, RollbackPlanned, RolledBack
+from migration_assets.migration.ledger import Target
 from migration_assets.migration.platform import Platform
 from migration_assets.migration.rollback import Outcome, Rollback
 from migration_assets.migration.rollback_plan import RollbackPlan
 from migration_assets_tests.migration.fake_destination import FakeDestination, Killed
 from migration_assets_tests.migration.test_adopting import contact, person
-from migration_assets_tests.migration.test_operations import Office, WithOpenFiles, founded, opened
-from migration_assets_tests.open_files import held_open
+from migration_assets_tests.migration.test_operations import ASSETS, Office, founded, opened
+from migration_assets_tests.open_files import OpenWarehouse, held_open
 
 PATIENT = "maple:patient:1"
 OTHERS = {"PANDA_Key__c": "oak:patient:1", "LastName": "Other"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithOpenUpload(Platform):
+    """A rollback opens its upload's file for every object, which takes longer than the rest."""
+
+    open_upload: OpenWarehouse
+
+    def upload_warehouse(self, target: Target) -> OpenWarehouse:  # noqa: ARG002
+        return self.open_upload
+
+
+@contextmanager
+def held(office: Office) -> Iterator[Office]:
+    usual = {each.name: getattr(office.platform, each.name) for each in fields(Platform)}
+    with held_open(office.platform.upload_warehouse(office.migration().target)) as upload:
+        yield replace(office, platform=WithOpenUpload(**usual, open_upload=upload))
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +57,15 @@ def template(tmp_path_factory: pytest.TempPathFactory, keyed: None) -> Office:  
     office = founded(tmp_path_factory.mktemp("office"), "per_tooth")
     office.patients = [person(1, PrimaryProviderID=5, PreferredName="ours"), person(2, PrimaryProviderID=6)]
     office.stage()
-    office.migration().prepare()
-    office.migration().build_payload("build", "all")
     office.destination.unkeyed_records["Contact"] = {"r1": contact(1)}
     office.destination.records["Contact"] = {"oak:patient:1": dict(OTHERS)}
-    office.migration().adopt("Dr. Ames", office.migration().find_adoptions("look").list_hash)
-    office.upload()
+    with held(office) as opened_once:
+        migration = opened_once.migration()
+        migration.prepare()
+        migration.build_payload("build", "all")
+        migration.adopt("Dr. Ames", migration.find_adoptions("look").list_hash)
+        for asset in ASSETS:
+            migration.upload(asset, "load")
     return office
 
 
@@ -51,12 +73,8 @@ def template(tmp_path_factory: pytest.TempPathFactory, keyed: None) -> Office:  
 def office(template: Office, tmp_path: Path) -> Iterator[Office]:
     shutil.copytree(template.platform.data, tmp_path / "data")
     copied = opened(tmp_path / "data", deepcopy(template.destination), "per_tooth")
-    usual = {each.name: getattr(copied.platform, each.name) for each in fields(Platform)}
-    panda = copied.platform.panda_warehouse("maple")
-    upload = copied.platform.upload_warehouse(copied.migration().target)
-    with held_open(panda) as open_panda, held_open(upload) as open_upload:
-        platform = WithOpenFiles(**usual, open_panda=open_panda, open_upload=open_upload)
-        yield replace(copied, platform=platform)
+    with held(copied) as opened_once:
+        yield opened_once
 
 
 def rollback(office: Office, run_id: str = "back") -> Rollback:
