@@ -182,10 +182,10 @@ class _Factory:
             return MaterializeResult(
                 metadata={
                     "dagster/row_count": sum(summary.records.values()),
+                    **_sample_metadata(summary.sample),
                     "records": counts_table(summary.records, "object", "records"),
                     "in_scope": counts_table(summary.in_scope, "object", "records"),
                     "cannot_be_sent": counts_table(summary.problems, "object", "records"),
-                    **_sample_metadata(summary.sample),
                     AUDIT_LOG: str(head),
                 }
             )

@@ -59,8 +59,8 @@ class Reader:
 
 
 def latest_of_ours(pages: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """Of keyed versions (texts, VERSION among them) one a document: its latest, or the latest with a key where
-    somebody has added one without. Earlier versions of ours bear the same key."""
+    """Of keyed versions (texts, VERSION among them) one a document: its latest, or the latest with a key
+    where somebody has added one without. Earlier versions of ours bear the same key."""
     document, number, is_latest = VERSION
     seen: set[str] = set()
     superseded: list[pl.DataFrame] = []

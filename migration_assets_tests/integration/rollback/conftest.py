@@ -114,7 +114,7 @@ def platform(installation: Installation) -> WithLetters:
 
 
 @pytest.fixture(scope="module")
-def ames(sandbox: SalesforceSandbox) -> Salesforce:
+def ames(sandbox: SalesforceSandbox) -> Any:
     """Another user of the org."""
     token = sandbox.control.sign_in(AMES)
     session = trusting_session(sandbox)
@@ -123,7 +123,7 @@ def ames(sandbox: SalesforceSandbox) -> Salesforce:
 
 @pytest.fixture(scope="module")
 def course(
-    sandbox: SalesforceSandbox, installation: Installation, platform: WithLetters, ames: Salesforce
+    sandbox: SalesforceSandbox, installation: Installation, platform: WithLetters, ames: Any
 ) -> Course:
     """Loaded beside what was there, and taken back with a recycle bin that keeps nothing."""
     control = sandbox.control
@@ -153,7 +153,7 @@ def again(course: Course, installation: Installation, platform: WithLetters) -> 
 
 
 @pytest.fixture(scope="module")
-def meddled(again: Installation, sandbox: SalesforceSandbox, ames: Salesforce) -> Meddled:
+def meddled(again: Installation, sandbox: SalesforceSandbox, ames: Any) -> Meddled:
     """Ames works with what the migration brought; then it is taken back."""
     dump = sandbox.control.dump()["records"]
     patients = {row["Id"] for row in dump["Contact"] if "maple:patient:" in str(row.get("PANDA_Key__c"))}
@@ -242,10 +242,10 @@ def _letters(dump: Dump) -> list[dict[str, Any]]:
     return [row for row in dump["ContentVersion"] if str(row.get("PANDA_Key__c")).startswith("maple:")]
 
 
-def _move_in(sandbox: SalesforceSandbox, installation: Installation, ames: Salesforce) -> None:
+def _move_in(sandbox: SalesforceSandbox, installation: Installation, ames: Any) -> None:
     """Before the migration: an office with a file and one of our patients, another practice's contact and
     one of its files."""
-    us = Org.of(sandbox).session.client
+    us: Any = Org.of(sandbox).session.client
     person = installation.raw("Patient").sort("PatientID").row(0, named=True)
     office = us.Account.create({"Name": "The Office"})["id"]
     known = {"LastName": person["LastName"], "FirstName": person["FirstName"]}

@@ -58,7 +58,8 @@ def test_what_others_did_since_is_left_with_what_it_needs_and_listed(
         "given a version": ("has_dependents", "ContentVersion: 1"),
         "shown elsewhere": ("has_dependents", "ContentDocumentLink: 1"),
     }
-    assert {reason for reason, _ in left.values()} == {"changed_by_others", "has_dependents", "needed"}
+    reasons = {"changed_by_others", "has_dependents", "needed", "part_of_left"}
+    assert {reason for reason, _ in left.values()} == reasons
     assert meddled.done.counts["TreatmentPlanLine__c.gone"] == 1
     assert meddled.done.clean
     after = records(meddled.after)
