@@ -17,6 +17,7 @@ from dagster import (
 )
 
 from migration_assets.migration.adoption import AMBIGUOUS, MATCHED
+from migration_assets.migration.audit import AUDIT_LOG
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.operations import Migration
 from migration_assets.orchestration.boundary import errors_without_values
@@ -59,15 +60,17 @@ def build_adoptions(group: str, destination: str, environment: str) -> AssetsDef
         with errors_without_values(context.partition_key):
             installation = platform.platform()
             target = Target(context.partition_key, destination, environment)
-            found = Migration(installation, target).find_adoptions(context.run.run_id)
-            directory = installation.report_directory(target)
-            workbook, document = write_adoptions(found, target, datetime.now(UTC), directory)
+            migration = Migration(installation, target)
+            found = migration.find_adoptions(context.run.run_id)
+            directory, head = installation.report_directory(target), migration.audit_head()
+            workbook, document = write_adoptions(found, target, datetime.now(UTC), head, directory)
         number = counts(found)
         yield MaterializeResult(
             metadata={
                 "report": MetadataValue.path(str(workbook)),
                 "json": MetadataValue.path(str(document)),
                 "list_hash": found.list_hash,
+                AUDIT_LOG: str(head),
                 **number,
             },
             check_results=[

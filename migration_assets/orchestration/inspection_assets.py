@@ -18,6 +18,7 @@ from dagster import (
 )
 
 from migration_assets.destinations.base import Finding
+from migration_assets.migration.audit import AUDIT_LOG
 from migration_assets.migration.data_findings import WITHIN_THE_LIMIT
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.operations import Migration
@@ -67,9 +68,10 @@ def build_field_inventory(group: str, destination: str, environment: str) -> Ass
         with errors_without_values(context.partition_key):
             installation = platform.platform()
             target = Target(context.partition_key, destination, environment)
-            with Migration(installation, target).planned() as (plan, _):
-                name = installation.practice(target.practice).name
-                made = make_inventory(target, name, plan, datetime.now(UTC))
+            migration = Migration(installation, target)
+            with migration.planned() as (plan, _):
+                name, head = migration.practice.name, migration.audit_head()
+                made = make_inventory(target, name, plan, datetime.now(UTC), head)
             workbook, document = write_inventory(made, installation.report_directory(target))
         return MaterializeResult(
             metadata={
@@ -79,6 +81,7 @@ def build_field_inventory(group: str, destination: str, environment: str) -> Ass
                 "fields": sum(each.fields for each in made.counts),
                 "custom_fields": sum(each.custom_fields for each in made.counts),
                 "objects": rows_table(counts_as_rows(made), _OBJECT_COLUMNS),
+                AUDIT_LOG: str(head),
             }
         )
 
@@ -121,13 +124,15 @@ def build_preflight(
             practice = installation.practice(target.practice)
             zone = practice.time_zone.key
             free = installation.chart_choice(practice, target).fields_left_free
-            with Migration(installation, target).planned() as (plan, connected):
+            migration = Migration(installation, target)
+            with migration.planned() as (plan, connected):
                 surveyed = survey(installation, target, plan, wide_layout(plan, connected, free))
                 counted = None if surveyed is None else surveyed.volumes
                 findings = connected.preflight(tuple(plan.schemas.values()), counted, zone)
             findings = [*findings, *([] if surveyed is None else surveyed.findings)]
             directory = installation.report_directory(target)
-            path = write_preflight(target, plan.hash, datetime.now(UTC), findings, surveyed, directory)
+            head = migration.audit_head()
+            path = write_preflight(target, plan.hash, datetime.now(UTC), head, findings, surveyed, directory)
         yield MaterializeResult(
             metadata={
                 "plan_hash": plan.hash,
@@ -137,6 +142,7 @@ def build_preflight(
                 "warnings": sum(each.severity == "warning" for each in findings),
                 "mended_by_deploying": sum(each.mended_by_deploying for each in findings),
                 "findings": findings_table(findings),
+                AUDIT_LOG: str(head),
                 **_scope_metadata(None if surveyed is None else surveyed.scope),
             },
             check_results=[
@@ -189,10 +195,11 @@ def build_owners(
         with errors_without_values(context.partition_key):
             installation = platform.platform()
             target = Target(context.partition_key, destination, environment)
-            found = Migration(installation, target).match_owners(context.run.run_id)
-            name = installation.practice(target.practice).name
+            migration = Migration(installation, target)
+            found = migration.match_owners(context.run.run_id)
+            name, head = migration.practice.name, migration.audit_head()
             directory = installation.report_directory(target)
-            workbook, document = write_users(found, target, name, datetime.now(UTC), directory)
+            workbook, document = write_users(found, target, name, datetime.now(UTC), head, directory)
         counts: dict[str, int | MetadataValue[bool | None]] = {
             "matched": len(found.matched),
             "to_invite": len(found.to_invite),
@@ -207,6 +214,7 @@ def build_owners(
                 "json": MetadataValue.path(str(document)),
                 **counts,
                 "outcomes": rows_table(outcome_counts(found), _OUTCOME_COLUMNS),
+                AUDIT_LOG: str(head),
             },
             check_results=[
                 AssetCheckResult(
