@@ -7,13 +7,11 @@ from datetime import UTC, datetime
 from dagster import (
     AssetCheckResult,
     AssetCheckSeverity,
-    AssetCheckSpec,
     AssetExecutionContext,
     AssetKey,
     AssetsDefinition,
     MaterializeResult,
     MetadataValue,
-    asset,
 )
 
 from migration_assets.migration.adoption import AMBIGUOUS, MATCHED
@@ -21,8 +19,7 @@ from migration_assets.migration.audit import AUDIT_LOG
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.operations import Migration
 from migration_assets.orchestration.boundary import errors_without_values
-from migration_assets.orchestration.common import OWNERS
-from migration_assets.orchestration.partitions import PRACTICES
+from migration_assets.orchestration.practice_asset import practice_asset
 from migration_assets.orchestration.resources import PlatformResource
 from migration_assets.reports.adoption import counts, write_adoptions
 
@@ -33,26 +30,16 @@ ADOPTIONS_DECIDED = "adoptions_decided"
 def build_adoptions(group: str, destination: str, environment: str) -> AssetsDefinition:
     key = AssetKey([group, ADOPTIONS])
 
-    @asset(
-        key=key,
-        group_name=group,
+    @practice_asset(
+        key,
         kinds={destination, "excel"},
-        owners=OWNERS,
-        partitions_def=PRACTICES,
         pool=f"{destination}_api",
         deps=[AssetKey([group, "payload"])],
         description=(
             "Records that are in the destination already and may be ours, matched by the mapping's rule and "
             "shown side by side; a person decides which are adopted (migration-assets adopt)."
         ),
-        check_specs=[
-            AssetCheckSpec(
-                ADOPTIONS_DECIDED,
-                asset=key,
-                partitions_def=PRACTICES,
-                description="No match waits for somebody's decision.",
-            )
-        ],
+        checks={ADOPTIONS_DECIDED: "No match waits for somebody's decision."},
     )
     def adoptions(
         context: AssetExecutionContext, platform: PlatformResource

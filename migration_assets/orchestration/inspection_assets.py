@@ -8,13 +8,11 @@ from datetime import UTC, datetime
 from dagster import (
     AssetCheckResult,
     AssetCheckSeverity,
-    AssetCheckSpec,
     AssetExecutionContext,
     AssetKey,
     AssetsDefinition,
     MaterializeResult,
     MetadataValue,
-    asset,
 )
 
 from migration_assets.destinations.base import Finding
@@ -26,8 +24,8 @@ from migration_assets.migration.plan import wide_layout
 from migration_assets.migration.scoping import Scope
 from migration_assets.migration.survey import survey
 from migration_assets.orchestration.boundary import errors_without_values
-from migration_assets.orchestration.common import OWNERS, rows_table
-from migration_assets.orchestration.partitions import PRACTICES
+from migration_assets.orchestration.common import rows_table
+from migration_assets.orchestration.practice_asset import practice_asset
 from migration_assets.orchestration.resources import PlatformResource
 from migration_assets.reports.destination_preflight import scope_rows, worst_first, write_preflight
 from migration_assets.reports.inventory import counts_as_rows, make_inventory, write_inventory
@@ -50,12 +48,9 @@ _FINDINGS_SHOWN = 100
 
 
 def build_field_inventory(group: str, destination: str, environment: str) -> AssetsDefinition:
-    @asset(
-        key=AssetKey([group, FIELD_INVENTORY]),
-        group_name=group,
+    @practice_asset(
+        AssetKey([group, FIELD_INVENTORY]),
         kinds={destination, "excel"},
-        owners=OWNERS,
-        partitions_def=PRACTICES,
         pool=f"{destination}_api",
         description=(
             "Every object and field that the migration fills, where its value comes from and why it sits "
@@ -93,12 +88,9 @@ def build_preflight(
 ) -> AssetsDefinition:
     key = AssetKey([group, PREFLIGHT])
 
-    @asset(
-        key=key,
-        group_name=group,
+    @practice_asset(
+        key,
         kinds={destination},
-        owners=OWNERS,
-        partitions_def=PRACTICES,
         pool=f"{destination}_api",
         deps=[AssetKey([group, FIELD_INVENTORY]), *staged],
         description=(
@@ -106,14 +98,7 @@ def build_preflight(
             "permissions, rules and automation of the organisation, and what the staged rows say; with the "
             "scope of the migration. As often as one likes."
         ),
-        check_specs=[
-            AssetCheckSpec(
-                READY_TO_LOAD,
-                asset=key,
-                partitions_def=PRACTICES,
-                description="Nothing was found that somebody has to mend or decide before the load.",
-            )
-        ],
+        checks={READY_TO_LOAD: "Nothing was found that somebody has to mend or decide before the load."},
     )
     def preflight(
         context: AssetExecutionContext, platform: PlatformResource
@@ -165,29 +150,21 @@ def build_owners(
 ) -> AssetsDefinition:
     key = AssetKey([group, RECORD_OWNERS])
 
-    @asset(
-        key=key,
-        group_name=group,
+    @practice_asset(
+        key,
         kinds={destination, "excel"},
-        owners=OWNERS,
-        partitions_def=PRACTICES,
         pool=f"{destination}_api",
         deps=[AssetKey([group, "schema"]), *staged],
         description=(
             "Which user of the destination each of the practice's people is, matched by e-mail and never "
             "guessed: who will own a provider's records, and whom to invite."
         ),
-        check_specs=[
-            AssetCheckSpec(
-                OWNERS_MATCHED,
-                asset=key,
-                partitions_def=PRACTICES,
-                description=(
-                    "Each of the practice's providers has a user or there is a default owner, and no match "
-                    "is left to decide."
-                ),
+        checks={
+            OWNERS_MATCHED: (
+                "Each of the practice's providers has a user or there is a default owner, and no match "
+                "is left to decide."
             )
-        ],
+        },
     )
     def owners(
         context: AssetExecutionContext, platform: PlatformResource
