@@ -25,7 +25,7 @@ from migration_assets_tests.orchestration.installation import (
 )
 from migration_sandbox.practice.generator import Practice, generate
 
-DATABASE, PATIENTS, SAMPLE = "panda_birch", 24, 16
+DATABASE, PATIENTS, SAMPLE = "panda_birch", 14, 10
 REHEARSAL = "salesforce_rehearsal"
 SYSTEM = {"SystemModstamp", "LastModifiedDate", "LastModifiedById"}
 """What an org writes by itself into a record that is put back as it was."""
