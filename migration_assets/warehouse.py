@@ -201,7 +201,7 @@ class Session:
 
     def has_table(self, schema: str, table: str) -> bool:
         """Whether a table or view of this name is there; case doesn't count, as DuckDB compares names."""
-        # Listing them costs milliseconds in a file of wide tables, a query that can't be bound a tenth of one.
+        # Listing them takes milliseconds in a file of wide tables; a query without rows takes a tenth of one.
         try:
             self._run(f"SELECT 1 FROM {_place(schema, table)} LIMIT 0", ())
         except WarehouseTableMissing:
