@@ -171,7 +171,7 @@ def adopt(
     else:
         found = migration.find_adoptions(f"look-{uuid4()}")
         directory = platform.report_directory(target)
-        workbook, _ = write_adoptions(found, target, datetime.now(UTC), directory)
+        workbook, _ = write_adoptions(found, target, datetime.now(UTC), migration.audit_head(), directory)
         console.print(render_look(target, found, workbook), soft_wrap=True)
 
 

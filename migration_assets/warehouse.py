@@ -200,8 +200,13 @@ class Session:
             return int(self.sql(f"SELECT count(*) AS n FROM {_place(schema, table)}").item())
 
     def has_table(self, schema: str, table: str) -> bool:
-        """Whether a table or view of this name is there, by exact spelling."""
-        return table in self.tables(schema)
+        """Whether a table or view of this name is there; case doesn't count, as DuckDB compares names."""
+        # Listing them takes milliseconds in a file of wide tables; a query without rows takes a tenth of one.
+        try:
+            self._run(f"SELECT 1 FROM {_place(schema, table)} LIMIT 0", ())
+        except WarehouseTableMissing:
+            return False
+        return True
 
     def tables(self, schema: str) -> list[str]:
         # information_schema asks every catalog first and takes several times as long.

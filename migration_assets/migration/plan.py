@@ -122,10 +122,12 @@ def stored_plan(
     kind: LayoutKind,
     options: Choices,
 ) -> Plan:
-    """The plan without asking the destination; raises WarehouseTableMissing before the first plan."""
+    """The plan without asking the destination; raises WarehouseTableMissing before the first plan, and
+    ConfigurationError where live wants its charts otherwise than they are planned."""
     mapping = chosen_mapping(practice, target.destination, options)
     layout = _stored_layout(engine, target, mapping, kind)
     if layout is None and mapping.charted is not None:
+        _require_rehearsed_kind(engine, target, mapping, kind)
         raise WarehouseTableMissing(
             f"{target}: the chart's layout isn't planned yet; "
             "materialise the destination's schema asset first"

@@ -62,7 +62,8 @@ class RunCounts(_Part):
 class StateCounts(_Part):
     """How things stand: in_scope = loaded + failed + held_back; loaded + stale + retained = in_destination.
 
-    ``stale``: failed or held back now, but present from before; ``retained``: present, gone from the source.
+    ``stale``: failed or held back now, but present from before; ``retained``: present, and not in this scope:
+    gone from the source, or of an earlier rehearsal's other patients.
     """
 
     in_scope: int

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
@@ -33,6 +33,7 @@ from migration_assets.migration.rollback_check import FINDING_COLUMNS, Check
 from migration_assets.migration.rollback_events import RollbackEvents
 from migration_assets.migration.rollback_look import Look
 from migration_assets.migration.rollback_plan import (
+    CHANGED,
     DELETE,
     GONE,
     LEAVE,
@@ -47,6 +48,7 @@ from migration_assets.migration.upload_file import UPLOAD
 
 _SHOWN, _SHOWN_PLAN = "rollback_shown", "rollback_plan"
 _CHANGES_A_CALL = 200
+_TOUCHED = "somebody has changed the record, its key or that it is there since the plan was made; plan again"
 
 
 @dataclass(frozen=True)
@@ -132,19 +134,30 @@ class Rollback:
             planned = look.rollback_plan(also)
             if shown is not None and not still_so(planned, shown):
                 raise self._changed()
+            outcome = Outcome(planned)
+            if not planned.has_work and not remove_schema:
+                return outcome
             if shown is None:
                 self._keep(planned)
                 self._append(RollbackPlanned, planned)
-            outcome = Outcome(planned)
-            if planned.has_work or remove_schema:
-                decided = plan_hash or planned.hash
-                self._append(
-                    RollbackDecided, planned, decided_by=decided_by, hashes={"rollback_plan": decided}
-                )
+            hashes = {"rollback_plan": plan_hash or planned.hash}
+            self._append(RollbackDecided, planned, decided_by=decided_by, hashes=hashes)
             if planned.has_work:
                 outcome = self._do(look, destination, planned)
+                counts = {**outcome.counts, "findings": outcome.findings.height}
+                head = self._append(RolledBack, planned, counts=counts, hashes=hashes)
+                outcome = replace(outcome, head=head)
             if remove_schema:
-                outcome = self._remove_schema(look.plan, destination, outcome, decided_by)
+                removed = destination.remove_schema(tuple(look.plan.schemas.values()))
+                counts = {
+                    "removed": len(removed.removed),
+                    "kept": len(removed.kept),
+                    "counts_still": len(removed.counts_still),
+                }
+                head = self._append(
+                    SchemaRemoved, planned, decided_by=decided_by, counts=counts, hashes=hashes
+                )
+                outcome = replace(outcome, schema=removed, head=head)
         return outcome
 
     def _do(self, look: Look, destination: Destination, planned: RollbackPlan) -> Outcome:
@@ -158,13 +171,14 @@ class Rollback:
             events.taken_back(schema, gone, self.run_id)
             doing.count(name, "gone", len(gone))
             self._restore(look.plan, destination, events, schema, records, doing)
+            if CHANGED not in planned.also:
+                for each in look.touched(schema, [each for each in records if each.action == DELETE]):
+                    doing.refuse(each, CHANGED, _TOUCHED)
             self._delete(destination, events, schema, records, doing)
             doing.count(name, "left", sum(each.action == LEAVE for each in records))
         check = Check(destination, schemas, look.prefix, planned, frozenset(doing.refused_keys))
         findings = check.findings()
-        counts = doing.told()
-        head = self._append(RolledBack, planned, counts={**counts, "findings": findings.height})
-        return Outcome(planned, counts, doing.refused, findings, head=head)
+        return Outcome(planned, doing.told(), doing.refused, findings)
 
     def _restore(
         self,
@@ -215,18 +229,6 @@ class Rollback:
                         doing.refuse(by_key[removal.key], removal.code, removal.message)
                     else:
                         doing.count(schema.name, removal.outcome, 1)
-
-    def _remove_schema(
-        self, plan: Plan, destination: Destination, outcome: Outcome, decided_by: str
-    ) -> Outcome:
-        removed = destination.remove_schema(tuple(plan.schemas.values()))
-        counts = {
-            "removed": len(removed.removed),
-            "kept": len(removed.kept),
-            "counts_still": len(removed.counts_still),
-        }
-        head = self._append(SchemaRemoved, outcome.plan, decided_by=decided_by, counts=counts)
-        return Outcome(outcome.plan, outcome.counts, outcome.refused, outcome.findings, removed, head)
 
     @contextmanager
     def _looking(self) -> Iterator[tuple[Look, Destination]]:

@@ -11,8 +11,8 @@ from typing import Any
 
 import polars as pl
 
-from migration_assets.destinations.base import Destination, ObjectSchema, ReadRequest, payload_dtype
-from migration_assets.migration.before_adoption import as_kept
+from migration_assets.destinations.base import Destination, ObjectSchema, ReadRequest
+from migration_assets.migration.rollback_judging import unlike
 from migration_assets.migration.rollback_plan import LEAVE, RESTORE, Record, RollbackPlan
 
 STILL_THERE, NOT_RESTORED, RESTORED_MISSING = "still_there", "not_restored", "restored_missing"
@@ -25,7 +25,6 @@ FINDING_COLUMNS: dict[str, pl.DataType] = {
 }
 """``still_there``: a record of the practice that should be gone; ``not_restored``: a field that should have
 its former value; ``restored_missing``: a record that was restored and isn't there."""
-_WANTED = "\x00wanted"
 
 
 @dataclass(frozen=True)
@@ -92,19 +91,7 @@ class Check:
             for each in schema.sent_fields
             if each.name in wanted and not (each.type.is_reference and _keeps_key(record))
         ]
-        if not fields:
-            return []
-        types = {each.name: payload_dtype(each) for each in fields}
-        both = pl.DataFrame([{name: row[name] for name in types}], schema=types).hstack(
-            pl.DataFrame(
-                [{name + _WANTED: wanted[name] for name in types}],
-                schema={name + _WANTED: dtype for name, dtype in types.items()},
-            )
-        )
-        unlike = both.select(
-            as_kept(each).ne_missing(as_kept(each, _WANTED)).alias(each.name) for each in fields
-        )
-        return [name for name, differs in unlike.row(0, named=True).items() if differs]
+        return unlike(fields, wanted, row)
 
 
 def _keeps_key(record: Record) -> bool:

@@ -6,12 +6,11 @@ Derived from the same events as ``Ledger.state``; a record that was taken back i
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Engine, and_, func, select
+from sqlalchemy import Engine, and_, select
 
 from migration_assets.destinations.base import ObjectSchema
 from migration_assets.migration.ledger import Outcome, Presence, Target
@@ -55,14 +54,14 @@ class RollbackEvents:
     target: Target
     keys: PracticeKeys
 
-    def ours(self, schema: ObjectSchema) -> dict[str, Ours]:
+    def ours(self, object_name: str) -> dict[str, Ours]:
         """Key -> what is known of each record that is ours now."""
         events = RECORD_EVENTS.c
         query = (
             select(events.key, events.kind, events.destination_id, events.payload_hash, events.at)
             .where(
                 self._is_target(RECORD_EVENTS),
-                events.object == schema.name,
+                events.object == object_name,
                 events.kind.in_([str(kind) for kind in _KINDS]),
             )
             .order_by(events.sequence)
@@ -86,16 +85,16 @@ class RollbackEvents:
             rows = [tuple(row) for row in connection.execute(query)]
         return {key: json.loads(self.keys.decrypt(sealed, key)) for key, sealed in rows}
 
-    def objects(self) -> Mapping[str, int]:
-        """Object -> number of records that the ledger has ever written to, whatever the mapping is now."""
+    def objects(self) -> list[str]:
+        """Objects that the ledger has ever written to, whatever the mapping is now."""
         events = RECORD_EVENTS.c
         query = (
-            select(events.object, func.count(events.key.distinct()))
+            select(events.object.distinct())
             .where(self._is_target(RECORD_EVENTS), events.kind.in_([Outcome.LOADED, Presence.ADOPTED]))
-            .group_by(events.object)
+            .order_by(events.object)
         )
         with translated(str(self.target)), self.engine.connect() as connection:
-            return {row[0]: row[1] for row in connection.execute(query)}
+            return list(connection.execute(query).scalars())
 
     def _is_target(self, table: Any) -> Any:
         return and_(*(table.c[name] == value for name, value in self.target.columns().items()))

@@ -5,14 +5,14 @@ What other records a judgement depends on (children, what hangs on it) is ``roll
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
 
-from migration_assets.destinations.base import FieldSchema, FieldType, KeyChange, ObjectSchema
+from migration_assets.destinations.base import FieldSchema, FieldType, KeyChange, ObjectSchema, payload_dtype
 from migration_assets.migration.adopting import ADOPTED_MARK
 from migration_assets.migration.before_adoption import as_kept, changed_since, kept_value
 from migration_assets.migration.rollback_events import Ours
@@ -39,7 +39,8 @@ class Standing:
     ``current``: ``_id`` and the returned fields of every record of the practice; ``changes``: key -> when it
     was last changed, and whether by us; ``sent``: payload rows that may stand there, where they are known;
     ``known``: keys of all of whose possible payloads ``sent`` has the row; ``ids``: object -> key -> id of
-    every record of the practice, of this object and those that it refers to.
+    every record of the practice, of this object and those that it refers to; ``rekeyed``: key -> id of
+    records of ours from which somebody has taken it.
     """
 
     schema: ObjectSchema
@@ -50,6 +51,7 @@ class Standing:
     sent: pl.DataFrame
     known: Collection[str]
     ids: Mapping[str, Mapping[str, str]]
+    rekeyed: Mapping[str, str] = field(default_factory=dict)
 
 
 def judged(standing: Standing, also: Collection[str] = ()) -> list[Record]:
@@ -71,7 +73,11 @@ def judged(standing: Standing, also: Collection[str] = ()) -> list[Record]:
         )
     there = set(standing.current[key_field])
     for key in dict.fromkeys((*standing.ours, *standing.images)):
-        if key not in there:
+        if key in standing.rekeyed:
+            # Who takes our key away takes the record: not even a decision against CHANGED deletes it.
+            stays = (key_field,)
+            found.append(Record(schema.name, key, standing.rekeyed[key], LEAVE, CHANGED, stays=stays))
+        elif key not in there:
             ids = standing.ours.get(key, Ours()).ids
             found.append(Record(schema.name, key, ids[-1] if ids else None, GONE))
     return found
@@ -203,6 +209,26 @@ def _unlike_images(standing: Standing, fields: list[FieldSchema]) -> dict[str, f
         )
         for row in unlike.iter_rows(named=True)
     }
+
+
+def unlike(fields: Sequence[FieldSchema], wanted: Mapping[str, Any], row: Mapping[str, Any]) -> list[str]:
+    """Names of the fields whose value in ``row`` isn't the wanted one, both as their columns hold them."""
+    if not fields:
+        return []
+    types = {each.name: payload_dtype(each) for each in fields}
+    before = {name + _BEFORE: dtype for name, dtype in types.items()}
+    both = pl.DataFrame([{name: row[name] for name in types}], schema=types).hstack(
+        pl.DataFrame([{name + _BEFORE: wanted[name] for name in types}], schema=before)
+    )
+    differ = both.select(as_kept(each).ne_missing(as_kept(each, _BEFORE)).alias(each.name) for each in fields)
+    return [name for name, is_so in differ.row(0, named=True).items() if is_so]
+
+
+def is_given_back(schema: ObjectSchema, image: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
+    """Whether a record without our key is an adopted one that stands there as it was before."""
+    fields = [each for each in schema.sent_fields if each.name in image and each.name != schema.key_field]
+    wanted = {each.name: kept_value(each, image[each.name]) for each in fields}
+    return bool(image.get(ADOPTED_MARK)) and not unlike(fields, wanted, row)
 
 
 def _owners_not_written(standing: Standing, fields: list[FieldSchema]) -> set[tuple[str, str]]:

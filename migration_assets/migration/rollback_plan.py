@@ -1,7 +1,8 @@
 """What a rollback would do, record by record: deleted, restored, or left with a reason. Pure.
 
 What we created is deleted, what stood there before is restored field by field, what somebody has worked with
-since is left and keeps its parents. What stands there now is read in ``rollback_look``; ``rollback`` does it.
+since is left and keeps its parents and its parts. What stands there now is read in ``rollback_look``;
+``rollback`` does it.
 """
 
 from __future__ import annotations
@@ -18,16 +19,18 @@ from migration_assets.destinations.base import KeyChange
 
 DELETE, RESTORE, LEAVE, GONE = "delete", "restore", "leave", "gone"
 CHANGED, DEPENDENTS, NOT_OURS, NEEDED = "changed_by_others", "has_dependents", "not_ours", "needed"
-AS_BEFORE = "as_before"
+PART, AS_BEFORE = "part_of_left", "as_before"
 REASONS: dict[str, str] = {
     CHANGED: "Somebody has changed it since the migration wrote it.",
     DEPENDENTS: "Somebody's own records hang on it: they would be deleted with it, or lose their reference.",
     NOT_OURS: "It holds a key of the practice, but this ledger has never written it.",
     NEEDED: "A record that stays refers to it.",
+    PART: "It is a part of a record that is left, or joins such a record with another that stays.",
     AS_BEFORE: "It stood there before and is as it was.",
 }
 MAY_ALSO = (CHANGED, DEPENDENTS)
 """Reasons that a person may decide against: such records are deleted all the same."""
+_WORKED_WITH = (CHANGED, DEPENDENTS, NEEDED, PART)
 _RECORDS_A_CALL = 200
 
 ROLLBACK_COLUMNS: dict[str, pl.DataType] = {
@@ -163,10 +166,12 @@ def settled(
     dependents: Sequence[Dependent],
     our_ids: Collection[str],
     also: Collection[str] = (),
+    parts: Mapping[str, Collection[str]] | None = None,
 ) -> tuple[Record, ...]:
     """The records once everything is left that somebody's records hang on, and all that those left need.
 
     ``our_ids``: ids that records of ours had before (former versions of a file), which are nobody's own.
+    ``parts``: object -> the references by which its records are parts: of a master, or of all that they join.
     """
     by_id = {str(each.record_id): each for each in records if each.action != GONE}
     foreign: dict[str, Counter[str]] = defaultdict(Counter)
@@ -181,7 +186,7 @@ def settled(
             _leave(by_id, record_id, DEPENDENTS, _told(counts))
     waiting = [each for each in by_id.values() if each.action in (LEAVE, RESTORE)]
     needing: dict[str, Counter[str]] = defaultdict(Counter)
-    while waiting:
+    while waiting or (waiting := _kept_parts(by_id, parts or {})):
         child = waiting.pop()
         for parent in _needed_by(child, hanging.get(str(child.record_id), set())):
             if parent in by_id and by_id[parent].action == DELETE:
@@ -192,6 +197,18 @@ def settled(
     for record_id, counts in needing.items():
         by_id[record_id] = replace(by_id[record_id], detail=_told(counts))
     return tuple(by_id.get(str(each.record_id), each) if each.action != GONE else each for each in records)
+
+
+def _kept_parts(by_id: dict[str, Record], parts: Mapping[str, Collection[str]]) -> list[Record]:
+    """Leaves, and answers, those to be deleted whose whole stays since somebody has worked with it."""
+    kept = []
+    for record_id, each in list(by_id.items()):
+        wholes = [by_id.get(each.parents.get(name, "")) for name in parts.get(each.object, ())]
+        stay = wholes and all(whole is not None and whole.action != DELETE for whole in wholes)
+        if each.action == DELETE and stay and any(whole and whole.reason in _WORKED_WITH for whole in wholes):
+            _leave(by_id, record_id, PART, None)
+            kept.append(by_id[record_id])
+    return kept
 
 
 def _needed_by(child: Record, hanging_on: set[str]) -> set[str]:

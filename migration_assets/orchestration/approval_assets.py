@@ -5,13 +5,11 @@ from datetime import UTC, datetime
 
 from dagster import (
     AssetCheckResult,
-    AssetCheckSpec,
     AssetExecutionContext,
     AssetKey,
     AssetsDefinition,
     MaterializeResult,
     MetadataValue,
-    asset,
 )
 
 from migration_assets.migration.audit import AUDIT_LOG
@@ -19,8 +17,8 @@ from migration_assets.migration.checklist import checklist, ready
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.operations import Migration
 from migration_assets.orchestration.boundary import errors_without_values
-from migration_assets.orchestration.common import OWNERS, rows_table
-from migration_assets.orchestration.partitions import PRACTICES
+from migration_assets.orchestration.common import rows_table
+from migration_assets.orchestration.practice_asset import practice_asset
 from migration_assets.orchestration.resources import PlatformResource
 from migration_assets.reports.checklist import read_facts, write_checklist
 
@@ -31,25 +29,15 @@ _COLUMNS = {"requirement": "string", "state": "string", "evidence": "string", "w
 def build_go_live(group: str, destination: str, environment: str) -> AssetsDefinition:
     key = AssetKey([group, GO_LIVE])
 
-    @asset(
-        key=key,
-        group_name=group,
+    @practice_asset(
+        key,
         kinds={destination},
-        owners=OWNERS,
-        partitions_def=PRACTICES,
         deps=[AssetKey([group, name]) for name in ("reconciliation", "report")],
         description=(
             "What a practice needs to go live, line by line, met or missing with what to do: preflight, "
             "rehearsal, approval, loads, reconciliation, delta, report."
         ),
-        check_specs=[
-            AssetCheckSpec(
-                READY,
-                asset=key,
-                partitions_def=PRACTICES,
-                description="Nothing is missing to go live.",
-            )
-        ],
+        checks={READY: "Nothing is missing to go live."},
     )
     def go_live(
         context: AssetExecutionContext, platform: PlatformResource

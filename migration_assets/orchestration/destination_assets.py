@@ -6,13 +6,11 @@ from collections.abc import Iterator
 
 from dagster import (
     AssetCheckResult,
-    AssetCheckSpec,
     AssetExecutionContext,
     AssetKey,
     AssetsDefinition,
     MaterializeResult,
     MetadataValue,
-    asset,
 )
 
 from migration_assets.errors import GateClosed, StagingRefused
@@ -29,7 +27,7 @@ from migration_assets.migration.sampling import Sample
 from migration_assets.orchestration.adoption_assets import ADOPTIONS, build_adoptions
 from migration_assets.orchestration.approval_assets import build_go_live
 from migration_assets.orchestration.boundary import errors_without_values
-from migration_assets.orchestration.common import OWNERS, counts_table, rows_table
+from migration_assets.orchestration.common import counts_table, rows_table
 from migration_assets.orchestration.diff_assets import build_field_diff
 from migration_assets.orchestration.inspection_assets import (
     FIELD_INVENTORY,
@@ -40,7 +38,7 @@ from migration_assets.orchestration.inspection_assets import (
     build_preflight,
     findings_check,
 )
-from migration_assets.orchestration.partitions import PRACTICES
+from migration_assets.orchestration.practice_asset import practice_asset
 from migration_assets.orchestration.reconciliation_checks import (
     FAILURES,
     RECONCILIATION_CHECKS,
@@ -104,29 +102,16 @@ class _Factory:
     def schema(self) -> AssetsDefinition:
         key = self._key("schema")
 
-        @asset(
-            key=key,
-            group_name=self._group,
+        @practice_asset(
+            key,
             kinds={self._mapping.destination},
-            owners=OWNERS,
-            partitions_def=PRACTICES,
             pool=self._pool,
             deps=[self._key(FIELD_INVENTORY)],
             description="Custom objects, fields and permissions of the destination, as the plan has them.",
-            check_specs=[
-                AssetCheckSpec(
-                    SCHEMA_DRIFT,
-                    asset=key,
-                    partitions_def=PRACTICES,
-                    description="What is deployed is what the field inventory says.",
-                ),
-                AssetCheckSpec(
-                    MAY_UPLOAD,
-                    asset=key,
-                    partitions_def=PRACTICES,
-                    description="The gate is open for this plan; otherwise no request is made.",
-                ),
-            ],
+            checks={
+                SCHEMA_DRIFT: "What is deployed is what the field inventory says.",
+                MAY_UPLOAD: "The gate is open for this plan; otherwise no request is made.",
+            },
         )
         def schema(
             context: AssetExecutionContext, platform: PlatformResource
@@ -162,12 +147,9 @@ class _Factory:
         return schema
 
     def payload(self) -> AssetsDefinition:
-        @asset(
-            key=self._key("payload"),
-            group_name=self._group,
+        @practice_asset(
+            self._key("payload"),
             kinds={"duckdb", "polars"},
-            owners=OWNERS,
-            partitions_def=PRACTICES,
             deps=[
                 *(self._key(name) for name in ("schema", RECORD_OWNERS)),
                 *(staged_key(name) for name in staged_names(self._mapping)),
@@ -182,10 +164,10 @@ class _Factory:
             return MaterializeResult(
                 metadata={
                     "dagster/row_count": sum(summary.records.values()),
+                    **_sample_metadata(summary.sample),
                     "records": counts_table(summary.records, "object", "records"),
                     "in_scope": counts_table(summary.in_scope, "object", "records"),
                     "cannot_be_sent": counts_table(summary.problems, "object", "records"),
-                    **_sample_metadata(summary.sample),
                     AUDIT_LOG: str(head),
                 }
             )
@@ -197,29 +179,16 @@ class _Factory:
         parents = [self._key(self._mapping.of_object(name).asset) for name in sorted(spec.parents)]
         looked_for = [] if spec.adopt is None else [self._key(ADOPTIONS)]
 
-        @asset(
-            key=key,
-            group_name=self._group,
+        @practice_asset(
+            key,
             kinds={self._mapping.destination},
-            owners=OWNERS,
-            partitions_def=PRACTICES,
             pool=self._pool,
             deps=[self._key("payload"), *looked_for, *parents],
             description=f"{spec.name} records as the payload has them; only what is new or changed is sent.",
-            check_specs=[
-                AssetCheckSpec(
-                    MAY_UPLOAD,
-                    asset=key,
-                    partitions_def=PRACTICES,
-                    description="The staged batch passed and the gate is open; otherwise no request is made.",
-                ),
-                AssetCheckSpec(
-                    FAILURES,
-                    asset=key,
-                    partitions_def=PRACTICES,
-                    description=RECONCILIATION_CHECKS[FAILURES],
-                ),
-            ],
+            checks={
+                MAY_UPLOAD: "The staged batch passed and the gate is open; otherwise no request is made.",
+                FAILURES: RECONCILIATION_CHECKS[FAILURES],
+            },
         )
         def upload(
             context: AssetExecutionContext, platform: PlatformResource
@@ -251,19 +220,13 @@ class _Factory:
     def reconciliation(self) -> AssetsDefinition:
         key = self._key("reconciliation")
 
-        @asset(
-            key=key,
-            group_name=self._group,
+        @practice_asset(
+            key,
             kinds={self._mapping.destination, "duckdb"},
-            owners=OWNERS,
-            partitions_def=PRACTICES,
             pool=self._pool,
             deps=[self._key(spec.asset) for spec in self._mapping],
             description="The destination read back and compared with what was sent and with PANDA's rows.",
-            check_specs=[
-                AssetCheckSpec(name, asset=key, partitions_def=PRACTICES, description=description)
-                for name, description in RECONCILIATION_CHECKS.items()
-            ],
+            checks=RECONCILIATION_CHECKS,
         )
         def reconciliation(
             context: AssetExecutionContext, platform: PlatformResource

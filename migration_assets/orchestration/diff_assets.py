@@ -6,21 +6,19 @@ from datetime import UTC, datetime
 
 from dagster import (
     AssetCheckResult,
-    AssetCheckSpec,
     AssetExecutionContext,
     AssetKey,
     AssetsDefinition,
     MaterializeResult,
     MetadataValue,
-    asset,
 )
 
 from migration_assets.migration.field_diff.compute import compute
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.operations import Migration
 from migration_assets.orchestration.boundary import errors_without_values
-from migration_assets.orchestration.common import OWNERS, counts_table
-from migration_assets.orchestration.partitions import PRACTICES
+from migration_assets.orchestration.common import counts_table
+from migration_assets.orchestration.practice_asset import practice_asset
 from migration_assets.orchestration.resources import PlatformResource
 from migration_assets.reports.field_diff.document import classes, diagnoses, differing
 from migration_assets.reports.field_diff.files import failed_checks, write_diff
@@ -33,31 +31,18 @@ CHARTS_AND_REFERENCES = "charts_lines_and_providers"
 def build_field_diff(group: str, destination: str, environment: str) -> AssetsDefinition:
     key = AssetKey([group, FIELD_DIFF])
 
-    @asset(
-        key=key,
-        group_name=group,
+    @practice_asset(
+        key,
         kinds={"html", "duckdb"},
-        owners=OWNERS,
-        partitions_def=PRACTICES,
         deps=[AssetKey([group, "reconciliation"])],
         description=(
             "Every field of the sample's patients: as PANDA holds it, as the mapping makes it, as the "
             "destination returned it, with charts side by side; a page for the practice's manager."
         ),
-        check_specs=[
-            AssetCheckSpec(
-                NO_FIELD_LOST_OR_CHANGED,
-                asset=key,
-                partitions_def=PRACTICES,
-                description="No field of the sample is lost, changed or added.",
-            ),
-            AssetCheckSpec(
-                CHARTS_AND_REFERENCES,
-                asset=key,
-                partitions_def=PRACTICES,
-                description="Numbering systems, plan lines, providers and charts are as in PANDA.",
-            ),
-        ],
+        checks={
+            NO_FIELD_LOST_OR_CHANGED: "No field of the sample is lost, changed or added.",
+            CHARTS_AND_REFERENCES: "Numbering systems, plan lines, providers and charts are as in PANDA.",
+        },
     )
     def field_diff(
         context: AssetExecutionContext, platform: PlatformResource

@@ -8,16 +8,15 @@ from datetime import UTC, datetime
 from dagster import (
     AssetCheckResult,
     AssetCheckSeverity,
-    AssetCheckSpec,
     AssetExecutionContext,
     AssetKey,
     AssetsDefinition,
     MaterializeResult,
     MetadataValue,
-    asset,
 )
 
 from migration_assets.destinations.base import Finding
+from migration_assets.migration.audit import AUDIT_LOG
 from migration_assets.migration.data_findings import WITHIN_THE_LIMIT
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.operations import Migration
@@ -25,8 +24,8 @@ from migration_assets.migration.plan import wide_layout
 from migration_assets.migration.scoping import Scope
 from migration_assets.migration.survey import survey
 from migration_assets.orchestration.boundary import errors_without_values
-from migration_assets.orchestration.common import OWNERS, rows_table
-from migration_assets.orchestration.partitions import PRACTICES
+from migration_assets.orchestration.common import rows_table
+from migration_assets.orchestration.practice_asset import practice_asset
 from migration_assets.orchestration.resources import PlatformResource
 from migration_assets.reports.destination_preflight import scope_rows, worst_first, write_preflight
 from migration_assets.reports.inventory import counts_as_rows, make_inventory, write_inventory
@@ -49,12 +48,9 @@ _FINDINGS_SHOWN = 100
 
 
 def build_field_inventory(group: str, destination: str, environment: str) -> AssetsDefinition:
-    @asset(
-        key=AssetKey([group, FIELD_INVENTORY]),
-        group_name=group,
+    @practice_asset(
+        AssetKey([group, FIELD_INVENTORY]),
         kinds={destination, "excel"},
-        owners=OWNERS,
-        partitions_def=PRACTICES,
         pool=f"{destination}_api",
         description=(
             "Every object and field that the migration fills, where its value comes from and why it sits "
@@ -67,9 +63,10 @@ def build_field_inventory(group: str, destination: str, environment: str) -> Ass
         with errors_without_values(context.partition_key):
             installation = platform.platform()
             target = Target(context.partition_key, destination, environment)
-            with Migration(installation, target).planned() as (plan, _):
-                name = installation.practice(target.practice).name
-                made = make_inventory(target, name, plan, datetime.now(UTC))
+            migration = Migration(installation, target)
+            with migration.planned() as (plan, _):
+                name, head = migration.practice.name, migration.audit_head()
+                made = make_inventory(target, name, plan, datetime.now(UTC), head)
             workbook, document = write_inventory(made, installation.report_directory(target))
         return MaterializeResult(
             metadata={
@@ -79,6 +76,7 @@ def build_field_inventory(group: str, destination: str, environment: str) -> Ass
                 "fields": sum(each.fields for each in made.counts),
                 "custom_fields": sum(each.custom_fields for each in made.counts),
                 "objects": rows_table(counts_as_rows(made), _OBJECT_COLUMNS),
+                AUDIT_LOG: str(head),
             }
         )
 
@@ -90,12 +88,9 @@ def build_preflight(
 ) -> AssetsDefinition:
     key = AssetKey([group, PREFLIGHT])
 
-    @asset(
-        key=key,
-        group_name=group,
+    @practice_asset(
+        key,
         kinds={destination},
-        owners=OWNERS,
-        partitions_def=PRACTICES,
         pool=f"{destination}_api",
         deps=[AssetKey([group, FIELD_INVENTORY]), *staged],
         description=(
@@ -103,14 +98,7 @@ def build_preflight(
             "permissions, rules and automation of the organisation, and what the staged rows say; with the "
             "scope of the migration. As often as one likes."
         ),
-        check_specs=[
-            AssetCheckSpec(
-                READY_TO_LOAD,
-                asset=key,
-                partitions_def=PRACTICES,
-                description="Nothing was found that somebody has to mend or decide before the load.",
-            )
-        ],
+        checks={READY_TO_LOAD: "Nothing was found that somebody has to mend or decide before the load."},
     )
     def preflight(
         context: AssetExecutionContext, platform: PlatformResource
@@ -121,13 +109,15 @@ def build_preflight(
             practice = installation.practice(target.practice)
             zone = practice.time_zone.key
             free = installation.chart_choice(practice, target).fields_left_free
-            with Migration(installation, target).planned() as (plan, connected):
+            migration = Migration(installation, target)
+            with migration.planned() as (plan, connected):
                 surveyed = survey(installation, target, plan, wide_layout(plan, connected, free))
                 counted = None if surveyed is None else surveyed.volumes
                 findings = connected.preflight(tuple(plan.schemas.values()), counted, zone)
             findings = [*findings, *([] if surveyed is None else surveyed.findings)]
             directory = installation.report_directory(target)
-            path = write_preflight(target, plan.hash, datetime.now(UTC), findings, surveyed, directory)
+            head = migration.audit_head()
+            path = write_preflight(target, plan.hash, datetime.now(UTC), head, findings, surveyed, directory)
         yield MaterializeResult(
             metadata={
                 "plan_hash": plan.hash,
@@ -137,6 +127,7 @@ def build_preflight(
                 "warnings": sum(each.severity == "warning" for each in findings),
                 "mended_by_deploying": sum(each.mended_by_deploying for each in findings),
                 "findings": findings_table(findings),
+                AUDIT_LOG: str(head),
                 **_scope_metadata(None if surveyed is None else surveyed.scope),
             },
             check_results=[
@@ -159,29 +150,21 @@ def build_owners(
 ) -> AssetsDefinition:
     key = AssetKey([group, RECORD_OWNERS])
 
-    @asset(
-        key=key,
-        group_name=group,
+    @practice_asset(
+        key,
         kinds={destination, "excel"},
-        owners=OWNERS,
-        partitions_def=PRACTICES,
         pool=f"{destination}_api",
         deps=[AssetKey([group, "schema"]), *staged],
         description=(
             "Which user of the destination each of the practice's people is, matched by e-mail and never "
             "guessed: who will own a provider's records, and whom to invite."
         ),
-        check_specs=[
-            AssetCheckSpec(
-                OWNERS_MATCHED,
-                asset=key,
-                partitions_def=PRACTICES,
-                description=(
-                    "Each of the practice's providers has a user or there is a default owner, and no match "
-                    "is left to decide."
-                ),
+        checks={
+            OWNERS_MATCHED: (
+                "Each of the practice's providers has a user or there is a default owner, and no match "
+                "is left to decide."
             )
-        ],
+        },
     )
     def owners(
         context: AssetExecutionContext, platform: PlatformResource
@@ -189,10 +172,11 @@ def build_owners(
         with errors_without_values(context.partition_key):
             installation = platform.platform()
             target = Target(context.partition_key, destination, environment)
-            found = Migration(installation, target).match_owners(context.run.run_id)
-            name = installation.practice(target.practice).name
+            migration = Migration(installation, target)
+            found = migration.match_owners(context.run.run_id)
+            name, head = migration.practice.name, migration.audit_head()
             directory = installation.report_directory(target)
-            workbook, document = write_users(found, target, name, datetime.now(UTC), directory)
+            workbook, document = write_users(found, target, name, datetime.now(UTC), head, directory)
         counts: dict[str, int | MetadataValue[bool | None]] = {
             "matched": len(found.matched),
             "to_invite": len(found.to_invite),
@@ -207,6 +191,7 @@ def build_owners(
                 "json": MetadataValue.path(str(document)),
                 **counts,
                 "outcomes": rows_table(outcome_counts(found), _OUTCOME_COLUMNS),
+                AUDIT_LOG: str(head),
             },
             check_results=[
                 AssetCheckResult(

@@ -7,13 +7,11 @@ from pathlib import Path
 
 from dagster import (
     AssetCheckResult,
-    AssetCheckSpec,
     AssetExecutionContext,
     AssetKey,
     AssetsDefinition,
     MaterializeResult,
     MetadataValue,
-    asset,
 )
 
 from migration_assets.migration.decisions import Head
@@ -21,8 +19,8 @@ from migration_assets.migration.ledger import Target
 from migration_assets.migration.operations import Migration
 from migration_assets.migration.recording import exported
 from migration_assets.orchestration.boundary import errors_without_values
-from migration_assets.orchestration.common import OWNERS, counts_table
-from migration_assets.orchestration.partitions import PRACTICES
+from migration_assets.orchestration.common import counts_table
+from migration_assets.orchestration.practice_asset import practice_asset
 from migration_assets.orchestration.resources import PlatformResource
 from migration_assets.reports.go_live_guide import make_guide, write_guide
 from migration_assets.reports.migration_report import make_report, write_report
@@ -34,25 +32,15 @@ REPORT_BALANCED = "report_balanced"
 def build_report(group: str, destination: str, environment: str) -> AssetsDefinition:
     key = AssetKey([group, REPORT])
 
-    @asset(
-        key=key,
-        group_name=group,
+    @practice_asset(
+        key,
         kinds={destination, "html"},
-        owners=OWNERS,
-        partitions_def=PRACTICES,
         deps=[AssetKey([group, "reconciliation"]), AssetKey([group, "field_diff"])],
         description=(
             "The post-migration report for the practice: counts with their equations, what isn't there and "
             "why, files, a spot check with charts, and what has to be built by hand; as a page and as PDF."
         ),
-        check_specs=[
-            AssetCheckSpec(
-                REPORT_BALANCED,
-                asset=key,
-                partitions_def=PRACTICES,
-                description="Every equation of the report holds and no compared value differs.",
-            )
-        ],
+        checks={REPORT_BALANCED: "Every equation of the report holds and no compared value differs."},
     )
     def report(
         context: AssetExecutionContext, platform: PlatformResource
@@ -88,12 +76,9 @@ def build_report(group: str, destination: str, environment: str) -> AssetsDefini
 
 
 def build_go_live_guide(group: str, destination: str, environment: str) -> AssetsDefinition:
-    @asset(
-        key=AssetKey([group, GO_LIVE_GUIDE]),
-        group_name=group,
+    @practice_asset(
+        AssetKey([group, GO_LIVE_GUIDE]),
         kinds={destination, "html"},
-        owners=OWNERS,
-        partitions_def=PRACTICES,
         deps=[AssetKey([group, "schema"])],
         description=(
             "A guide for the practice's people, made from the mapping: where each kind of record is found, "

@@ -19,6 +19,7 @@ from rich.text import Text
 
 from migration_assets.migration.adopting import Adopted, GivenBack, Look
 from migration_assets.migration.adoption import ADOPTED, AMBIGUOUS, APART, MATCHED, NO, REASONS
+from migration_assets.migration.decisions import Head
 from migration_assets.migration.ledger import Target
 from migration_assets.reports.files import write_private
 
@@ -34,11 +35,14 @@ _STATES = {
 }
 
 
-def write_adoptions(found: Look, target: Target, made_at: datetime, directory: Path) -> tuple[Path, Path]:
+def write_adoptions(
+    found: Look, target: Target, made_at: datetime, head: Head, directory: Path
+) -> tuple[Path, Path]:
     """The workbook and the JSON document; for their owner only.
 
     The document has practice, destination, environment, made_at, list_hash, counts (records by state) and
-    pairs: object, key, destination_id, state, rule, reason, and each compared field ours and there.
+    pairs: object, key, destination_id, state, rule, reason, and each compared field ours and there; and
+    audit_log.
     """
     document = {
         "practice": target.practice,
@@ -48,10 +52,11 @@ def write_adoptions(found: Look, target: Target, made_at: datetime, directory: P
         "list_hash": found.list_hash,
         "counts": counts(found),
         "pairs": [row for side in found.sides.values() for row in side.to_dicts()],
+        "audit_log": head.described(),
     }
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     return (
-        write_private(directory / WORKBOOK, _workbook(found, target, made_at)),
+        write_private(directory / WORKBOOK, _workbook(found, target, made_at, head)),
         write_private(directory / DOCUMENT, text.encode()),
     )
 
@@ -61,7 +66,7 @@ def counts(found: Look) -> dict[str, int]:
     return {state: found.records(state) for state in (MATCHED, AMBIGUOUS, APART, NO)}
 
 
-def _workbook(found: Look, target: Target, made_at: datetime) -> bytes:
+def _workbook(found: Look, target: Target, made_at: datetime, head: Head) -> bytes:
     content = io.BytesIO()
     # Text stays text: a value that begins with "=" is somebody's name, not a formula.
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
@@ -69,13 +74,13 @@ def _workbook(found: Look, target: Target, made_at: datetime) -> bytes:
         heading = book.add_format({"bold": True, "bg_color": "#DDEBF7", "border": 1, "valign": "top"})
         differing = book.add_format({"bg_color": "#FFF2CC"})
         wrapped = book.add_format({"text_wrap": True, "valign": "top"})
-        _explain(book.add_worksheet("About"), found, target, made_at, wrapped)
+        _explain(book.add_worksheet("About"), found, target, made_at, head, wrapped)
         for name, pairs in found.sides.items():
             _write_pairs(book.add_worksheet(name[:31]), pairs, heading, differing)
     return content.getvalue()
 
 
-def _explain(sheet: Any, found: Look, target: Target, made_at: datetime, wrapped: Any) -> None:
+def _explain(sheet: Any, found: Look, target: Target, made_at: datetime, head: Head, wrapped: Any) -> None:
     sheet.set_column(0, 0, 20)
     sheet.set_column(1, 1, 100)
     lines = {
@@ -83,6 +88,7 @@ def _explain(sheet: Any, found: Look, target: Target, made_at: datetime, wrapped
         "Destination": f"{target.destination}, {target.environment}",
         "Made at": f"{made_at:%Y-%m-%d %H:%M} UTC",
         "List": found.list_hash,
+        "Audit log": str(head),
         **{f"{state}: {count:,}": _STATES.get(state, "") for state, count in counts(found).items()},
         **REASONS,
     }

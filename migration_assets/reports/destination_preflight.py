@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from migration_assets.destinations.base import Finding
+from migration_assets.migration.decisions import Head
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.scoping import Scope
 from migration_assets.migration.survey import Survey
@@ -35,13 +36,15 @@ def write_preflight(
     target: Target,
     plan_hash: str,
     made_at: datetime,
+    head: Head,
     findings: Sequence[Finding],
     survey: Survey | None,
     directory: Path,
 ) -> Path:
     """practice, destination, environment, plan_hash, made_at, volumes (null where nothing is staged yet),
     scope (null until everything is), procedure_texts, letters_otherwise (source ids), files_too_large,
-    dentists_of_several_offices (by the names of these), findings, the worst first; for its owner only."""
+    dentists_of_several_offices (by the names of these), findings, the worst first, audit_log; for its owner
+    only."""
     document = {
         "practice": target.practice,
         "destination": target.destination,
@@ -55,6 +58,7 @@ def write_preflight(
         "files_too_large": [] if survey is None else [asdict(each) for each in survey.files_too_large],
         "dentists_of_several_offices": [] if survey is None else [asdict(each) for each in survey.untied],
         "findings": [asdict(each) for each in worst_first(findings)],
+        "audit_log": head.described(),
     }
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     return write_private(directory / FILE_NAME, text.encode())

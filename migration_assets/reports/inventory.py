@@ -18,6 +18,7 @@ import polars as pl
 
 from migration_assets.destinations.base import ObjectSchema
 from migration_assets.mapping.inventory import INVENTORY_COLUMNS, inventory
+from migration_assets.migration.decisions import Head
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.plan import Plan
 from migration_assets.objects.registry import STAGED_OBJECTS
@@ -82,6 +83,7 @@ class FieldInventory:
     practice_name: str
     plan_hash: str
     made_at: datetime
+    head: Head
     schemas: tuple[ObjectSchema, ...]
     frame: pl.DataFrame
 
@@ -95,9 +97,13 @@ class FieldInventory:
         )
 
 
-def make_inventory(target: Target, practice_name: str, plan: Plan, made_at: datetime) -> FieldInventory:
+def make_inventory(
+    target: Target, practice_name: str, plan: Plan, made_at: datetime, head: Head
+) -> FieldInventory:
     frame = inventory(plan.mapping, plan.layout, {each.name: each.source_columns for each in STAGED_OBJECTS})
-    return FieldInventory(target, practice_name, plan.hash, made_at, tuple(plan.schemas.values()), frame)
+    return FieldInventory(
+        target, practice_name, plan.hash, made_at, head, tuple(plan.schemas.values()), frame
+    )
 
 
 def write_inventory(made: FieldInventory, directory: Path) -> tuple[Path, Path]:
@@ -110,7 +116,7 @@ def write_inventory(made: FieldInventory, directory: Path) -> tuple[Path, Path]:
 
 
 def as_document(made: FieldInventory) -> dict[str, Any]:
-    """practice, destination, environment, plan_hash, made_at, objects with fields with sources."""
+    """practice, destination, environment, plan_hash, made_at, objects with fields with sources, audit_log."""
     target = made.target
     return {
         "practice": target.practice,
@@ -119,6 +125,7 @@ def as_document(made: FieldInventory) -> dict[str, Any]:
         "plan_hash": made.plan_hash,
         "made_at": made.made_at.isoformat(),
         "objects": [_object(made, schema) for schema in made.schemas],
+        "audit_log": made.head.described(),
     }
 
 
@@ -189,6 +196,7 @@ def _write_explanation(
         ("Destination", f"{target.destination}, {target.environment}"),
         ("Plan", made.plan_hash),
         ("Made at", f"{made.made_at:%Y-%m-%d %H:%M} {made.made_at.tzname() or ''}".rstrip()),
+        ("Audit log", str(made.head)),
         (
             "What this is",
             "Every field that the migration fills, a line a field and source.",

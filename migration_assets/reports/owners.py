@@ -13,6 +13,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from migration_assets.migration.decisions import Head
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.owners import Outcome, Owners, ProviderMatch, StaffMatch
 from migration_assets.reports.files import write_private
@@ -68,19 +69,19 @@ def outcome_counts(owners: Owners) -> list[dict[str, str | int]]:
 
 
 def write_users(
-    owners: Owners, target: Target, practice_name: str, made_at: datetime, directory: Path
+    owners: Owners, target: Target, practice_name: str, made_at: datetime, head: Head, directory: Path
 ) -> tuple[Path, Path]:
     """Both files, the XLSX first, each readable by its owner only and whole or not at all."""
-    text = json.dumps(as_document(owners, target, made_at), indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(as_document(owners, target, made_at, head), indent=2, ensure_ascii=False) + "\n"
     return (
-        write_private(directory / XLSX_NAME, as_workbook(owners, target, practice_name, made_at)),
+        write_private(directory / XLSX_NAME, as_workbook(owners, target, practice_name, made_at, head)),
         write_private(directory / JSON_NAME, text.encode()),
     )
 
 
-def as_document(owners: Owners, target: Target, made_at: datetime) -> dict[str, Any]:
+def as_document(owners: Owners, target: Target, made_at: datetime, head: Head) -> dict[str, Any]:
     """practice, destination, environment, run_id, made_at, default_owner (a username, or null), counts,
-    to_invite (UserIDs of staff), staff and providers with their outcome, user_id and username."""
+    to_invite (UserIDs of staff), staff and providers with their outcome, user_id and username, audit_log."""
     return {
         "practice": target.practice,
         "destination": target.destination,
@@ -92,6 +93,7 @@ def as_document(owners: Owners, target: Target, made_at: datetime) -> dict[str, 
         "to_invite": [each.source_id for each in owners.to_invite],
         "staff": [_described(each) for each in owners.staff],
         "providers": [_described(each) for each in owners.providers],
+        "audit_log": head.described(),
     }
 
 
@@ -105,7 +107,7 @@ def _described(match: StaffMatch | ProviderMatch) -> dict[str, Any]:
     return fields | named
 
 
-def as_workbook(owners: Owners, target: Target, practice_name: str, made_at: datetime) -> bytes:
+def as_workbook(owners: Owners, target: Target, practice_name: str, made_at: datetime, head: Head) -> bytes:
     """A first sheet that explains, then whom to invite, all staff, all providers, and what is undecided."""
     import xlsxwriter
 
@@ -120,7 +122,7 @@ def as_workbook(owners: Owners, target: Target, practice_name: str, made_at: dat
         about.set_column(0, 0, 26)
         about.set_column(1, 1, 90)
         about.write_string(0, 0, "Users and owners", title)
-        rows = [*_facts(owners, target, practice_name, made_at), ("", ""), *_legend(owners)]
+        rows = [*_facts(owners, target, practice_name, made_at, head), ("", ""), *_legend(owners)]
         for number, (name, value) in enumerate(rows, start=2):
             about.write_string(number, 0, name)
             about.write_string(number, 1, value)
@@ -132,12 +134,13 @@ def as_workbook(owners: Owners, target: Target, practice_name: str, made_at: dat
 
 
 def _facts(
-    owners: Owners, target: Target, practice_name: str, made_at: datetime
+    owners: Owners, target: Target, practice_name: str, made_at: datetime, head: Head
 ) -> Iterable[tuple[str, str]]:
     default = owners.default
     yield "Practice", f"{practice_name} ({target.practice})"
     yield "Destination", f"{target.destination}, {target.environment}"
     yield "Made at", f"{made_at:%Y-%m-%d %H:%M} {made_at.tzname() or ''}".rstrip()
+    yield "Audit log", str(head)
     yield "Default owner", "none: the login's own user" if default is None else default.username
     yield "Staff matched", f"{len(owners.matched)} of {len(owners.staff)}"
     yield "Staff to invite", str(len(owners.to_invite))

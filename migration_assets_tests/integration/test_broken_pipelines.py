@@ -70,10 +70,6 @@ def _swap_mesial_and_distal(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(charting, columns, {staged: _swapped(logical) for staged, logical in sound.items()})
 
 
-def _with_sides_swapped(row: Row) -> Row:
-    return {name: row[_swapped(name)] for name in row}
-
-
 def _turn_recession(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(charting, "canonical_recession", lambda source, _conventions: -source)
 
@@ -174,12 +170,6 @@ def _break_fields_of_their_own(patch: pytest.MonkeyPatch) -> None:
 
 
 BROKEN = (
-    Broken(
-        "mesial and distal swapped",
-        _swap_mesial_and_distal,
-        lambda: differing(charts(TABLES), charts(TABLES, changed=_with_sides_swapped)),
-        frozenset({EXAM, CHART2, CHART3, TOOTH}),
-    ),
     Broken(
         "FDI and Palmer read as Universal",
         _read_all_as_universal,

@@ -12,6 +12,7 @@ from textwrap import dedent
 import pytest
 
 from migration_assets.errors import DestinationWithoutRoom
+from migration_assets.migration.decisions import RehearsalCompleted
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.operations import Migration
 from migration_assets.migration.platform import Platform, salesforce_kind
@@ -80,6 +81,10 @@ def test_a_live_org_without_room_for_the_rehearsed_layout_stops_before_anything_
         (each.object, each.severity) for each in found if each.code == "no_room_for_fields"
     }
 
+    rehearsal.note(
+        RehearsalCompleted(destination="salesforce", run_id="r", plan_hash=rehearsed.hash, clean=True)
+    )
+    live.approve("Dr. Ames")
     with pytest.raises(DestinationWithoutRoom, match=rf"nothing was deployed.*\n  {EXAM}: .* \(limit 500"):
         live.prepare()
     assert not any("/Soap/m" in each.path for each in orgs["live"].control.requests())

@@ -100,11 +100,12 @@ def migrated(
     staff_with_user: dict[str, str],  # noqa: ARG001
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Migrated]:
-    """A practice whose every asset was materialised in one run, and then again."""
+    """A practice whose every asset but the live ones was materialised in one run, and what uploads again."""
     data = tmp_path_factory.mktemp("migrated")
     with pytest.MonkeyPatch.context() as patch:
         use_folder(patch, data)
         with own_instance(data) as instance:
             office = Office(around, data, instance, "maple")
             office.write_file(DATABASE)
-            yield Migrated(office, office.materialize(), office.materialize())
+            first = office.materialize()
+            yield Migrated(office, first, office.materialize(*office.group("salesforce_rehearsal")))

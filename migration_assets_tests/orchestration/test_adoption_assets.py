@@ -10,6 +10,7 @@ from dagster import AssetCheckSeverity, DagsterInstance, materialize
 
 from migration_assets.migration.adopting import Look
 from migration_assets.migration.adoption import ADOPTION_COLUMNS
+from migration_assets.migration.decisions import Head
 from migration_assets.migration.operations import Migration
 from migration_assets.orchestration.adoption_assets import build_adoptions
 from migration_assets.orchestration.resources import PlatformResource, WarehouseResource
@@ -23,6 +24,7 @@ def test_matches_that_wait_for_a_decision_are_a_warning(
     row = ("Contact", "maple:patient:1", "003A", "Email + LastName", state, None)
     found = Look(pl.DataFrame([row], schema=ADOPTION_COLUMNS, orient="row"), {})
     monkeypatch.setattr(Migration, "find_adoptions", lambda *_: found)
+    monkeypatch.setattr(Migration, "audit_head", lambda _: Head(3, "c" * 64))
     platform = PlatformResource(data=str(tmp_path), practices=None, warehouse=WarehouseResource())
 
     with DagsterInstance.ephemeral() as instance:

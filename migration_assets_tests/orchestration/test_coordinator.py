@@ -138,5 +138,6 @@ def test_a_backfill_is_a_run_a_practice_with_that_practice_s_locks(
         assert _locks_of(run) == {
             "migration/panda": practice,
             "migration/salesforce_rehearsal": practice,
+            "migration/salesforce": practice,
             "migration/cpu_bound": "yes",
         }

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from migration_assets.migration.adopting import Adopted, GivenBack, Look
 from migration_assets.migration.adoption import ADOPTION_COLUMNS
+from migration_assets.migration.decisions import Head
 from migration_assets.migration.ledger import Target
 from migration_assets.reports.adoption import (
     render_adopted,
@@ -24,6 +25,7 @@ from migration_assets.reports.adoption import (
     write_adoptions,
 )
 
+HEAD = Head(7, "c" * 64)
 TARGET = Target("maple", "salesforce", "rehearsal")
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 
@@ -49,7 +51,7 @@ def shown(what: Any) -> str:
 
 
 def test_both_sides_stand_in_private_files(found: Look, tmp_path: Path) -> None:
-    workbook, document = write_adoptions(found, TARGET, NOW, tmp_path)
+    workbook, document = write_adoptions(found, TARGET, NOW, HEAD, tmp_path)
 
     assert {stat.S_IMODE(path.stat().st_mode) for path in (workbook, document)} == {0o600}
     read = json.loads(document.read_text())

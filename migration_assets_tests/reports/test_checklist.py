@@ -14,6 +14,7 @@ from migration_assets.migration.ledger import Target
 from migration_assets.reports.checklist import read_preflight, write_checklist
 from migration_assets.reports.destination_preflight import write_preflight
 
+HEAD = Head(7, "c" * 64)
 LIVE = Target("maple", "salesforce", "live")
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 
@@ -27,7 +28,7 @@ def test_of_a_preflight_counts_what_still_stands(tmp_path: Path) -> None:
         Finding("several_currencies", "warning", ""),
         Finding("hard_delete_not_permitted", "note", ""),
     ]
-    write_preflight(LIVE, "plan", NOW, findings, None, tmp_path)
+    write_preflight(LIVE, "plan", NOW, HEAD, findings, None, tmp_path)
 
     assert read_preflight(tmp_path) == Preflight("plan", NOW.isoformat(), errors=1, warnings=1)
 

@@ -11,11 +11,13 @@ from rich.console import Console
 
 from migration_assets.destinations.base import Finding, Volumes
 from migration_assets.migration.data_findings import ProcedureTexts
+from migration_assets.migration.decisions import Head
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.scoping import ObjectScope, Scope
 from migration_assets.migration.survey import Survey
 from migration_assets.reports.destination_preflight import render_scope, write_preflight
 
+HEAD = Head(7, "c" * 64)
 TARGET = Target("maple", "salesforce", "rehearsal")
 FOUND = [
     Finding("storage", "note", "much is left"),
@@ -35,7 +37,7 @@ SURVEY = Survey(Volumes({"Contact": 3}), SCOPE, (), [ProcedureTexts("D4260", 4, 
 
 
 def written(directory: Path, survey: Survey | None) -> Path:
-    return write_preflight(TARGET, "a" * 64, datetime(2024, 5, 6, tzinfo=UTC), FOUND, survey, directory)
+    return write_preflight(TARGET, "a" * 64, datetime(2024, 5, 6, tzinfo=UTC), HEAD, FOUND, survey, directory)
 
 
 def test_the_worst_stands_first_and_only_the_owner_reads_it(tmp_path: Path) -> None:

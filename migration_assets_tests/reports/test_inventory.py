@@ -16,19 +16,21 @@ import pytest
 
 from migration_assets.destinations.base import ObjectSchema
 from migration_assets.mapping.chart_layout import MEASURES, plan
+from migration_assets.migration.decisions import Head
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.plan import Plan, load_mapping
 from migration_assets.reports.inventory import FieldInventory, as_workbook, make_inventory, write_inventory
 
 LAYOUT = plan(MEASURES, {"ClinicalExam__c": 463, "ClinicalExamChart2__c": 700, "ClinicalExamChart3__c": 473})
 PLAN = Plan(load_mapping("salesforce").resolved({"accounts": "practice"}), LAYOUT, {"profile": "a" * 64})
+HEAD = Head(7, "c" * 64)
 TARGET = Target("maple", "salesforce", "rehearsal")
 S = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
 
 @pytest.fixture(scope="module")
 def made() -> FieldInventory:
-    return make_inventory(TARGET, "Maple Periodontics", PLAN, datetime(2024, 5, 6, tzinfo=UTC))
+    return make_inventory(TARGET, "Maple Periodontics", PLAN, datetime(2024, 5, 6, tzinfo=UTC), HEAD)
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +139,7 @@ def test_names_that_a_sheet_can_not_have_are_shortened_and_kept_apart(made: Fiel
     schemas = [
         ObjectSchema(name, "X", "Xs", True, "K", ()) for name in (f"{long}1__c", f"{long}2__c", "about")
     ]
-    odd: Any = FieldInventory(TARGET, "x", "b", made.made_at, tuple(schemas), made.frame)
+    odd: Any = FieldInventory(TARGET, "x", "b", made.made_at, HEAD, tuple(schemas), made.frame)
     book = zipfile.ZipFile(BytesIO(as_workbook(odd)))
 
     assert list(sheets(book)) == ["About", "A" * 31, "A" * 29 + "~2", "about~2"]

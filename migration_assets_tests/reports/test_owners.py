@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from migration_assets.destinations.base import DestinationUser
+from migration_assets.migration.decisions import Head
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.owners import Outcome, Owners, ProviderMatch, StaffMatch
 from migration_assets.reports.owners import MEANINGS, as_workbook, outcome_counts, write_users
 from migration_assets_tests.reports.test_inventory import rows, sheets
 
+HEAD = Head(7, "c" * 64)
 TARGET = Target("maple", "salesforce", "rehearsal")
 MADE_AT = datetime(2024, 5, 6, 7, 8, tzinfo=UTC)
 USER = DestinationUser("005000000000001AAA", "ann@practice.example", "ann@practice.example.dev", True, True)
@@ -42,7 +44,7 @@ def owners() -> Owners:
 def test_both_files_are_for_their_owner_only_and_programs_find_everybody(
     owners: Owners, tmp_path: Path
 ) -> None:
-    paths = write_users(owners, TARGET, "Maple Periodontics", MADE_AT, tmp_path / "reports")
+    paths = write_users(owners, TARGET, "Maple Periodontics", MADE_AT, HEAD, tmp_path / "reports")
 
     assert [path.name for path in paths] == ["users.xlsx", "users.json"]
     assert [stat.S_IMODE(path.stat().st_mode) for path in paths] == [0o600, 0o600]
@@ -57,7 +59,7 @@ def test_both_files_are_for_their_owner_only_and_programs_find_everybody(
 
 
 def test_people_find_whom_to_invite_and_what_a_word_means(owners: Owners) -> None:
-    book = zipfile.ZipFile(BytesIO(as_workbook(owners, TARGET, "Maple Periodontics", MADE_AT)))
+    book = zipfile.ZipFile(BytesIO(as_workbook(owners, TARGET, "Maple Periodontics", MADE_AT, HEAD)))
     found = {name: rows(book, sheet) for name, sheet in sheets(book).items()}
 
     assert list(found) == ["About", "To invite", "Staff", "Providers", "Without user"]

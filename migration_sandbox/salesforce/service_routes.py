@@ -13,11 +13,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from migration_sandbox.salesforce.content_routes import receive
 from migration_sandbox.salesforce.deployer import Deployer, Deployment
 from migration_sandbox.salesforce.describe import describe, summary
 from migration_sandbox.salesforce.errors import ApiError, not_found
 from migration_sandbox.salesforce.manifest_rules import problem_type
 from migration_sandbox.salesforce.metadata_calls import moment
+from migration_sandbox.salesforce.multipart import Part
 from migration_sandbox.salesforce.web import (
     Call,
     Handler,
@@ -108,6 +110,22 @@ def deploy_result(site: Site, item: Deployment, details: bool) -> dict[str, obje
     return shown
 
 
+class _Parts:
+    """The parts of a small multipart body, by name; ``json`` is another name for what describes the file."""
+
+    def __init__(self) -> None:
+        self.content: dict[str, bytearray] = {}
+        self._at = bytearray()
+
+    def begin(self, part: Part) -> None:
+        self._at = self.content.setdefault({"json": "entity_content"}.get(part.name, part.name), bytearray())
+
+    def take(self, data: bytes) -> None:
+        self._at += data
+        if len(self._at) > MAX_ZIP:
+            raise ApiError(400, "INVALID_MULTIPART_REQUEST", f"a zip of 1 to {MAX_ZIP} bytes is required")
+
+
 def _deploying(site: Site, deployer: Deployer) -> list[Route]:
     root = "/services/data/v{version}/metadata/deployRequest"
 
@@ -116,11 +134,11 @@ def _deploying(site: Site, deployer: Deployer) -> list[Route]:
             site.sessions.check(request.headers.get("authorization"))
             count_call(site)
             check_version(request.path_params["version"])
-            async with request.form() as form:
-                file, text = form.get("file"), form.get("entity_content") or form.get("json")
-                archive = await file.read() if file is not None and not isinstance(file, str) else b""
-                raw = text if isinstance(text, str) else (await text.read()).decode() if text else "{}"
-            options = json.loads(raw).get("deployOptions", {})
+            parts = _Parts()
+            if request.headers.get("content-type", "").lower().startswith("multipart/"):
+                await receive(request, parts)
+            archive = bytes(parts.content.get("file", b""))
+            options = json.loads(parts.content.get("entity_content", b"{}")).get("deployOptions", {})
             if not archive or len(archive) > MAX_ZIP:
                 raise ApiError(400, "INVALID_MULTIPART_REQUEST", f"a zip of 1 to {MAX_ZIP} bytes is required")
             flags = ("checkOnly", "rollbackOnError", "ignoreWarnings", "purgeOnDelete")

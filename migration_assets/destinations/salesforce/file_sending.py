@@ -31,7 +31,6 @@ from migration_assets.destinations.salesforce.failures import (
 from migration_assets.destinations.salesforce.file_upload import Body, BodyOfMany, ContentDiffers, plain
 from migration_assets.destinations.salesforce.job_runs import JobRuns
 from migration_assets.destinations.salesforce.queries import Queries, is_one_of
-from migration_assets.destinations.salesforce.reading import LATEST
 from migration_assets.destinations.salesforce.session import RequestRefused, SalesforceSession, StorageFull
 from migration_assets.destinations.salesforce.settings import MAX_TOGETHER_BYTES, EnvironmentSettings
 from migration_assets.errors import ContentChanged, DestinationUnreachable, MigrationError, SourceError
@@ -40,6 +39,8 @@ CHECKSUM, SIZE, DOCUMENT = "Checksum", "ContentSize", "ContentDocumentId"
 _PLACE = "FirstPublishLocationId"
 _STORAGE = "STORAGE_LIMIT_EXCEEDED"
 _FILES_TOGETHER = 100
+_LATEST = "IsLatest = true"
+"""Of a file's versions, which all bear the key, the one that a request just made."""
 _LOOKS = 3
 """How often one looks for a file whose answer was lost after its last byte had gone: it may yet be saved."""
 _KEYS_A_LOOK = 50
@@ -318,7 +319,7 @@ class FileSender:
             missing = [key for key in wanted if key not in found]
             for start in range(0, len(missing), _KEYS_A_LOOK):
                 keys = missing[start : start + _KEYS_A_LOOK]
-                condition = f"{is_one_of(schema.key_field, keys)} AND {LATEST}"
+                condition = f"{is_one_of(schema.key_field, keys)} AND {_LATEST}"
                 for page in self._queries.rest(schema.name, columns, condition):
                     for version, key, checksum in page.iter_rows():
                         row = wanted.get(key)

@@ -26,7 +26,7 @@ from migration_assets.destinations.salesforce.job_runs import JobRuns, check_key
 from migration_assets.destinations.salesforce.joining import differing
 from migration_assets.destinations.salesforce.parents import Parents, by_id
 from migration_assets.destinations.salesforce.queries import Queries, is_one_of
-from migration_assets.destinations.salesforce.reading import LATEST
+from migration_assets.destinations.salesforce.reading import VERSION, latest_of_ours
 from migration_assets.destinations.salesforce.session import SalesforceSession
 from migration_assets.destinations.salesforce.settings import EnvironmentSettings
 
@@ -113,17 +113,17 @@ class FileLoader:
         return rows.filter(pl.col(SIZE) <= most), failed
 
     def _beside_what_is_there(self, rows: pl.DataFrame, schema: ObjectSchema) -> pl.DataFrame:
-        """The rows with the latest version of each, null where there is none: ``_id`` and ``_document``, the
+        """The rows with our latest version of each, null where there is none: ``_id`` and ``_document``, the
         fields with _THERE after their names, and ``_same``, whether the content is the row's. Of several
         files with one key, one with the row's content if there is one.
         """
         key = schema.key_field
         names = [each.name for each in schema.stored_fields]
-        columns = ["Id", "SystemModstamp", *names, DOCUMENT]
+        columns = ["Id", "SystemModstamp", *names, *VERSION]
         pages = []
         for part in rows.iter_slices(FILES_A_BATCH):
-            condition = f"{is_one_of(key, part[key])} AND {LATEST}"
-            for page in self._queries.bulk(schema.name, columns, condition):
+            found = self._queries.bulk(schema.name, columns, is_one_of(key, part[key]))
+            for page in latest_of_ours(found):
                 named = page.rename({"Id": "_id", "SystemModstamp": "_modified_at"})
                 typed = csv.typed(named, schema, names)
                 pages.append(typed.with_columns(named[DOCUMENT].alias("_document")))

@@ -14,10 +14,7 @@ from migration_assets.destinations.salesforce import csv
 from migration_assets.destinations.salesforce.parents import Parents, practice_prefix
 from migration_assets.destinations.salesforce.queries import Queries, starts_with
 
-LATEST = "IsLatest = true"
-"""Of a file's versions the last one is the record; earlier ones bear the same key, and a later one that
-somebody has added needn't bear any."""
-_VERSION = ("ContentDocumentId", "VersionNumber", "IsLatest")
+VERSION = ("ContentDocumentId", "VersionNumber", "IsLatest")
 """What tells which version of which document it is."""
 
 
@@ -45,10 +42,10 @@ class Reader:
         selected = ["Id", "SystemModstamp", *(_selected(field) for field in fields)]
         of_files = schema.content_field is not None
         # A mapped field of the same name is asked for once.
-        more = [each for each in _VERSION if each not in selected] if of_files else []
+        more = [each for each in VERSION if each not in selected] if of_files else []
         pages = self._queries.bulk(schema.name, [*selected, *more], starts_with(key, request.key_prefix))
         found = False
-        for page in _latest_of_ours(pages) if of_files else pages:
+        for page in latest_of_ours(pages) if of_files else pages:
             texts = page.select(selected).rename(
                 dict(zip(selected, ["_id", "_modified_at", *names], strict=True))
             )
@@ -61,9 +58,10 @@ class Reader:
                 yield csv.typed(texts, schema, names)
 
 
-def _latest_of_ours(pages: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """One version a document: the latest, or the latest with a key where somebody has added one without."""
-    document, number, is_latest = _VERSION
+def latest_of_ours(pages: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """Of keyed versions (texts, VERSION among them) one a document: its latest, or the latest with a key
+    where somebody has added one without. Earlier versions of ours bear the same key."""
+    document, number, is_latest = VERSION
     seen: set[str] = set()
     superseded: list[pl.DataFrame] = []
     for page in pages:

@@ -119,6 +119,27 @@ def test_what_differs_is_changed_without_the_content_and_other_content_is_a_new_
     assert (joining_control.counts()["ContentDocument"], joining_control.counts()["ContentVersion"]) == (4, 6)
 
 
+def test_a_changed_file_stays_one_document_though_somebody_has_added_a_version_without_our_key(
+    org: SalesforceDestination, us: Any, somebody: Any, joining_control: Control
+) -> None:
+    key = "maple:document:1"
+    contents = Contents({key: SMALL})
+    made = sent(org, one_file_each(contents))[key].destination_id
+    document = us.ContentVersion.get(made)["ContentDocumentId"]
+    somebody.ContentVersion.create(
+        {"ContentDocumentId": document, "PathOnClient": "scan.txt", "VersionData": "c2Nhbg=="}
+    )
+    unchanged = sent(org, one_file_each(contents))[key]
+    assert (unchanged.outcome, unchanged.destination_id) == ("loaded", made)
+    contents.by_key[key] = b"written anew"
+
+    changed = sent(org, one_file_each(contents))[key]
+
+    assert (changed.outcome, changed.created) == ("loaded", False)
+    assert us.ContentVersion.get(changed.destination_id)["ContentDocumentId"] == document
+    assert (joining_control.counts()["ContentDocument"], joining_control.counts()["ContentVersion"]) == (1, 3)
+
+
 @pytest.mark.parametrize("count", [1, 60])
 def test_files_whose_answer_was_lost_are_found_and_not_sent_again(
     joining_org: SalesforceSandbox, joining_control: Control, count: int

@@ -135,8 +135,8 @@ def test_a_disk_that_is_full_under_the_ledger(installation: Installation, org: O
 
     assert (ended.error, ended.message) == (
         "LedgerError",
-        "ledger of maple: salesforce/rehearsal: the database refused (OperationalError); check that its disk "
-        "has room and that it can be written",
+        "practice maple: a decision can't be written (OperationalError); check that the ledger's disk has "
+        "room and that it can be written",
     )
     assert org.keys("ClinicalExam__c") == {"ClinicalExam__c": []}
     installation.run(run_id="with room")

@@ -15,7 +15,7 @@ from migration_assets_tests.integration.installation import Installation, Org, a
 from migration_assets_tests.integration.worker import Worker
 from migration_sandbox.salesforce.control import Control, NotHeld
 
-_SEED, _KILLS, _KILLS_A_ROUND = 20_261_122, 24, 8
+_SEED, _KILLS, _KILLS_A_ROUND = 20_261_122, 16, 8
 _PLACES = (("/services/", 36), ("/jobs/ingest", 16))
 """Where a worker dies that dies at a request: which ones are counted, and the last that it may be."""
 _PATIENCE_SECONDS = 0.1
