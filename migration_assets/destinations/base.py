@@ -90,8 +90,9 @@ class Identity(StrEnum):
 
     EXTERNAL_ID: by the key field, which the destination keeps unique and upserts by. FIELD: by the key field,
     which nothing there keeps unique, so that one looks before one creates. PARENTS: by the records that it
-    joins; the key is virtual, made of theirs (``joined_key``). MARKER: by a marker of the key in a text of the
-    record; the key is virtual, and the destination adds the marker as it writes and takes it out as it reads.
+    joins; the key is virtual, made of theirs (``joined_key``). MARKER: by a marker of the key in a text of
+    the record; the key is virtual, and the destination adds the marker as it writes and takes it out as it
+    reads.
     """
 
     EXTERNAL_ID = "external_id"

@@ -19,7 +19,6 @@ from migration_sandbox.salesforce.describe import describe, summary
 from migration_sandbox.salesforce.errors import ApiError, not_found
 from migration_sandbox.salesforce.manifest_rules import problem_type
 from migration_sandbox.salesforce.metadata_calls import moment
-from migration_sandbox.salesforce.multipart import Part
 from migration_sandbox.salesforce.web import (
     Call,
     Handler,
@@ -31,6 +30,7 @@ from migration_sandbox.salesforce.web import (
     refusal,
     usage,
 )
+from migration_sandbox.serving.multipart import Part
 
 MAX_ZIP = 39 * 1_048_576
 ASYNC_NAMESPACE = "http://www.force.com/2009/06/asyncapi/dataload"

@@ -127,9 +127,10 @@ class SalesforceDestination:
                 return self._loader
             case Identity.PARENTS:
                 return self._joiner
-            case Identity.FIELD:
+            case Identity.FIELD | Identity.MARKER:
                 raise ValueError(
-                    f"{schema.name} is found by a field and has no content: that isn't supported"
+                    f"{schema.name} is found by a {schema.identity.value} and has no content: that isn't "
+                    "supported"
                 )
 
     def abandon_orphans(

@@ -32,7 +32,10 @@ CONTACT = ObjectSchema(
         standard("email", "Email", FieldType.EMAIL),
         standard("owner_id", "Sales owner", FieldType.USER),
         custom(
-            "cf_periodontal_stage", "Periodontal_Stage__c", FieldType.PICKLIST, values=("I", "II", "III", "IV")
+            "cf_periodontal_stage",
+            "Periodontal_Stage__c",
+            FieldType.PICKLIST,
+            values=("I", "II", "III", "IV"),
         ),
         custom("cf_last_depth", "Last_Pocket_Depth_MM__c", FieldType.NUMBER, precision=4, scale=1),
         custom("cf_staging_date", "Staging_Date__c", FieldType.DATE),
