@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from migration_assets.destinations.kind import destination_names
 from migration_assets.errors import ConfigurationError, GateClosed, MigrationError
 from migration_assets.migration.gate import LIVE, REHEARSAL
 from migration_assets.migration.ledger import Target
@@ -36,7 +37,7 @@ app.add_typer(audit_app, name="audit")
 console = Console(width=None if sys.stdout.isatty() else 160)
 
 PracticeArgument = Annotated[str, typer.Argument(help="The practice's key: its file's name without .yaml.")]
-DestinationArgument = Annotated[str, typer.Argument(help="salesforce")]
+DestinationArgument = Annotated[str, typer.Argument(help=" or ".join(destination_names()))]
 EnvironmentOption = Annotated[str, typer.Option(help="rehearsal or live")]
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from itertools import product
 from typing import Any
 
 from dagster import Definitions, in_process_executor
 from dagster_shared.utils.warnings import PreviewWarning
 
+from migration_assets.destinations.kind import destination_names
 from migration_assets.migration.plan import load_mapping
 from migration_assets.orchestration.approval_jobs import build_approval_job
-from migration_assets.orchestration.destination_assets import build_destination_assets, group_name
+from migration_assets.orchestration.common import ENVIRONMENTS, group_name
+from migration_assets.orchestration.destination_assets import build_destination_assets
 from migration_assets.orchestration.jobs import build_jobs
 from migration_assets.orchestration.panda_assets import build_panda_assets
 from migration_assets.orchestration.resources import PlatformResource, WarehouseResource
@@ -19,7 +22,7 @@ from migration_assets.orchestration.rollback_jobs import build_rollback_jobs
 from migration_assets.orchestration.sensors import build_practice_sensor
 from migration_assets.orchestration.staged_assets import build_staged_assets
 
-UPLOADS = (("salesforce", "rehearsal"), ("salesforce", "live"))
+UPLOADS = tuple(product(destination_names(), ENVIRONMENTS))
 """Environments that have assets, a group each."""
 
 

@@ -22,8 +22,10 @@ def _serve(installation: Installation) -> int:
         environment.write_text("\n".join(lines) + "\n", encoding="utf-8")
         print(
             f"SQL Server             127.0.0.1,{running.sql_port}",
-            f"Salesforce, rehearsal  {running.salesforce_url}",
-            f"Salesforce, live       {running.salesforce_live_url}",
+            f"Salesforce, rehearsal  {running.salesforce.url}",
+            f"Salesforce, live       {running.salesforce_live.url}",
+            f"Freshsales, rehearsal  {running.freshsales.url}",
+            f"Freshsales, live       {running.freshsales_live.url}",
             f"Variables              source {environment}",
             "Stop with Ctrl-C.",
             sep="\n",

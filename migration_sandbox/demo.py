@@ -1,5 +1,5 @@
-"""`make demo`: the whole way of the demo practices (rehearsal, approval, live), and a proof by somebody who
-doesn't trust it.
+"""`make demo`: the whole way of the demo practices into each destination (rehearsal, approval, live), and a
+proof by somebody who doesn't trust it.
 
 Drives the platform as its user would, by its commands, and imports nothing of it.
 """
@@ -23,9 +23,8 @@ from migration_sandbox.sqlserver.launch import odbc_driver
 _BIN = Path(sys.executable).parent
 _STEP_DONE = re.compile(r" - STEP_SUCCESS - ")
 _STEP_NAME = re.compile(r" - (\w+) - STEP_SUCCESS - ")
-_DESTINATION = "salesforce"
-_REHEARSED = "group:panda or group:staged or group:salesforce_rehearsal"
-_LIVE = "group:salesforce"
+_DESTINATIONS = ("salesforce", "freshsales")
+_SOURCE = "group:panda or group:staged"
 _APPROVED_BY = "Demo user"
 _PAGES = {
     "rehearsal": ("field_diff.html",),
@@ -43,7 +42,7 @@ _PAGES = {
 def run(installation: Installation, data: Path) -> int:
     """0 where every practice is balanced, equal and as its manifest expects; else 1."""
     began = time.monotonic()
-    _say("Starting a SQL Server with the demo practices, and a Salesforce org for each environment ...")
+    _say("Starting a SQL Server with the demo practices, two Salesforce orgs and two Freshsales accounts ...")
     with installation.running() as running:
         environment = {**os.environ, **installation.environment(running)}
         _call([_BIN / "migration-assets", "register"], environment)
@@ -55,17 +54,38 @@ def run(installation: Installation, data: Path) -> int:
 
 
 def check(installation: Installation, practices: Sequence[str] = PRACTICES) -> int:
-    """Run the black-box checker on what the SQL Server and the live org hold now."""
+    """Run the black-box checker on what the SQL Server, the live org and the live account hold now."""
     with installation.running() as running:
         environment = {**os.environ, **installation.environment(running)}
-        results = [_black_box(installation, running, environment, key) for key in practices]
+        results = [
+            _black_box(installation, running, environment, key, destination)
+            for key in practices
+            for destination in _DESTINATIONS
+        ]
     return 0 if all(results) else 1
 
 
 def _migrate(
     installation: Installation, running: Running, environment: Mapping[str, str], data: Path, key: str
 ) -> bool:
-    steps = _Steps(environment, data, key)
+    _say(f"\n{key}: extracting and staging")
+    log = data / "dagster" / f"demo-{key}-source.log"
+    if not _materialize(environment, key, _SOURCE, log):
+        return False
+    # The second one also where the first isn't as it should be: they know nothing of each other.
+    brought = [_bring(installation, running, environment, data, key, each) for each in _DESTINATIONS]
+    return all(brought)
+
+
+def _bring(
+    installation: Installation,
+    running: Running,
+    environment: Mapping[str, str],
+    data: Path,
+    key: str,
+    destination: str,
+) -> bool:
+    steps = _Steps(environment, data, key, destination)
     return (
         steps.rehearse()
         and steps.approve()
@@ -75,7 +95,7 @@ def _migrate(
             [
                 steps.report("live"),
                 _as_planted(installation.manifest(key), steps.folder("live") / "reconciliation.json"),
-                _black_box(installation, running, environment, key),
+                _black_box(installation, running, environment, key, destination),
             ]
         )
     )
@@ -83,27 +103,30 @@ def _migrate(
 
 @dataclass(frozen=True)
 class _Steps:
-    """The commands by which a practice is migrated; each answers whether it went well."""
+    """The commands by which a practice is brought to a destination; each answers whether it went well."""
 
     environment: Mapping[str, str]
     data: Path
     key: str
+    destination: str
 
     def rehearse(self) -> bool:
-        _say(f"\n{self.key}: extracting, staging and rehearsing with a sample of patients")
-        return self._materialize(_REHEARSED, "rehearsal") and self.report("rehearsal")
+        _say(f"\n{self.key}, {self.destination}: rehearsing with a sample of patients")
+        return self._materialize(f"group:{self.destination}_rehearsal", "rehearsal") and self.report(
+            "rehearsal"
+        )
 
     def approve(self) -> bool:
-        _say(f"\n{self.key}: approving what was rehearsed")
-        return self._command("approve", self.key, _DESTINATION, "--by", _APPROVED_BY)
+        _say(f"\n{self.key}, {self.destination}: approving what was rehearsed")
+        return self._command("approve", self.key, self.destination, "--by", _APPROVED_BY)
 
     def go_live(self) -> bool:
-        _say(f"\n{self.key}: migrating everything into the live org")
-        return self._materialize(_LIVE, "live")
+        _say(f"\n{self.key}, {self.destination}: migrating everything, live")
+        return self._materialize(f"group:{self.destination}", "live")
 
     def report(self, name: str) -> bool:
         """Print an environment's reconciliation, and where its pages are."""
-        clean = self._command("report", self.key, _DESTINATION, "--environment", name)
+        clean = self._command("report", self.key, self.destination, "--environment", name)
         for page in _PAGES[name]:
             path = self.folder(name) / page
             if path.exists():
@@ -111,13 +134,13 @@ class _Steps:
         return clean
 
     def folder(self, name: str) -> Path:
-        return self.data / "reports" / self.key / _DESTINATION / name
+        return self.data / "reports" / self.key / self.destination / name
 
     def _command(self, *arguments: str) -> bool:
         return _call([_BIN / "migration-assets", *arguments], self.environment)
 
     def _materialize(self, selection: str, name: str) -> bool:
-        log = self.data / "dagster" / f"demo-{self.key}-{name}.log"
+        log = self.data / "dagster" / f"demo-{self.key}-{self.destination}-{name}.log"
         return _materialize(self.environment, self.key, selection, log)
 
 
@@ -156,17 +179,23 @@ def _materialize(environment: Mapping[str, str], key: str, selection: str, log: 
 
 
 def _black_box(
-    installation: Installation, running: Running, environment: Mapping[str, str], key: str
+    installation: Installation,
+    running: Running,
+    environment: Mapping[str, str],
+    key: str,
+    destination: str,
 ) -> bool:
-    """Whether the live org holds what the practice's database does: a rehearsal's holds a sample.
+    """Whether what is live holds what the practice's database does: a rehearsal's holds a sample.
 
     The platform's own file of the practice says two things that no database says of itself.
     """
     practices = Path(environment.get("MIGRATION_PRACTICES", installation.directory.parent / "practices"))
     practice = yaml.safe_load((practices / f"{key}.yaml").read_text(encoding="utf-8"))
     command: list[str | Path] = [sys.executable, "-m", "migration_assets_tests.blackbox", "--practice", key]
+    command += ["--destination", destination]
     command += ["--practice-name", practice["name"], "--zone", practice["time_zone"]]
-    command += ["--expect-manifest", installation.manifest(key), *_choices(practice, environment)]
+    command += ["--expect-manifest", installation.manifest(key)]
+    command += _choices(practice, environment, destination)
     given = {
         "BLACKBOX_ODBC_DRIVER": odbc_driver(),
         # The driver compares with a certificate of its own choice under strict encryption alone.
@@ -176,24 +205,40 @@ def _black_box(
         "BLACKBOX_ODBC_UID": "panda_reader",
         "BLACKBOX_ODBC_PWD": environment["DEMO_SQL_PASSWORD"],
         "BLACKBOX_ODBC_SERVERCERTIFICATE": str(running.sql_certificate),
-        "BLACKBOX_INSTANCE_URL": running.salesforce_live_url,
-        "BLACKBOX_CA": str(running.salesforce_live_ca),
-        "BLACKBOX_CLIENT_ID": environment["DEMO_SALESFORCE_LIVE_CLIENT_ID"],
-        "BLACKBOX_CLIENT_SECRET": environment["DEMO_SALESFORCE_LIVE_CLIENT_SECRET"],
+        **_address(running, environment, destination),
     }
     return _call(command, {**environment, **given})
 
 
-def _choices(practice: Mapping[str, Any], environment: Mapping[str, str]) -> list[str]:
-    """What the practice chose of accounts and owners, and where its share is mounted."""
+def _address(running: Running, environment: Mapping[str, str], destination: str) -> dict[str, str]:
+    if destination == "freshsales":
+        return {
+            "BLACKBOX_BUNDLE_URL": environment["DEMO_FRESHSALES_LIVE_URL"],
+            "BLACKBOX_CA": running.freshsales_live.ca,
+            "BLACKBOX_API_KEY": environment["DEMO_FRESHSALES_LIVE_API_KEY"],
+        }
+    return {
+        "BLACKBOX_INSTANCE_URL": running.salesforce_live.url,
+        "BLACKBOX_CA": running.salesforce_live.ca,
+        "BLACKBOX_CLIENT_ID": environment["DEMO_SALESFORCE_LIVE_CLIENT_ID"],
+        "BLACKBOX_CLIENT_SECRET": environment["DEMO_SALESFORCE_LIVE_CLIENT_SECRET"],
+    }
+
+
+def _choices(practice: Mapping[str, Any], environment: Mapping[str, str], destination: str) -> list[str]:
+    """What the practice chose that the destination shows, and where its share is mounted."""
 
     def said(setting: str | Mapping[str, str]) -> str:
         return setting if isinstance(setting, str) else environment[setting["env"]]
 
-    settings = practice["destinations"][_DESTINATION]["environments"]["live"]
+    settings = practice["destinations"][destination]["environments"]["live"]
+    policies = practice.get("policies", {})
     owner = settings.get("default_owner")
-    options = ["--accounts", practice.get("policies", {}).get("accounts", "practice")]
-    options += ["--account-relations", "on" if settings.get("account_relations") else "off"]
+    options = ["--accounts", policies.get("accounts", "practice")]
+    if destination == "freshsales":
+        options += ["--shared-emails", policies.get("shared_emails", "second_field")]
+    else:
+        options += ["--account-relations", "on" if settings.get("account_relations") else "off"]
     options += ["--default-owner", said(owner)] if owner else []
     for prefix, folder in practice["source"].get("file_share", {}).items():
         options += ["--file-share", f"{prefix}={said(folder)}"]

@@ -1,6 +1,7 @@
-"""A sandbox installation in one folder: SQL Server, two Salesforce orgs, secrets, the demo practices' data.
+"""A sandbox installation in one folder: SQL Server, two Salesforce orgs, two Freshsales accounts, secrets,
+and the demo practices' data.
 
-One org is for rehearsals (a sandbox org), the other one is live (a production org).
+One org and one account are for rehearsals, the others are live.
 
 Secrets are made at random once and kept in a file that only its owner can read; ports are kept too, so that
 a practice file which names the variables goes on working after a restart.
@@ -13,17 +14,19 @@ import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import psutil
 
+from migration_sandbox.freshsales.launch import FreshsalesSandbox
 from migration_sandbox.practice.generator import Practice, generate, write_database, write_share
 from migration_sandbox.practice.nhanes import nhanes_practice
 from migration_sandbox.practice.teeth import Habit
 from migration_sandbox.salesforce.launch import SalesforceSandbox
+from migration_sandbox.serving.launch import ServerProcess
 from migration_sandbox.sqlserver import launch as sqlserver
 from migration_sandbox.sqlserver.launch import SandboxServer
 
@@ -33,6 +36,19 @@ PRACTICES = ("maple", "linden", "hawthorn", "nhanes")
 DEFAULT_OWNER = "owner@sandbox.example"
 """The user whom the demo's practice files name as the owner of records of no provider's user."""
 
+STAGES = (
+    ("Consultation", "Open", 20),
+    ("Accepted", "Open", 60),
+    ("In Treatment", "Open", 80),
+    ("Completed", "Closed Won", 100),
+    ("Lost", "Closed Lost", 0),
+)
+"""Of the pipeline for plans that an administrator has made in each account: name, kind, probability."""
+
+ACCOUNT_CLOCK = 600.0
+"""An account's clock runs that many times faster: its plan's calls an hour are those of some seconds here."""
+
+PIPELINE = "Treatment plans"
 _PATIENTS = 200
 _GENERATED: dict[str, tuple[int, Habit]] = {
     "maple": (7, "Universal"),
@@ -50,19 +66,34 @@ _SECRETS = (
     "live_client_id",
     "live_client_secret",
     "live_control_token",
+    "freshsales_api_key",
+    "freshsales_control_token",
+    "freshsales_live_api_key",
+    "freshsales_live_control_token",
 )
 
 
 @dataclass(frozen=True)
+class Address:
+    """Where a server answers, and the authority that its certificate is from."""
+
+    url: str
+    ca: str
+
+
+@dataclass(frozen=True)
 class Running:
-    """What a client needs to reach the servers; `salesforce_...` is the rehearsal's org."""
+    """What a client needs to reach the servers; `salesforce` and `freshsales` are the rehearsal's."""
 
     sql_port: int
     sql_certificate: Path
-    salesforce_url: str
-    salesforce_ca: Path
-    salesforce_live_url: str
-    salesforce_live_ca: Path
+    salesforce: Address
+    salesforce_live: Address
+    freshsales: Address
+    freshsales_live: Address
+
+
+_ADDRESSES = tuple(name for name, kind in Running.__annotations__.items() if kind is Address)
 
 
 class Installation:
@@ -83,16 +114,19 @@ class Installation:
         with ExitStack() as stack:
             sql = self._start_sql(ports.get("sql", 0))
             stack.callback(sql.stop)
-            orgs = [stack.enter_context(org) for org in (self._rehearsal_org(ports), self._live_org(ports))]
-            rehearsal, live = orgs
-            for org in orgs:
-                self.furnish(org)
-            now = Running(sql.port, sql.certificate, rehearsal.url, _ca(rehearsal), live.url, _ca(live))
+            servers = self._servers(ports)
+            for server in servers.values():
+                stack.enter_context(server)
+                self.furnish(server)
+            now = Running(
+                sql.port, sql.certificate, **{name: _address(each) for name, each in servers.items()}
+            )
             self._write(
-                "ports.json", {"sql": sql.port, "salesforce": rehearsal.port, "salesforce_live": live.port}
+                "ports.json", {"sql": sql.port, **{name: each.port for name, each in servers.items()}}
             )
             stack.callback((self.directory / "running.json").unlink, missing_ok=True)
-            self._write("running.json", {"pid": os.getpid(), **_as_text(now)})
+            told = {**asdict(now), "sql_certificate": str(now.sql_certificate)}
+            self._write("running.json", {"pid": os.getpid(), **told})
             yield now
 
     def make_databases(self) -> None:
@@ -108,11 +142,23 @@ class Installation:
             if not database.exists():
                 self._write_database(key, practice, database)
 
-    def furnish(self, org: SalesforceSandbox) -> None:
-        """Give a running org what the demo's practices choose of it, and their users; twice is once."""
-        org.control.settings(contacts_to_multiple_accounts=True)
-        for user in self._users():
-            org.control.add_user(**user)
+    def furnish(self, server: ServerProcess) -> None:
+        """Give a running org or account what the demo's practices choose of it, and their users; twice is
+        once."""
+        if isinstance(server, SalesforceSandbox):
+            server.control.settings(contacts_to_multiple_accounts=True)
+            for user in self._users():
+                server.control.add_user(**user)
+        elif isinstance(server, FreshsalesSandbox):
+            server.control.settings(clock_speed=ACCOUNT_CLOCK)
+            there = server.control.dump()
+            if all(each["name"] != PIPELINE for each in there["pipeline"].values()):
+                server.control.add_pipeline(PIPELINE, STAGES)
+            known = {each["email"] for each in there["user"].values()}
+            for user in self._users():
+                if user["email"] not in known:
+                    name = " ".join(filter(None, (user.get("first_name"), user["last_name"])))
+                    server.control.add_user(user["email"], name, active=user.get("active", True))
 
     def environment(self, running: Running) -> dict[str, str]:
         """Variables that the demo's practice files and the checker refer to."""
@@ -122,14 +168,20 @@ class Installation:
             "DEMO_SQL_PORT": str(running.sql_port),
             "DEMO_SQL_PASSWORD": kept["reader_password"],
             "DEMO_SQL_CERTIFICATE": str(running.sql_certificate),
-            "DEMO_SALESFORCE_URL": running.salesforce_url,
-            "DEMO_SALESFORCE_CA": str(running.salesforce_ca),
+            "DEMO_SALESFORCE_URL": running.salesforce.url,
+            "DEMO_SALESFORCE_CA": running.salesforce.ca,
             "DEMO_SALESFORCE_CLIENT_ID": kept["client_id"],
             "DEMO_SALESFORCE_CLIENT_SECRET": kept["client_secret"],
-            "DEMO_SALESFORCE_LIVE_URL": running.salesforce_live_url,
-            "DEMO_SALESFORCE_LIVE_CA": str(running.salesforce_live_ca),
+            "DEMO_SALESFORCE_LIVE_URL": running.salesforce_live.url,
+            "DEMO_SALESFORCE_LIVE_CA": running.salesforce_live.ca,
             "DEMO_SALESFORCE_LIVE_CLIENT_ID": kept["live_client_id"],
             "DEMO_SALESFORCE_LIVE_CLIENT_SECRET": kept["live_client_secret"],
+            "DEMO_FRESHSALES_URL": f"{running.freshsales.url}/crm/sales",
+            "DEMO_FRESHSALES_CA": running.freshsales.ca,
+            "DEMO_FRESHSALES_API_KEY": kept["freshsales_api_key"],
+            "DEMO_FRESHSALES_LIVE_URL": f"{running.freshsales_live.url}/crm/sales",
+            "DEMO_FRESHSALES_LIVE_CA": running.freshsales_live.ca,
+            "DEMO_FRESHSALES_LIVE_API_KEY": kept["freshsales_live_api_key"],
             **{f"DEMO_FILE_SHARE_{key.upper()}": str(self.share(key)) for key in _GENERATED},
         }
 
@@ -191,27 +243,37 @@ class Installation:
             port=_free_or_any(port),
         )
 
-    def _rehearsal_org(self, ports: dict[str, int]) -> SalesforceSandbox:
+    def _servers(self, ports: dict[str, int]) -> dict[str, ServerProcess]:
+        """By their names in Running; not started yet."""
         kept = self.secrets()
-        return SalesforceSandbox(
-            self.directory / "salesforce",
-            sandbox_org=True,
-            port=_free_or_any(ports.get("salesforce", 0)),
-            client_id=kept["client_id"],
-            client_secret=kept["client_secret"],
-            control_token=kept["control_token"],
-        )
 
-    def _live_org(self, ports: dict[str, int]) -> SalesforceSandbox:
-        kept = self.secrets()
-        return SalesforceSandbox(
-            self.directory / "salesforce-live",
-            sandbox_org=False,
-            port=_free_or_any(ports.get("salesforce_live", 0)),
-            client_id=kept["live_client_id"],
-            client_secret=kept["live_client_secret"],
-            control_token=kept["live_control_token"],
-        )
+        def port(name: str) -> int:
+            return _free_or_any(ports.get(name, 0))
+
+        def org(name: str, prefix: str, *, sandbox_org: bool) -> SalesforceSandbox:
+            return SalesforceSandbox(
+                self.directory / name.replace("_", "-"),
+                sandbox_org=sandbox_org,
+                port=port(name),
+                client_id=kept[f"{prefix}client_id"],
+                client_secret=kept[f"{prefix}client_secret"],
+                control_token=kept[f"{prefix}control_token"],
+            )
+
+        def account(name: str) -> FreshsalesSandbox:
+            return FreshsalesSandbox(
+                self.directory / name.replace("_", "-"),
+                port=port(name),
+                api_key=kept[f"{name}_api_key"],
+                control_token=kept[f"{name}_control_token"],
+            )
+
+        return {
+            "salesforce": org("salesforce", "", sandbox_org=True),
+            "salesforce_live": org("salesforce_live", "live_", sandbox_org=False),
+            "freshsales": account("freshsales"),
+            "freshsales_live": account("freshsales_live"),
+        }
 
     def _ports(self) -> dict[str, int]:
         path = self.directory / "ports.json"
@@ -222,14 +284,8 @@ class Installation:
         with suppress(FileNotFoundError, ValueError, KeyError):
             told = json.loads((self.directory / "running.json").read_text(encoding="utf-8"))
             if psutil.pid_exists(told["pid"]) and not _is_free(int(told["sql_port"])):
-                return Running(
-                    int(told["sql_port"]),
-                    Path(told["sql_certificate"]),
-                    told["salesforce_url"],
-                    Path(told["salesforce_ca"]),
-                    told["salesforce_live_url"],
-                    Path(told["salesforce_live_ca"]),
-                )
+                servers = {name: Address(**told[name]) for name in _ADDRESSES}
+                return Running(int(told["sql_port"]), Path(told["sql_certificate"]), **servers)
         return None
 
     def _write(self, name: str, content: dict[str, object]) -> None:
@@ -266,14 +322,10 @@ def _with_a_login(practice: Practice) -> list[dict[str, Any]]:
     ]
 
 
-def _ca(org: SalesforceSandbox) -> Path:
-    if org.ca_path is None:
-        raise RuntimeError("the Salesforce sandbox was started without TLS")
-    return org.ca_path
-
-
-def _as_text(running: Running) -> dict[str, object]:
-    return {name: str(getattr(running, name)) for name in Running.__dataclass_fields__}
+def _address(server: ServerProcess) -> Address:
+    if server.ca_path is None:
+        raise RuntimeError(f"{server.module()} was started without TLS")
+    return Address(server.url, str(server.ca_path))
 
 
 def _free_or_any(port: int) -> int:

@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 
 import polars as pl
 
+from migration_assets.destinations.administration import ManualStep, PlanRoom
 from migration_assets.destinations.removal import Removal, SchemaRemoval
 
 
@@ -367,6 +368,14 @@ class Destination(Protocol):
     def identity(self) -> DestinationIdentity: ...
 
     def capacity(self, objects: Sequence[str]) -> dict[str, ObjectCapacity]: ...
+
+    def plans(self, schemas: Sequence[ObjectSchema]) -> list[PlanRoom]:
+        """Room under each of the plans that it is sold by, the account's own among them, by kind and object;
+        what nobody can buy differently is of one plan."""
+
+    def checklist(self, schemas: Sequence[ObjectSchema]) -> list[ManualStep]:
+        """What an administrator has to make by hand before these schemas fit, as the account is now, in the
+        order in which it is best made; empty where deploying does it all."""
 
     def preflight(
         self,

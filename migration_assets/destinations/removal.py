@@ -34,11 +34,12 @@ class Removal:
     """What became of one record that was to be deleted.
 
     ``deleted`` now, ``gone`` where somebody had deleted it before, ``failed`` with the destination's ``code``
-    and a sentence without values where it is still there.
+    and a sentence without values where it is still there. ``with_parent`` where the destination doesn't
+    delete it by itself and it goes with the record that it is on; code and sentence are for when that stays.
     """
 
     key: str
-    outcome: Literal["deleted", "gone", "failed"]
+    outcome: Literal["deleted", "gone", "failed", "with_parent"]
     code: str | None = None
     message: str | None = None
 

@@ -11,7 +11,6 @@ import polars as pl
 from polars.exceptions import InvalidOperationError
 
 from migration_assets.mapping.chart_layout import (
-    ANSWERS,
     MEASURES,
     SLOT_COLUMN,
     ChartColumn,
@@ -19,6 +18,7 @@ from migration_assets.mapping.chart_layout import (
     wide_columns,
 )
 from migration_assets.mapping.problems import PayloadRefused
+from migration_assets.perio.charting import ANSWERS
 from migration_assets.perio.teeth import SLOTS
 from migration_assets.perio.vocabulary import TOOTH_STATUSES
 

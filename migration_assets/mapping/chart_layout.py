@@ -12,37 +12,24 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal, get_args
+from typing import get_args
 
 from migration_assets.destinations.base import FieldSchema, FieldType, ObjectCapacity
+from migration_assets.destinations.kind import LayoutKind
 from migration_assets.errors import ConfigurationError
 from migration_assets.perio import charting
-from migration_assets.perio.charting import ChartField, Measure, Per
+from migration_assets.perio.charting import ANSWERS, ChartField, Measure, Per
 from migration_assets.perio.vocabulary import TOOTH_STATUSES
 
 FREE_FIELDS = 25
 """Custom fields of an object that the migration leaves to the practice."""
 
-ANSWERS = ("Yes", "No")
-"""A yes/no finding is a picklist: a checkbox has no third state for a site that wasn't charted."""
-
 SLOT_COLUMN = "slot"
 MEASURES = {measure.name: measure for measure in charting.MEASURES}
 """By name, in the order in which they are given room."""
 
-LayoutKind = Literal["wide", "per_tooth"]
-"""``wide``: a field for each measure, site and tooth; ``per_tooth``: a record for each charted tooth."""
-
 _FORMAT = 2
 _FORMAT_OF_ONE_OBJECT = 1
-
-
-@dataclass(frozen=True, slots=True)
-class ChartChoice:
-    """The layout that the practice wants, and the custom fields an object that it keeps for itself."""
-
-    kind: LayoutKind
-    fields_left_free: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,20 +35,19 @@ def copied(field: FieldSchema, rule: Rule, *, default: bool = True) -> pl.Expr:
 def source_table(staged: str) -> str:
     """The logical source table whose rows the staged table holds.
 
-    ``practice`` stands for itself, and so does a derived table: its rows are no rows of the source's.
+    ``practice`` stands for itself, and so does a derived table: its rows are no rows of the source's. A drawn
+    table's rows are those of the table that they are drawn from.
     """
     # The registry brings Pandera with it, which a process that only reads specs doesn't need.
-    from migration_assets.objects.registry import STAGED_OBJECTS
+    from migration_assets.objects.registry import MAPPED_OBJECTS
 
-    tables = {each.name: each.name if each.derived else each.source_table for each in STAGED_OBJECTS} | {
-        PRACTICE_TABLE: PRACTICE_TABLE
-    }
-    return tables[staged]
+    tables = {each.name: each.lineage_table for each in MAPPED_OBJECTS}
+    return PRACTICE_TABLE if staged == PRACTICE_TABLE else tables[staged]
 
 
 def source_column(staged: str, column: str) -> str:
     """The logical source column that a staged column comes from; its own name where it comes from none."""
-    from migration_assets.objects.registry import STAGED_OBJECTS
+    from migration_assets.objects.registry import MAPPED_OBJECTS
 
-    columns = {each.name: each.source_columns for each in STAGED_OBJECTS}
+    columns = {each.name: each.source_columns for each in MAPPED_OBJECTS}
     return columns.get(staged, {}).get(column, column)

@@ -25,6 +25,7 @@ KeySpace = Literal[
     "exam_chart3",
     "exam_tooth",
     "exam_finding",
+    "chart",
     "household",
     "office",
     "account_tie",

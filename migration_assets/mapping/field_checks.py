@@ -8,9 +8,9 @@ from typing import Any
 
 from migration_assets.destinations.base import FieldSchema, FieldType
 from migration_assets.destinations.base import Identity as IdentityKind
+from migration_assets.destinations.conventions import Conventions
 from migration_assets.documents import Document, KeyPath
 from migration_assets.errors import SpecError
-from migration_assets.mapping.conventions import Conventions
 from migration_assets.mapping.declarations import Identity
 from migration_assets.mapping.field_declarations import FieldDeclaration, StandardField
 from migration_assets.mapping.names import complaint, unknown_name

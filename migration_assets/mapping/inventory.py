@@ -132,10 +132,17 @@ def _of_rule(staged: str, rule: Rule) -> Iterator[_Filling]:
 def _computed(staged: str, column: str | None) -> str | None:
     """What a computed column is, and of which rows; None for any other."""
     # The registry brings Pandera with it, which a process that only reads specs doesn't need.
-    from migration_assets.objects.registry import STAGED_OBJECTS
+    from migration_assets.objects.registry import MAPPED_OBJECTS
 
-    computed = next((each.computed for each in STAGED_OBJECTS if each.name == staged), {})
+    computed = next((each.computed for each in MAPPED_OBJECTS if each.name == staged), {})
     return None if column not in computed else f"computed: {computed[str(column)]}"
+
+
+def why_of_field(spec: ObjectSpec, name: str) -> str:
+    """Why a field that the spec declares sits where it sits; raises KeyError for any other."""
+    declared = spec.schema.field(name)
+    fillings = [filling for source in spec.sources for filling in _fillings(spec, source, name)]
+    return _why_declared(spec, declared, fillings)
 
 
 def _why_declared(spec: ObjectSpec, field: FieldSchema, fillings: Sequence[_Filling]) -> str:

@@ -17,12 +17,13 @@ from pydantic import Field
 
 from migration_assets.destinations.base import Identity as IdentityKind
 from migration_assets.destinations.base import ObjectSchema
+from migration_assets.destinations.conventions import Conventions
+from migration_assets.destinations.kind import destination_conventions, destination_names
 from migration_assets.documents import Document, read_document
 from migration_assets.errors import SpecError
 from migration_assets.mapping.adoption_rule import read_adoption
 from migration_assets.mapping.chart_checks import ChartDraft, join_parts, read_chart, read_part
 from migration_assets.mapping.composition_checks import read_distinct
-from migration_assets.mapping.conventions import CONVENTIONS, Conventions
 from migration_assets.mapping.declarations import Identity
 from migration_assets.mapping.field_checks import Catalogue, DeclaredFields, read_catalogue, read_fields
 from migration_assets.mapping.names import complaint, unknown_name
@@ -74,9 +75,10 @@ def load_specs(
     ``staged_models``: staged table -> its Pandera model; the pseudo-table ``practice`` is added here.
     Raises SpecError naming file, line, key and the nearest right name.
     """
-    if destination not in CONVENTIONS:
-        raise SpecError(f"destination '{destination}' has no mapping; known: {', '.join(CONVENTIONS)}")
-    conventions = CONVENTIONS[destination]
+    if destination not in destination_names():
+        known = ", ".join(destination_names())
+        raise SpecError(f"destination '{destination}' has no mapping; known: {known}")
+    conventions = destination_conventions(destination)
     catalogue = read_catalogue(read_document(directory / f"{destination}_standard_fields.yaml", SpecError))
     paths = sorted((directory / destination).glob("*.yaml"))
     if not paths:

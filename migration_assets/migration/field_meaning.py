@@ -6,126 +6,31 @@ A part of the comparison of meaning: no code of objects/ and mapping/ is used.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from decimal import Decimal
 
 import polars as pl
-from pydantic import Field
 
 from migration_assets.migration import raw_files, raw_households, raw_referrers
-from migration_assets.migration.raw_chart import ExamsMeaning, universal_tooth
+from migration_assets.migration.declared_meaning import (
+    AccountMeaning,
+    ColumnMeaning,
+    DentistMeaning,
+    FieldMeaning,
+    FirstMeaning,
+    FoundMeaning,
+    HouseholdMeaning,
+    KindMeaning,
+    PartsMeaning,
+    PersonMeaning,
+    RowMeaning,
+    ToothMeaning,
+)
+from migration_assets.migration.raw_chart import universal_tooth
 from migration_assets.migration.raw_practice import RawPractice
-from migration_assets.migration.raw_reader import JUDGED_HERE, ReadAs, read
-from migration_assets.migration.raw_referrers import PersonField
-from migration_assets.practice import Accounts, Settings
+from migration_assets.migration.raw_reader import JUDGED_HERE, read
 
 RAW, EXPECTED = "_raw", "expected"
 _PATIENTS = ("Patient", "PatientID")
-
-
-class ColumnMeaning(Settings):
-    """``column`` read as ``as`` says.
-
-    ``and``: a second column whose text stands on the next line. ``of``: the table of an optional parent,
-    whose key is expected only where its row was staged. ``plus``: the column of minutes to add.
-    """
-
-    column: str
-    read_as: Annotated[ReadAs, Field(alias="as")]
-    and_column: Annotated[str | None, Field(alias="and")] = None
-    key_space: str | None = None
-    of: str | None = None
-    plus: str | None = None
-    at_most: int | None = None
-    otherwise: str | None = None
-
-
-class ConstantMeaning(Settings):
-    """What the field shows in every record of the key space."""
-
-    constant: Annotated[bool | str, Field(alias="is")]
-
-
-class PartsMeaning(Settings):
-    """Several columns as one text, a blank between them; one that is null is left out."""
-
-    parts: list[ColumnMeaning]
-
-
-class ToothMeaning(Settings):
-    """The Universal code of a tooth that is written in the numbering system of its exam."""
-
-    tooth: str
-    exam: str
-    exams: ExamsMeaning
-
-
-class DentistMeaning(Settings):
-    """The provider whom the column names, else whom the row's free text names: a provider, or a referrer of
-    the key space ``else``."""
-
-    dentist: str
-    key_space: str
-    of: str
-    else_in: Annotated[str, Field(alias="else")]
-
-
-class FoundMeaning(Settings):
-    """A cell of the row of ``in`` whose key stands in the column ``by``; nothing where it wasn't staged."""
-
-    by: str
-    table: Annotated[str, Field(alias="in")]
-    found: ColumnMeaning
-
-
-class KindMeaning(Settings):
-    """The first word of ``kinds`` whose table names the row in its column ``column``, else ``otherwise``."""
-
-    kinds: dict[str, str]
-    column: str
-    otherwise: str
-
-
-class PersonMeaning(Settings):
-    """A value of a person whom only free text names."""
-
-    person: PersonField
-
-
-class AccountMeaning(Settings):
-    """By the practice's choice (``policies.accounts``): the practice's Account, a patient's household's, or
-    none."""
-
-    account: dict[Accounts, Literal["practice", "household"] | None]
-
-
-class OfficeMeaning(Settings):
-    """A value of an office of dentists."""
-
-    office: Literal["name"]
-
-
-class HouseholdMeaning(Settings):
-    """A value of a household of patients."""
-
-    household: Literal["name"]
-
-
-class FileMeaning(Settings):
-    """A fact of the file that a row has in the database or on the share."""
-
-    file: Literal["title", "name", "type", "bytes", "md5"]
-
-
-RowMeaning = ColumnMeaning | PartsMeaning | ToothMeaning | DentistMeaning | FoundMeaning | KindMeaning
-FieldMeaning = (
-    RowMeaning
-    | ConstantMeaning
-    | PersonMeaning
-    | AccountMeaning
-    | HouseholdMeaning
-    | OfficeMeaning
-    | FileMeaning
-)
 
 
 def expected_cells(table: str, key: str, declared: RowMeaning, raw: RawPractice) -> pl.DataFrame:
@@ -135,8 +40,13 @@ def expected_cells(table: str, key: str, declared: RowMeaning, raw: RawPractice)
             texts = [
                 expected_cells(table, key, part, raw)[EXPECTED].cast(pl.String) for part in declared.parts
             ]
-            joined = pl.concat_str([pl.lit(text) for text in texts], separator=" ", ignore_nulls=True)
-            value = pl.select(joined).to_series().replace("", None)
+            literals = [pl.lit(text) for text in texts]
+            joined = pl.concat_str(literals, separator=declared.joined, ignore_nulls=True)
+            text = _cut(pl.select(joined).to_series().replace("", None), declared.at_most)
+            value = text if declared.otherwise is None else text.fill_null(declared.otherwise)
+        case FirstMeaning():
+            columns = [expected_cells(table, key, each, raw)[EXPECTED] for each in declared.first_of]
+            value = pl.select(pl.coalesce(pl.lit(column) for column in columns)).to_series()
         case ToothMeaning():
             value = _teeth(table, declared, raw)
         case DentistMeaning():
@@ -171,8 +81,11 @@ def expected_of_households(fields: Mapping[str, FieldMeaning], raw: RawPractice)
     }
 
 
-def beside_account(there: pl.DataFrame, declared: AccountMeaning, raw: RawPractice) -> pl.DataFrame:
-    """``there`` (``_raw`` and more) with ``expected``, the key of the Account that the practice chose."""
+def beside_account(
+    there: pl.DataFrame, table: str, key: str, declared: AccountMeaning, raw: RawPractice
+) -> pl.DataFrame:
+    """``there`` (``_raw``, the table's key, and more) with ``expected``, the key of the Account that the
+    practice chose."""
     match declared.account[raw.policies.accounts]:
         case "practice":
             return there.with_columns(pl.lit(f"{raw.practice}:practice:{raw.practice}").alias(EXPECTED))
@@ -181,7 +94,11 @@ def beside_account(there: pl.DataFrame, declared: AccountMeaning, raw: RawPracti
                 pl.col("patient").alias(RAW),
                 (f"{raw.practice}:household:" + pl.col("record")).alias(EXPECTED),
             )
-            return there.join(told, on=RAW, how="left")
+            if declared.of is None:
+                return there.join(told, on=RAW, how="left")
+            patients = pl.DataFrame([raw.keys(table, key).alias(RAW), raw.keys(table, declared.of).alias("_of")])
+            of_row = patients.join(told, left_on="_of", right_on=RAW, how="left").unique(RAW, keep="first")
+            return there.join(of_row.select(RAW, EXPECTED), on=RAW, how="left")
         case None:
             return there.with_columns(pl.lit(None, pl.String).alias(EXPECTED))
 
@@ -231,7 +148,9 @@ def _expected(table: str, declared: ColumnMeaning, raw: RawPractice) -> pl.Serie
         if declared.of is not None:
             known = value.is_in(staged_keys(declared.of, raw).implode())
             value = value.set(~known.fill_null(value=True), None)
-        return (f"{raw.practice}:{declared.key_space}:" + value).alias(EXPECTED)
+        keys = f"{raw.practice}:{declared.key_space}:" + value.replace("", None)
+        own = f"{raw.practice}:practice:{raw.practice}"
+        return (keys.fill_null(own) if declared.or_practice else keys).alias(EXPECTED)
     if declared.and_column is not None:
         second = _corrected_text(table, declared.and_column, raw)
         first = _corrected_text(table, declared.column, raw)
@@ -240,15 +159,18 @@ def _expected(table: str, declared: ColumnMeaning, raw: RawPractice) -> pl.Serie
     if declared.plus is not None:
         minutes = read(raw.column(table, declared.plus), "minutes", raw.zone).fill_null(0)
         value = value + pl.select(pl.duration(minutes=pl.lit(minutes), time_unit="ms")).to_series()
-    if declared.at_most is not None:
-        shortened = [
-            f"{text[: declared.at_most - 1]}…" if text and len(text) > declared.at_most else text
-            for text in value
-        ]
-        value = pl.Series(value.name, shortened, dtype=pl.String)
+    value = _cut(value, declared.at_most)
     if declared.otherwise is not None:
-        value = value.fill_null(declared.otherwise)
+        is_sum = value.dtype.is_decimal()
+        value = value.fill_null(Decimal(declared.otherwise) if is_sum else declared.otherwise)
     return value.alias(EXPECTED)
+
+
+def _cut(texts: pl.Series, at_most: int | None) -> pl.Series:
+    if at_most is None:
+        return texts
+    shortened = [f"{text[: at_most - 1]}…" if text and len(text) > at_most else text for text in texts]
+    return pl.Series(texts.name, shortened, dtype=pl.String)
 
 
 def _teeth(table: str, declared: ToothMeaning, raw: RawPractice) -> pl.Series:

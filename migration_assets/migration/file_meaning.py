@@ -11,7 +11,8 @@ from collections.abc import Mapping
 import polars as pl
 
 from migration_assets.migration import raw_files, raw_papers
-from migration_assets.migration.field_meaning import EXPECTED, RAW, FieldMeaning, FileMeaning
+from migration_assets.migration.declared_meaning import FieldMeaning, FileMeaning
+from migration_assets.migration.field_meaning import EXPECTED, RAW
 from migration_assets.migration.raw_practice import RawPractice
 
 _DOCUMENT = "Document"

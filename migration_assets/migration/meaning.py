@@ -7,82 +7,55 @@ down a second time in meanings/<destination>.yaml.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Collection, Sequence
 
 import polars as pl
-from pydantic import Field
 
-from migration_assets.documents import read_document
-from migration_assets.migration import chart_meaning, raw_referrers
-from migration_assets.migration.chart_meaning import ChartMeaning
-from migration_assets.migration.field_meaning import (
-    EXPECTED,
-    RAW,
+from migration_assets.migration import chart_meaning
+from migration_assets.migration.declared_meaning import (
     AccountMeaning,
     ColumnMeaning,
     ConstantMeaning,
-    FieldMeaning,
+    PracticeMeaning,
+    ReferralsMeaning,
     RowMeaning,
+    TextMeaning,
+    UntoldMeaning,
+)
+from migration_assets.migration.field_meaning import (
+    EXPECTED,
+    RAW,
     beside_account,
     expected_cells,
     expected_of_households,
     expected_of_people,
-    households,
     staged_keys,
 )
-from migration_assets.migration.file_meaning import expected_of_files, files_of
-from migration_assets.migration.joined_meaning import JoinMeaning, joined_records
-from migration_assets.migration.merged_meaning import MergedMeaning, expected_merged
-from migration_assets.migration.office_meaning import expected_of_offices, offices
+from migration_assets.migration.figures_meaning import expected_of_figures, expected_referrals
+from migration_assets.migration.file_meaning import expected_of_files
+from migration_assets.migration.joined_meaning import joined_records
+from migration_assets.migration.merged_meaning import expected_merged
+from migration_assets.migration.object_meaning import ObjectMeaning, chosen, load_meanings, staged_records
+from migration_assets.migration.office_meaning import expected_of_offices
+from migration_assets.migration.parted_meaning import beside_whole, with_parts
 from migration_assets.migration.raw_markup import in_words
 from migration_assets.migration.raw_practice import RawPractice
 from migration_assets.migration.raw_reader import MONEY
+from migration_assets.migration.text_meaning import expected_texts
 from migration_assets.migration.transport import Comparison, differences, no_differences
-from migration_assets.practice import Settings
+from migration_assets.migration.unique_meaning import expected_unique
 
-_MEANINGS = Path(__file__).parent / "meanings"
+__all__ = [
+    "ACTUAL",
+    "ObjectMeaning",
+    "asked_records",
+    "beside_expected",
+    "compare",
+    "load_meanings",
+    "missing",
+    "told_at_once",
+]
 ACTUAL = "actual"
-
-
-class ObjectMeaning(Settings):
-    """Which raw table records of one key space mirror, and what each plain field must show.
-
-    ``merged`` rows of other tables fill more of its fields. Where ``people`` is true the records mirror the
-    people whom the table's free text names, where ``households`` or ``offices`` is true the households of its
-    patients or the offices of dentists; not its rows. Where ``files`` is true only rows with a file are
-    records. Records with ``joins`` only join others: what they join is in their key, and no other plain field
-    but constants is declared of them.
-    """
-
-    table: str
-    key: str
-    key_space: str
-    fields: dict[str, FieldMeaning]
-    merged: list[MergedMeaning] = Field(default_factory=list)
-    chart: ChartMeaning | None = None
-    people: bool = False
-    households: bool = False
-    offices: bool = False
-    files: bool = False
-    joins: list[JoinMeaning] = Field(default_factory=list)
-
-    @property
-    def field_names(self) -> tuple[str, ...]:
-        merged = (field for each in self.merged for field in each.field_names)
-        return (*(join.field for join in self.joins), *self.fields, *merged)
-
-
-def load_meanings(destination: str, directory: Path = _MEANINGS) -> Mapping[str, tuple[ObjectMeaning, ...]]:
-    """By object, a meaning for each of its key spaces; raises ConfigurationError naming file and line."""
-    document = read_document(directory / f"{destination}.yaml")
-    return {
-        name: tuple(
-            document.parse(ObjectMeaning, (name, *place))
-            for place in ([(at,) for at in range(len(part))] if isinstance(part, list) else [()])
-        )
-        for name, part in document.data.items()
-    }
 
 
 def compare(
@@ -95,8 +68,11 @@ def compare(
     """Each record there against its raw row. ``returned`` is typed as ``Batch`` says.
 
     A field that only records of another key space fill must be empty. A field that isn't in ``returned`` is
-    none of the object's here, and isn't compared.
+    none of the object's here, and isn't compared. Records of a key space that the choices leave out are
+    ``record_unexpected``.
     """
+    left_out = _left_out(meanings, object_name, key_field, returned, raw)
+    meanings = chosen(meanings, raw)
     known = dict.fromkeys(field for meaning in meanings for field in meaning.field_names)
     fields = [field for field in known if field in returned.columns]
     if any(meaning.joins for meaning in meanings):
@@ -109,13 +85,30 @@ def compare(
             returned,
             raw,
             fields,
+            meanings,
         )
         for meaning in meanings
     ]
     return Comparison(
         sum(each.compared for each in found),
-        pl.concat([no_differences(), *(each.differences for each in found)]),
+        pl.concat([left_out, *(each.differences for each in found)]),
     )
+
+
+def _left_out(
+    meanings: Sequence[ObjectMeaning],
+    object_name: str,
+    key_field: str,
+    returned: pl.DataFrame,
+    raw: RawPractice,
+) -> pl.DataFrame:
+    """Records of key spaces that nobody chose."""
+    there = {meaning.key_space for meaning in chosen(meanings, raw)}
+    others = {meaning.key_space for meaning in meanings} - there
+    space = pl.col("key").str.extract(f"^{raw.practice}:([^:]*):")
+    odd = returned.select(pl.col(key_field).alias("key")).filter(space.is_in(sorted(others)))
+    rows = odd.with_columns(expected=None, actual=None)
+    return differences("meaning", object_name, key_field, rows, pl.lit("record_unexpected"))
 
 
 def missing(
@@ -134,7 +127,7 @@ def missing(
     none that the mapping takes.
     """
     parts = [no_differences()]
-    for meaning in meanings:
+    for meaning in chosen(meanings, raw):
         if meaning.table not in raw.tables:
             continue
         if meaning.joins:
@@ -144,7 +137,7 @@ def missing(
             exams = staged_keys(meaning.chart.exams.table, raw)
             ids = needed.filter(pl.col("exam").is_in(exams.implode()))["record"]
         else:
-            ids = _staged_keys(meaning, raw)
+            ids = staged_records(meaning, raw)
         rows = pl.DataFrame({"key": f"{raw.practice}:{meaning.key_space}:" + ids})
         lost = rows.filter(~pl.col("key").is_in(keys.implode())).with_columns(expected=None, actual=None)
         parts.append(differences("meaning", object_name, key_field, lost, pl.lit("record_missing")))
@@ -197,16 +190,22 @@ def _compare_key_space(
     returned: pl.DataFrame,
     raw: RawPractice,
     fields: Sequence[str],
+    meanings: Sequence[ObjectMeaning],
 ) -> Comparison:
     prefix = f"{raw.practice}:{meaning.key_space}:"
     records = returned.filter(pl.col(key_field).str.starts_with(prefix)).with_columns(
         pl.col(key_field).str.strip_prefix(prefix).alias(RAW)
     )
+    records = with_parts(records) if meaning.parted else records
     parts: list[pl.DataFrame] = []
     compared = 0
-    told = told_at_once(meaning, fields, raw) if records.height else {}
+    told = told_at_once(meaning, fields, raw, meanings) if records.height else {}
+    untold = {field for field in fields if isinstance(meaning.fields.get(field), UntoldMeaning)}
+    number = [name for name in records.columns if name not in returned.columns]
     for field in fields if records.height else ():
-        there = records.select(pl.col(key_field).alias("key"), RAW, pl.col(field).alias(ACTUAL))
+        if field in untold:
+            continue
+        there = records.select(pl.col(key_field).alias("key"), *number, pl.col(field).alias(ACTUAL))
         cells = beside_expected(there, meaning, field, told.get(field), raw)
         compared += cells.height
         parts.append(_unequal(object_name, field, cells))
@@ -217,15 +216,24 @@ def _compare_key_space(
     return Comparison(compared, pl.concat([no_differences(), *parts]))
 
 
-def told_at_once(meaning: ObjectMeaning, fields: Sequence[str], raw: RawPractice) -> dict[str, pl.DataFrame]:
-    """Cells of the fields that rows of other tables give, people or households; one reading tells several."""
+def told_at_once(
+    meaning: ObjectMeaning, fields: Sequence[str], raw: RawPractice, meanings: Sequence[ObjectMeaning]
+) -> dict[str, pl.DataFrame]:
+    """Cells of the fields that rows of other tables give, people or households; one reading tells several.
+
+    ``meanings`` are those of all key spaces of the object.
+    """
     told = expected_of_people(meaning.fields, raw) if meaning.people else {}
+    told |= expected_unique(meaning.key_space, meaning.fields, [each.space for each in meanings], raw)
+    told |= expected_referrals(meaning.fields, raw)
+    told |= expected_of_offices(meaning.fields, raw)
+    if meaning.figures is not None:
+        patients = staged_keys(meaning.table, raw)
+        told |= expected_of_figures(meaning.fields, meaning.figures, patients, raw)
     if meaning.files:
         told |= expected_of_files(meaning.fields, meaning.table, meaning.key, raw)
     if meaning.households:
         told |= expected_of_households(meaning.fields, raw)
-    if meaning.offices:
-        told |= expected_of_offices(meaning.fields, raw)
     for merged in meaning.merged:
         if set(merged.field_names) & set(fields):
             told |= expected_merged(merged, raw)
@@ -235,32 +243,34 @@ def told_at_once(meaning: ObjectMeaning, fields: Sequence[str], raw: RawPractice
 def beside_expected(
     there: pl.DataFrame, meaning: ObjectMeaning, field: str, told: pl.DataFrame | None, raw: RawPractice
 ) -> pl.DataFrame:
-    """The field's values there (key, _raw, actual) with what each must be; nothing where none is declared."""
+    """The field's values there (key, _raw, actual) with what each must be; nothing where none is declared.
+
+    Of a ``parted`` object also the number of each record's part, as ``with_parts`` has it.
+    """
     declared = meaning.fields.get(field)
-    if isinstance(declared, ConstantMeaning):
-        return there.with_columns(pl.lit(declared.constant).alias(EXPECTED))
-    if isinstance(declared, AccountMeaning):
-        return beside_account(there, declared, raw)
+    match declared:
+        case ConstantMeaning():
+            return there.with_columns(pl.lit(declared.constant).alias(EXPECTED))
+        case PracticeMeaning():
+            return there.with_columns(pl.lit(raw.name, pl.String).alias(EXPECTED))
+        case AccountMeaning():
+            return beside_account(there, meaning.table, meaning.key, declared, raw)
+        case TextMeaning():
+            texts = expected_texts(meaning.table, meaning.key, declared, raw)
+            if field == meaning.parted:
+                return beside_whole(there, texts, ACTUAL)
+            told = texts.select(RAW, EXPECTED)
     if isinstance(declared, RowMeaning):
         told = expected_cells(meaning.table, meaning.key, declared, raw)
     if told is None:
         return there.with_columns(pl.lit(None, there.schema[ACTUAL]).alias(EXPECTED))
     cells = there.join(told, on=RAW, how="left")
+    if isinstance(declared, ReferralsMeaning) and declared.referrals == "count":
+        return cells.with_columns(pl.col(EXPECTED).fill_null(0))
     if isinstance(declared, ColumnMeaning) and declared.read_as == "words":
         words = [None if text is None else in_words(text) for text in cells[ACTUAL]]
         return cells.with_columns(pl.Series(ACTUAL, words, dtype=pl.String))
     return cells
-
-
-def _staged_keys(meaning: ObjectMeaning, raw: RawPractice) -> pl.Series:
-    if meaning.people:
-        return raw_referrers.people(raw)["record"]
-    if meaning.households:
-        return households(raw)["record"].unique(maintain_order=True)
-    if meaning.offices:
-        return offices(raw)["record"].unique(maintain_order=True)
-    keys = staged_keys(meaning.table, raw)
-    return keys.filter(keys.is_in(files_of(meaning.table, raw).implode())) if meaning.files else keys
 
 
 def _unequal(object_name: str, field: str, cells: pl.DataFrame) -> pl.DataFrame:

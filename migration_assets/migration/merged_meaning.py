@@ -14,14 +14,8 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from migration_assets.migration import raw_papers
-from migration_assets.migration.field_meaning import (
-    EXPECTED,
-    RAW,
-    ColumnMeaning,
-    RowMeaning,
-    expected_cells,
-    is_staged,
-)
+from migration_assets.migration.declared_meaning import ColumnMeaning, RowMeaning
+from migration_assets.migration.field_meaning import EXPECTED, RAW, expected_cells, is_staged
 from migration_assets.migration.raw_papers import PaperRows, papers_of
 from migration_assets.migration.raw_practice import RawPractice
 from migration_assets.migration.raw_reader import ReadAs
@@ -83,6 +77,11 @@ def expected_merged(merged: MergedMeaning, raw: RawPractice) -> dict[str, pl.Dat
         field: expected_cells(merged.table, merged.key, declared, raw).with_columns(records)[places]
         for field, declared in merged.fields.items()
     }
+
+
+def classified_lines(table: str, key: str, by: str, raw: RawPractice) -> list[str]:
+    """How each raw classification reads as a line."""
+    return _lines(MergedMeaning(table=table, key=key, by=by, rows="earlier", lines="-"), raw)
 
 
 def chosen_rows(merged: MergedMeaning, raw: RawPractice) -> pl.DataFrame:

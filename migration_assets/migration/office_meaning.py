@@ -12,47 +12,70 @@ from typing import Literal
 import polars as pl
 
 from migration_assets.migration import raw_offices, raw_referrers
-from migration_assets.migration.field_meaning import (
-    EXPECTED,
-    RAW,
+from migration_assets.migration.declared_meaning import (
     ColumnMeaning,
     FieldMeaning,
     OfficeMeaning,
+    OwnOfficeMeaning,
+)
+from migration_assets.migration.field_meaning import (
+    EXPECTED,
+    RAW,
     expected_cells,
     is_staged,
     staged_keys,
 )
+from migration_assets.migration.raw_names import same_practice
 from migration_assets.migration.raw_practice import RawPractice
 
 Tied = Literal["office", "dentist", "practice"]
 """What a row ties together: the office that it names, the dentist whom it names with it, or the practice
-itself, on which households' patients don't hang."""
+itself."""
 
 _PROVIDERS, _PROVIDER = "Provider", "ProviderID"
 _REFERRALS, _REFERRAL = "Referral", "ReferralID"
 
 
-def ties_accounts(raw: RawPractice) -> bool:
-    """Whether contacts are tied to further accounts at all; one without its own account can't be."""
-    return raw.options.get("account_relations") == "on" and raw.policies.accounts != "none"
-
-
 def offices(raw: RawPractice) -> pl.DataFrame:
-    """As ``raw_offices`` tells them of the staged rows; no row where nobody is tied to them."""
-    if not ties_accounts(raw):
-        return pl.DataFrame(schema=raw_offices.TOLD)
+    """As ``raw_offices`` tells them of the staged rows."""
     named = pl.concat([_by_providers(raw), _by_referrals(raw)])
     return raw_offices.offices(named, raw.name, raw.minted.get("offices", {}))
 
 
 def expected_of_offices(fields: Mapping[str, FieldMeaning], raw: RawPractice) -> dict[str, pl.DataFrame]:
-    """By field with an OfficeMeaning ``_raw`` and ``expected``, a row each office."""
-    told = offices(raw).select(pl.col("record").alias(RAW), "name").unique()
-    return {
-        field: told.select(RAW, pl.col(declared.office).alias(EXPECTED))
-        for field, declared in fields.items()
-        if isinstance(declared, OfficeMeaning)
+    """By field with an OfficeMeaning ``_raw`` and ``expected``, a row each office; with an OwnOfficeMeaning a
+    row each dentist who names one."""
+    wanted = {
+        field: each for field, each in fields.items() if isinstance(each, OfficeMeaning | OwnOfficeMeaning)
     }
+    if not wanted:
+        return {}
+    told = offices(raw)
+    by_name = told.select(pl.col("record").alias(RAW), "name").unique()
+    return {
+        field: by_name.select(RAW, pl.col(each.office).alias(EXPECTED))
+        if isinstance(each, OfficeMeaning)
+        else _own_offices(each, told, raw)
+        for field, each in wanted.items()
+    }
+
+
+def _own_offices(declared: OwnOfficeMeaning, told: pl.DataFrame, raw: RawPractice) -> pl.DataFrame:
+    """A provider's row names the office itself; of a referrer's it is the one that the person's own text is."""
+    key = (f"{raw.practice}:office:" + pl.col("record")).alias(EXPECTED)
+    if declared.own_office == "provider":
+        return told.filter(pl.col("table") == _PROVIDERS).select(pl.col("row").alias(RAW), key)
+    named = told.with_columns(alike=_alike(told["name"])).select("dentist", "record", "alike").unique()
+    people = raw_referrers.people(raw).select(
+        pl.col("record").alias(RAW), dentist="referrer:" + pl.col("record"), alike=pl.col("practice_name")
+    )
+    people = people.with_columns(alike=_alike(people["alike"]))
+    return people.join(named, on=["dentist", "alike"]).select(RAW, key)
+
+
+def _alike(written: pl.Series) -> pl.Series:
+    texts = [None if text is None else same_practice(text) for text in written]
+    return pl.Series(texts, dtype=pl.String)
 
 
 def tied(what: Tied, table: str, raw: RawPractice) -> pl.Series:
@@ -60,10 +83,7 @@ def tied(what: Tied, table: str, raw: RawPractice) -> pl.Series:
     nothing."""
     rows = raw.keys(table, raw.profile.table(table).key).alias("row")
     if what == "practice":
-        ties = ties_accounts(raw) and raw.policies.accounts == "household"
-        return pl.Series([f"practice:{raw.practice}" if ties else None], dtype=pl.String).new_from_index(
-            0, rows.len()
-        )
+        return pl.Series([f"practice:{raw.practice}"]).new_from_index(0, rows.len())
     told = offices(raw).filter(pl.col("table") == table)
     value = pl.col("dentist") if what == "dentist" else "office:" + pl.col("record")
     beside = pl.DataFrame([rows]).join(
@@ -77,18 +97,22 @@ def _by_providers(raw: RawPractice) -> pl.DataFrame:
     return _named(_PROVIDERS, _PROVIDER, "PracticeName", "provider:" + keys, raw)
 
 
-def _by_referrals(raw: RawPractice) -> pl.DataFrame:
-    """With the dentist whom the row names: a staged provider by number or by name, or else a referrer."""
+def dentists_of_referrals(raw: RawPractice) -> pl.Series:
+    """Of each raw row of Referral the dentist whom it names, ``provider:3`` or ``referrer:r7``: a staged
+    provider by number or by name, or else a referrer."""
     by_text = pl.DataFrame([raw.keys(_REFERRALS, _REFERRAL).alias("referral")]).join(
         raw_referrers.other_dentists(raw), on="referral", how="left", maintain_order="left"
     )
     numbered = raw.keys(_REFERRALS, _PROVIDER).replace("", None)
     provider = numbered.zip_with(numbered.is_not_null(), by_text["provider"])
     known = provider.is_in(staged_keys(_PROVIDERS, raw).implode()).fill_null(value=False)
-    dentist = ("provider:" + provider.set(~known, None)).zip_with(
+    return ("provider:" + provider.set(~known, None)).zip_with(
         provider.is_not_null(), "referrer:" + by_text["referrer"]
     )
-    return _named(_REFERRALS, _REFERRAL, "ReferrerPractice", dentist, raw)
+
+
+def _by_referrals(raw: RawPractice) -> pl.DataFrame:
+    return _named(_REFERRALS, _REFERRAL, "ReferrerPractice", dentists_of_referrals(raw), raw)
 
 
 def _named(table: str, key: str, column: str, dentist: pl.Series, raw: RawPractice) -> pl.DataFrame:

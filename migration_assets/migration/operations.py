@@ -29,6 +29,7 @@ from migration_assets.migration.decisions import (
     UploadBegan,
     UploadEnded,
 )
+from migration_assets.migration.drawn_files import DrawnFiles
 from migration_assets.migration.ledger import Ledger, Target
 from migration_assets.migration.load import Loader, Shipment, UploadSummary
 from migration_assets.migration.owners import Owners
@@ -251,7 +252,7 @@ class Migration(AdoptionOperations):
             yield None
             return
         with self.platform.contents(practice) as contents:
-            yield RecordContents(contents, spec)
+            yield RecordContents(contents, DrawnFiles(self.platform.upload_warehouse(self.target)), spec)
 
 
 def _has_new(shipment: Shipment, ledger: Ledger) -> bool:

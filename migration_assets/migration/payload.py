@@ -6,21 +6,21 @@ and a later extraction can't race it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import polars as pl
 
-from migration_assets.destinations.base import Identity
 from migration_assets.errors import WarehouseTableMissing
 from migration_assets.mapping.apply import LINEAGE_COLUMNS, apply, source_table
 from migration_assets.mapping.apply import key as record_key
-from migration_assets.mapping.declarations import ChartPart
 from migration_assets.mapping.payload_hash import hash_rows
 from migration_assets.mapping.problems import MESSAGES
 from migration_assets.mapping.spec import OWNERS_TABLE, PRACTICE_TABLE, MappingSet, ObjectSpec
 from migration_assets.migration import owners
+from migration_assets.migration.accounting import accountable, unaccounted
+from migration_assets.migration.drawn_files import draw, drawn_of
 from migration_assets.migration.load import Shipment, UploadSummary
 from migration_assets.migration.merged_rows import MergedRows
 from migration_assets.migration.minted_keys import MintedKeys
@@ -37,6 +37,7 @@ from migration_assets.migration.upload_file import (
     MINTED_COLUMNS,
     SAMPLE,
     SCOPE_COLUMNS,
+    SHARED_COLUMNS,
     SOURCE,
     STAGED_ROW_COLUMNS,
     STRATA,
@@ -76,8 +77,10 @@ class Build:
 
 
 def staged_names(mapping: MappingSet) -> list[str]:
-    """Staged objects that any record of this mapping is made from, in staging order."""
+    """Staged objects that any record of this mapping is made from, in staging order; those that a drawn table
+    needs among them."""
     used = {table for spec in mapping for table in spec.staged_tables}
+    used.update(name for each in drawn_of(mapping) for name in each.uses)
     return [each.name for each in STAGED_OBJECTS if each.name in used]
 
 
@@ -116,6 +119,8 @@ def build(
         staged[OWNERS_TABLE] = owners.read(session)
         of_practice = {"source_id": practice.key, "name": practice.name, "time_zone": practice.time_zone.key}
         staged[PRACTICE_TABLE] = pl.DataFrame([of_practice])
+        for each in drawn_of(plan.mapping):
+            staged[each.name] = draw(session, each, staged)
         build_of = Build(plan.hash, SCOPE_ALL if sample is None else SCOPE_SAMPLE, run_id)
         with session.transaction():
             written = _write(session, practice, plan, staged, build_of)
@@ -222,7 +227,7 @@ def _replaced(column: str, ids: Mapping[str, str]) -> pl.Expr:
 def _write(
     session: Session, practice: Practice, plan: Plan, staged: Mapping[str, pl.DataFrame], build_of: Build
 ) -> PayloadSummary:
-    lineage, excused, left_empty = [], [], []
+    lineage, excused, left_empty, shared = [], [], [], []
     staged_rows: list[dict[str, str | int | list[str]]] = []
     records: dict[str, int] = {}
     problems: dict[str, int] = {}
@@ -235,12 +240,13 @@ def _write(
         session.replace_table(UPLOAD, holds_table(spec.asset), _held_by_choice(spec, practice, staged, frame))
         keys = payload.frame[spec.schema.key_field]
         lineage.append(merged.by_source_row(payload.lineage))
-        accountable = {
-            source_table(name): (name, objects) for name, objects in _accountable(spec, plan.mapping)
+        tables = {
+            source_table(name): (name, objects) for name, objects in accountable(spec, plan.mapping)
         }
-        left_out = merged.excused(payload.excused, list(accountable))
+        left_out = merged.excused(payload.excused, list(tables))
         excused.append(left_out.select(pl.lit(spec.name).alias("object"), pl.all()))
         left_empty.append(payload.left_empty.select(pl.lit(spec.name).alias("object"), pl.all()))
+        shared.append(payload.shared.select(pl.lit(spec.name).alias("object"), pl.all()))
         staged_rows.extend(
             {
                 "object": spec.name,
@@ -248,21 +254,20 @@ def _write(
                 "staged": merged.staged(table, staged[name]),
                 "accounted_by": objects,
             }
-            for table, (name, objects) in accountable.items()
+            for table, (name, objects) in tables.items()
         )
         records[spec.name] = keys.len()
         problems[spec.name] = payload.problems["key"].n_unique()
     in_a_payload = pl.concat([pl.DataFrame(schema=LINEAGE_COLUMNS), *lineage])
-    # A row that two objects take may miss one of its records and have the other.
-    in_none = pl.concat([pl.DataFrame(schema=EXCUSED_COLUMNS), *excused]).join(
-        in_a_payload, on=["source_table", "source_id"], how="anti"
-    )
+    answered = pl.DataFrame(staged_rows, schema=STAGED_ROW_COLUMNS)
+    left_out = pl.concat([pl.DataFrame(schema=EXCUSED_COLUMNS), *excused])
     session.replace_table(UPLOAD, "lineage", in_a_payload)
-    session.replace_table(UPLOAD, "excused", in_none)
+    session.replace_table(UPLOAD, "excused", unaccounted(left_out, in_a_payload, answered))
     session.replace_table(
         UPLOAD, "left_empty", pl.concat([pl.DataFrame(schema=LEFT_EMPTY_COLUMNS), *left_empty])
     )
-    session.replace_table(UPLOAD, "staged_rows", pl.DataFrame(staged_rows, schema=STAGED_ROW_COLUMNS))
+    session.replace_table(UPLOAD, "shared", pl.concat([pl.DataFrame(schema=SHARED_COLUMNS), *shared]))
+    session.replace_table(UPLOAD, "staged_rows", answered)
     built = [{**_as_row(build_of), "built_at": datetime.now(UTC)}]
     session.replace_table(UPLOAD, "build", pl.DataFrame(built, schema=BUILD_COLUMNS))
     return PayloadSummary(records, {}, problems)
@@ -316,26 +321,6 @@ def _held_by_choice(
             "rows of its chart are rejects, and the practice holds such exams (policies.on_bad_tooth)"
         ),
     )
-
-
-def _accountable(spec: ObjectSpec, mapping: MappingSet) -> Iterator[tuple[str, list[str]]]:
-    """Staged tables whose every row must be in a payload of these objects or be excused by this one.
-
-    The exam's object answers for the chart's rows, whichever of the chart's objects they went to; of several
-    objects that take a table's rows as fields the first one answers, unless the rows are records of another.
-    Records that only join others account for no row: that of one of the joined does.
-    """
-    if spec.schema.identity is Identity.PARENTS:
-        return
-    own = [source.staged for source in spec.sources]
-    if spec.chart is None or spec.chart.holds is not ChartPart.TEETH:
-        yield from ((staged, list(dict.fromkeys([spec.name, *mapping.merging(staged)]))) for staged in own)
-    if spec.chart is not None and spec.chart.holds is ChartPart.EXAM:
-        yield spec.chart.declaration.staged, list(spec.chart.objects)
-    for staged in dict.fromkeys(merged.staged for source in spec.sources for merged in source.merged):
-        merging = mapping.merging(staged)
-        if merging[0] == spec.name and not mapping.is_record(staged):
-            yield staged, list(merging)
 
 
 def _as_row(build_of: Build) -> dict[str, str]:

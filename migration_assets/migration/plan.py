@@ -17,11 +17,10 @@ from typing import get_args
 from sqlalchemy import Engine, insert, select
 
 from migration_assets.destinations.base import Destination, ObjectCapacity, ObjectSchema
+from migration_assets.destinations.kind import ChartChoice, LayoutKind
 from migration_assets.errors import ConfigurationError, DestinationWithoutRoom, WarehouseTableMissing
 from migration_assets.mapping.chart_layout import (
-    ChartChoice,
     ChartLayout,
-    LayoutKind,
     field_count,
     plan,
     room_for_chart,
@@ -31,7 +30,7 @@ from migration_assets.mapping.spec import ChartSpec, Choices, MappingSet, Object
 from migration_assets.migration.gate import REHEARSAL
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.ledger_tables import PLANS
-from migration_assets.objects.registry import STAGED_OBJECTS
+from migration_assets.objects.registry import MAPPED_OBJECTS
 from migration_assets.panda.profile import Profile
 from migration_assets.practice import Practice
 
@@ -74,12 +73,14 @@ class Plan:
 @cache
 def load_mapping(destination: str) -> MappingSet:
     """The package's own specs, read once a process; raises SpecError naming file and line."""
-    return load_specs(destination, {each.name: each.model for each in STAGED_OBJECTS})
+    return load_specs(destination, {each.name: each.model for each in MAPPED_OBJECTS})
 
 
 def chosen_mapping(practice: Practice, destination: str, options: Choices) -> MappingSet:
     """The specs as the practice's choices and the destination's ``options`` make them."""
-    return _resolved(destination, tuple(sorted({"accounts": practice.policies.accounts, **options}.items())))
+    policies = practice.policies
+    choices = {"accounts": policies.accounts, "shared_emails": policies.shared_emails, **options}
+    return _resolved(destination, tuple(sorted(choices.items())))
 
 
 @cache

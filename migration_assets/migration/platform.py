@@ -7,7 +7,7 @@ tests build one over a temporary folder.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +16,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Engine
 
 from migration_assets.destinations.base import Destination
+from migration_assets.destinations.kind import (
+    ChartChoice,
+    DestinationKind,
+    destination_kind,
+    destination_names,
+)
 from migration_assets.errors import ConfigurationError
-from migration_assets.mapping.chart_layout import ChartChoice
 from migration_assets.migration.decisions import DecisionLog
 from migration_assets.migration.ledger import Ledger, Target
 from migration_assets.migration.ledger_database import open_ledger_database, read_known_jobs
@@ -25,55 +30,11 @@ from migration_assets.migration.minted_keys import MintedKeys
 from migration_assets.migration.practice_keys import PracticeKeys
 from migration_assets.panda.profile import Profile, load_profile
 from migration_assets.panda.settings import SourceSettings
-from migration_assets.practice import Practice, PracticeRegistry, Settings
+from migration_assets.practice import Practice, PracticeRegistry
 from migration_assets.warehouse import DuckDBSettings, Warehouse, WarehouseLayout
 
 if TYPE_CHECKING:
     from migration_assets.panda.contents import Contents
-
-
-@dataclass(frozen=True)
-class DestinationKind:
-    """How to configure and reach one kind of destination.
-
-    ``environment`` picks an environment's settings (raises ConfigurationError where the practice has none),
-    ``connect`` makes no request, ``chart`` is how the practice wants its charts laid out there,
-    ``file_limit`` the bytes of the largest file that it takes (None where it has no limit or takes no files),
-    ``options`` what specs may say differently there (``mapping.declarations.CHOICES``), ``sample_size`` how
-    many patients are rehearsed unless the practice says otherwise.
-    """
-
-    name: str
-    settings: type[Settings]
-    environment: Callable[[Any, str], Any]
-    connect: Callable[[Any], Destination]
-    chart: Callable[[Any], ChartChoice]
-    file_limit: Callable[[Any], int | None] = lambda _: None
-    options: Callable[[Any], Mapping[str, str]] = lambda _: {}
-    sample_size: int = 30
-
-
-def salesforce_kind() -> DestinationKind:
-    from migration_assets.destinations.salesforce.destination import connect
-    from migration_assets.destinations.salesforce.settings import EnvironmentSettings, SalesforceSettings
-
-    def environment(settings: SalesforceSettings, name: str) -> EnvironmentSettings:
-        found: EnvironmentSettings | None = getattr(settings.environments, name, None)
-        if found is None:
-            raise ConfigurationError(
-                f"destinations.salesforce.environments.{name} isn't in the practice's file; add it"
-            )
-        return found
-
-    return DestinationKind(
-        "salesforce",
-        SalesforceSettings,
-        environment,
-        connect,
-        lambda settings: ChartChoice(settings.chart_layout, settings.fields_left_free),
-        lambda settings: settings.files.max_bytes,
-        lambda settings: {"account_relations": "on" if settings.account_relations else "off"},
-    )
 
 
 @dataclass(frozen=True)
@@ -194,7 +155,7 @@ def default_platform(
     return Platform(
         data=data,
         practices=practices.resolve(),
-        destinations={"salesforce": salesforce_kind()},
+        destinations={name: destination_kind(name) for name in destination_names()},
         duckdb=duckdb or DuckDBSettings(),
         ledger_url=os.environ.get("MIGRATION_LEDGER_URL"),
         profiles=data / "profiles",

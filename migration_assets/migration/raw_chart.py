@@ -82,12 +82,36 @@ class ChartTable(Settings):
 def teeth(chart: ChartTable, cells: Collection[str], raw: RawPractice) -> pl.DataFrame:
     """One row a tooth that staging had to keep: ``exam``, ``tooth`` (Universal code), ``record`` (what its
     record's key ends in), ``written``, and ``cells``: Float64 for numbers, String for words and Yes/No."""
+    return placed_teeth(chart, cells, raw).drop("place")
+
+
+def placed_teeth(chart: ChartTable, cells: Collection[str], raw: RawPractice) -> pl.DataFrame:
+    """``teeth`` with ``place``, where the tooth's first row stands in the table."""
     conventions = raw.profile.chart
     told = (_joined if conventions.shape == "measure_row" else _by_tooth)(
         chart, _rows(chart, raw), dict.fromkeys((*cells, *_NUMBERS)), raw
     )
     possible = (_possible(pl.col(cell), cell, conventions) for cell in _NUMBERS)
-    return told.filter(*possible).select("exam", "tooth", "written", "record", *cells)
+    return told.filter(*possible).select("exam", "tooth", "written", "record", "place", *cells)
+
+
+def charted_teeth(chart: ChartTable, raw: RawPractice) -> pl.DataFrame:
+    """``exam`` and how many ``teeth`` it charts, whatever became of them. Where a tooth has several rows of
+    one measure it counts as often, and so does each row of a measure that the profile doesn't know."""
+    numbered, declared = _numbered(chart, raw), raw.profile.chart.measure_rows
+    if declared is None or raw.profile.chart.shape != "measure_row":
+        return numbered.group_by("exam").agg(teeth=pl.len())
+    code = pl.col(raw.profile.table(chart.table).actual("Measure")).cast(pl.String).str.strip_chars()
+    unreadable = pl.concat_str(pl.lit("?"), pl.col("written").fill_null(""))
+    rows = numbered.with_columns(
+        kind=code.replace_strict(dict(declared.kinds), default=None, return_dtype=pl.String),
+        tooth=pl.coalesce("tooth", unreadable),
+    )
+    unknown = rows.filter(pl.col("kind").is_null()).group_by("exam").agg(teeth=pl.len())
+    migrated = rows.filter(pl.col("kind") != "not_migrated").group_by("exam", "tooth", "kind").len()
+    known = migrated.group_by("exam", "tooth").agg(pl.col("len").max())
+    of_exam = known.group_by("exam").agg(teeth=pl.col("len").sum())
+    return pl.concat([of_exam, unknown], how="vertical_relaxed").group_by("exam").agg(pl.col("teeth").sum())
 
 
 def as_written(chart: ChartTable, cells: Collection[str], raw: RawPractice) -> pl.DataFrame:
@@ -134,6 +158,7 @@ def _by_tooth(
         "exam",
         "tooth",
         "written",
+        "place",
         pl.col("key").alias("record"),
         *(_value(kept[table.actual(cell)], cell, raw.profile.chart).alias(cell) for cell in there),
         *_nothing(cell for cell in cells if cell not in there),
@@ -154,8 +179,13 @@ def _possible(value: pl.Expr, cell: str, conventions: ChartConventions) -> pl.Ex
 
 
 def _rows(chart: ChartTable, raw: RawPractice) -> pl.DataFrame:
-    """Raw rows whose tooth can be told: exam, key, written, tooth, raw columns, and ``refused``: whether
-    staging refused the row for any reason that isn't judged here."""
+    """Raw rows whose tooth can be told, as ``_numbered`` has them."""
+    return _numbered(chart, raw).filter(pl.col("tooth").is_not_null())
+
+
+def _numbered(chart: ChartTable, raw: RawPractice) -> pl.DataFrame:
+    """Raw rows: exam, key, written, tooth, place, raw columns, and ``refused``: whether staging refused the
+    row for any reason that isn't judged here."""
     systems = dict(
         zip(
             raw.keys(chart.exams.table, chart.exams.key),
@@ -171,13 +201,14 @@ def _rows(chart: ChartTable, raw: RawPractice) -> pl.DataFrame:
         keys.alias("key"),
         keys.is_in(refused.implode()).fill_null(value=True).alias("refused"),
         raw.column(chart.table, chart.tooth).cast(pl.String).str.strip_chars().alias("written"),
+        pl.int_range(pl.len()).alias("place"),
     )
     system = pl.col("exam").replace_strict(systems, default=None, return_dtype=pl.String)
     numbered = rows.with_columns(system.alias("_system"))
     spelled = numbered.select("written", "_system").drop_nulls().unique()
     codes = [universal_tooth(written, known) for written, known in spelled.iter_rows()]
     lookup = spelled.with_columns(pl.Series("tooth", codes, dtype=pl.String)).drop_nulls()
-    return numbered.join(lookup, on=["written", "_system"], how="inner")
+    return numbered.join(lookup, on=["written", "_system"], how="left", maintain_order="left")
 
 
 def _joined(chart: ChartTable, rows: pl.DataFrame, cells: Collection[str], raw: RawPractice) -> pl.DataFrame:
@@ -193,7 +224,7 @@ def _joined(chart: ChartTable, rows: pl.DataFrame, cells: Collection[str], raw: 
     kind_of = pl.col("_code").replace_strict(kinds)
     again = (pl.len().over(*place, kind_of) > 1).any().over(place)
     kept = migrated.filter(~(again | pl.col("refused").any().over(place)))
-    told = kept.group_by(place).agg(pl.col("written").min())
+    told = kept.group_by(place).agg(pl.col("written", "place").min())
     told = told.with_columns(pl.concat_str("exam", pl.lit("-"), "tooth").alias("record"))
     filled: set[str] = set()
     for known, kind in declared.kinds.items():

@@ -17,7 +17,7 @@ BY_FILE = ("content_missing", "content_empty", "file_outside_share", "file_not_f
 pipeline that loses a file would excuse itself by refusing its row."""
 
 _SHARE_FILES = "share_files"
-_NOT_MAPPED = "share_not_mapped"
+_NOT_MAPPED, _NO_IMAGE = "share_not_mapped", "no_image"
 _LONGEST_EXTENSION = 8
 _CONTROL_CHARACTERS = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)])
 _TYPES = {
@@ -77,6 +77,19 @@ def contents(table: str, raw: RawPractice) -> pl.DataFrame:
         found = _on_share(raw.column(table, declared.file_paths[0]), raw)
     empty = pl.when(pl.col("bytes") == 0).then(pl.lit("content_empty"))
     return found.select("bytes", "md5", pl.coalesce("problem", empty).alias("problem"))
+
+
+def no_image(paths: pl.Series, is_filed: pl.Series, raw: RawPractice) -> pl.Series:
+    """``share_not_mapped`` where a row's path is on no share that is read, ``no_image`` where the row has no
+    path and no document (``is_filed``); null where there is an image."""
+    stripped = paths.cast(pl.String).str.strip_chars().replace("", None)
+    seen = raw.tables[_SHARE_FILES].filter(pl.col("problem").ne_missing(pl.lit(_NOT_MAPPED)))
+    known = stripped.is_in(seen["path"].str.strip_chars().implode()).fill_null(value=True)
+    told = [
+        _NOT_MAPPED if not is_known else _NO_IMAGE if path is None and not filed else None
+        for path, is_known, filed in zip(stripped, known, is_filed, strict=True)
+    ]
+    return pl.Series(told, dtype=pl.String)
 
 
 def has_files(table: str, raw: RawPractice) -> bool:

@@ -14,13 +14,8 @@ from typing import Any, Literal
 import polars as pl
 
 from migration_assets.migration import raw_files
-from migration_assets.migration.field_meaning import (
-    EXPECTED,
-    ColumnMeaning,
-    expected_cells,
-    is_staged,
-    staged_keys,
-)
+from migration_assets.migration.declared_meaning import ColumnMeaning
+from migration_assets.migration.field_meaning import EXPECTED, expected_cells, is_staged, staged_keys
 from migration_assets.migration.raw_practice import RawPractice
 from migration_assets.migration.raw_reader import ReadAs
 

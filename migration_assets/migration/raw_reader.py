@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from migration_assets.migration import raw_markup, raw_words
+from migration_assets.migration import raw_files, raw_markup, raw_words
 
 ReadAs = Literal[
     "text",
@@ -48,6 +48,11 @@ ReadAs = Literal[
     "words",
     "markup",
     "markup_format",
+    "role",
+    "role_of_specialty",
+    "role_of_credentials",
+    "deal_stage",
+    "last_part",
 ]
 MONEY = pl.Decimal(38, 18)
 """Sums are compared to the last digit, with as many decimals as a destination returns."""
@@ -75,6 +80,11 @@ _WORDS: Mapping[ReadAs, Callable[[str], str | None]] = {
     "words": raw_markup.words_of,
     "markup": lambda written: None if raw_markup.format_of(written) == "plain" else written,
     "markup_format": lambda written: raw_markup.format_of(written) if written.strip() else None,
+    "role": raw_words.role,
+    "role_of_specialty": raw_words.role_of_specialty,
+    "role_of_credentials": raw_words.role_of_credentials,
+    "deal_stage": raw_words.deal_stage,
+    "last_part": lambda path: raw_files.last_part(path) or None,
 }
 _SEXES = {"M": ("M", "MALE"), "F": ("F", "FEMALE"), "X": ("X",), "U": ("U", "UNKNOWN")}
 
@@ -83,6 +93,7 @@ JUDGED_HERE: frozenset[ReadAs] = frozenset(
     {
         *("stage", "grade", "extent", "site", "minutes", "percent", "written"),
         *("referral_direction", "referral_status", "words", "markup", "markup_format"),
+        *("role", "role_of_specialty", "role_of_credentials", "deal_stage"),
     }
 )
 """Kinds of which this reader itself knows what becomes nothing: a correction that staging lists of such a

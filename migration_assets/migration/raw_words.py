@@ -68,6 +68,20 @@ _STATUSES: Mapping[str, tuple[str, ...]] = {
     "completed": ("COMPLETED", "COMPLETE"),
     "declined": ("DECLINED",),
 }
+_ROLES: Mapping[str, tuple[str, ...]] = {
+    "Periodontist": ("PERIODONTIST",),
+    "DDS": ("DDS",),
+    "DMD": ("DMD",),
+    "RDH": ("RDH", "HYGIENIST", "DENTAL HYGIENIST", "REGISTERED DENTAL HYGIENIST"),
+    "Office Staff": ("OFFICE STAFF", "OFFICE MANAGER", "FRONT DESK", "RECEPTIONIST", "BILLING"),
+}
+_STAGES = {
+    "proposed": "Consultation",
+    "accepted": "Accepted",
+    "in-progress": "In Treatment",
+    "completed": "Completed",
+    "declined": "Lost",
+}
 # Any letters of one credential may have a blank between them where the practice wrote "D. D. S.".
 _SPELLINGS = sorted((each for known in _CREDENTIALS.values() for each in known), key=len, reverse=True)
 _CREDENTIAL = re.compile(rf"(?<![^ ,])(?:{'|'.join(' ?'.join(each) for each in _SPELLINGS)})(?![^ ,])")
@@ -129,6 +143,27 @@ def specialty(written: str) -> str | None:
 def plan_status(written: str) -> str | None:
     """How blanks, hyphens and underscores part the words doesn't matter."""
     return _word(re.sub(r"[\s_-]", "", written).upper(), _STATUSES)
+
+
+def role(written: str) -> str | None:
+    """What somebody does at the practice, of the first of several that is known."""
+    spoken = (" ".join(re.split(r"[\s_-]+", each.strip())).upper() for each in written.split(";"))
+    return next((word for each in spoken if (word := _word(each, _ROLES))), None)
+
+
+def role_of_specialty(written: str) -> str | None:
+    return "Periodontist" if specialty(written) == "Periodontics" else None
+
+
+def role_of_credentials(written: str) -> str | None:
+    """A dentist's degree or a hygienist's; a dentist's stands before."""
+    found = (credentials(written) or "").split(";")
+    return next((degree for degree in ("DDS", "DMD", "RDH") if degree in found), None)
+
+
+def deal_stage(written: str) -> str | None:
+    """How far a plan is, in a pipeline's words."""
+    return _STAGES.get(plan_status(written) or "")
 
 
 def npi(written: str) -> str | None:

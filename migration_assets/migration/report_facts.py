@@ -30,7 +30,13 @@ from migration_assets.migration.template_reference import (
     TemplateReference,
     make_reference,
 )
-from migration_assets.migration.upload_file import READBACK, SOURCE, UPLOAD, payload_table
+from migration_assets.migration.upload_file import (
+    READBACK,
+    SHARED_COLUMNS,
+    SOURCE,
+    UPLOAD,
+    payload_table,
+)
 from migration_assets.panda.profile import Profile
 from migration_assets.warehouse import Session
 
@@ -47,6 +53,9 @@ and as the destination returned it (null where it holds no such file)."""
 
 _BYTES, _CHECKSUM, _FILE_NAME = "bytes", "md5", "file_name"
 """Staged columns of a file, whichever table it comes from."""
+
+SHARED = "shared"
+"""Table of the upload's own file: SHARED_COLUMNS."""
 
 Topic = Literal["letters", "appointments", "plans", "referrals"]
 _WORDS: Mapping[Topic, tuple[str, str]] = {
@@ -102,9 +111,11 @@ class Course:
 
 @dataclass(frozen=True)
 class ReportFacts:
-    """``files``: FILE_COLUMNS."""
+    """``files``: FILE_COLUMNS. ``shared``: SHARED_COLUMNS of the records that an upload may bring, none where
+    no mapping rule keeps values apart."""
 
     files: pl.DataFrame
+    shared: pl.DataFrame
     in_use: tuple[InUse, ...]
     course: Course
     templates: TemplateReference
@@ -127,6 +138,7 @@ def gather(
     nothing = pl.DataFrame()
     return ReportFacts(
         files=pl.concat([pl.DataFrame(schema=FILE_COLUMNS), *_files(session, plan)]),
+        shared=_shared(session),
         in_use=(*_letters(session), *_appointments(session), *_statuses(session)),
         course=course(decisions, target),
         templates=make_reference(raw.get(TEMPLATES, nothing), raw.get(LETTERS, nothing), profile, inventory),
@@ -160,6 +172,15 @@ def _files(session: Session, plan: Plan) -> Iterable[pl.DataFrame]:
             .with_columns(same=pl.col("checksum_in_panda").eq_missing(pl.col("checksum_returned")))
             .select(*FILE_COLUMNS)
         )
+
+
+def _shared(session: Session) -> pl.DataFrame:
+    nothing = pl.DataFrame(schema=SHARED_COLUMNS)
+    if not session.has_table(UPLOAD, SHARED):
+        return nothing
+    scope = session.read(UPLOAD, "scope").select("object", "key")
+    found = session.read(UPLOAD, SHARED).join(scope, on=["object", "key"], how="semi", maintain_order="left")
+    return found.select(*SHARED_COLUMNS)
 
 
 def _fields_of(spec: ObjectSpec) -> dict[str, str]:

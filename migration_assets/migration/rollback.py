@@ -170,12 +170,16 @@ class Rollback:
             gone = [each.key for each in records if each.action == GONE]
             events.taken_back(schema, gone, self.run_id)
             doing.count(name, "gone", len(gone))
+            doing.gone([each for each in records if each.action == GONE])
             self._restore(look.plan, destination, events, schema, records, doing)
             if CHANGED not in planned.also:
                 for each in look.touched(schema, [each for each in records if each.action == DELETE]):
                     doing.refuse(each, CHANGED, _TOUCHED)
             self._delete(destination, events, schema, records, doing)
             doing.count(name, "left", sum(each.action == LEAVE for each in records))
+        for each in doing.went_along():
+            events.taken_back(schemas[each.object], [each.key], self.run_id)
+            doing.count(each.object, "deleted", 1)
         check = Check(destination, schemas, look.prefix, planned, frozenset(doing.refused_keys))
         findings = check.findings()
         return Outcome(planned, doing.told(), doing.refused, findings)
@@ -222,13 +226,17 @@ class Rollback:
                 continue
             ids = {key: str(each.record_id) for key, each in by_key.items()}
             for removals in destination.delete(schema, ids):
-                done = [each.key for each in removals if each.outcome != "failed"]
+                done = [each.key for each in removals if each.outcome in ("deleted", "gone")]
                 events.taken_back(schema, done, self.run_id)
+                doing.gone([by_key[key] for key in done])
                 for removal in removals:
-                    if removal.outcome == "failed":
-                        doing.refuse(by_key[removal.key], removal.code, removal.message)
-                    else:
-                        doing.count(schema.name, removal.outcome, 1)
+                    match removal.outcome:
+                        case "failed":
+                            doing.refuse(by_key[removal.key], removal.code, removal.message)
+                        case "with_parent":
+                            doing.wait(by_key[removal.key], removal.code, removal.message)
+                        case "deleted" | "gone":
+                            doing.count(schema.name, removal.outcome, 1)
 
     @contextmanager
     def _looking(self) -> Iterator[tuple[Look, Destination]]:

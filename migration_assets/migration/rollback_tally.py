@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import polars as pl
 
@@ -30,6 +30,8 @@ class Tally:
         self._by_id = {each.record_id: each for each in planned.records if each.record_id is not None}
         self._hangs_on = planned.hangs_on
         self._needed: set[str] = set()
+        self._waiting: list[tuple[Record, str | None, str | None]] = []
+        self._gone_ids: set[str] = set()
         self.refused_keys: set[tuple[str, str]] = set()
 
     def count(self, name: str, outcome: str, number: int) -> None:
@@ -51,6 +53,24 @@ class Tally:
         )
         for parent in self._hangs_on.get(str(record.record_id), ()):
             self._needed.add(parent)
+
+    def gone(self, records: Collection[Record]) -> None:
+        """They don't stand there any more."""
+        self._gone_ids.update(str(each.record_id) for each in records)
+
+    def wait(self, record: Record, code: str | None, message: str | None) -> None:
+        """It goes with the record that it is on, or is refused with this code where that one stays."""
+        self._waiting.append((record, code, message))
+
+    def went_along(self) -> list[Record]:
+        """Once all are done: those that went with the record that they were on; the others are refused."""
+        went = []
+        for record, code, message in self._waiting:
+            if self._gone_ids.isdisjoint(record.parents.values()):
+                self.refuse(record, code, message)
+            else:
+                went.append(record)
+        return went
 
     def free(self, records: Sequence[Record]) -> list[Record]:
         """Those that no refused record refers to; the others are refused with it."""

@@ -33,6 +33,7 @@ from migration_assets.migration.data_findings import (
     too_long,
     untied_dentists,
 )
+from migration_assets.migration.drawn_files import drawn_of
 from migration_assets.migration.ledger import Outcome, Target
 from migration_assets.migration.ledger_database import translated
 from migration_assets.migration.ledger_tables import BATCHES, RECORD_EVENTS
@@ -114,7 +115,10 @@ def stored_scope(platform: Platform, target: Target) -> tuple[Plan, Scope]:
 
 
 def read_volumes(session: Session, plan: Plan, wide: ChartLayout | None = None) -> Volumes:
-    """From the staged tables as they are; raises WarehouseTableMissing where charts aren't staged yet."""
+    """From the staged tables as they are; raises WarehouseTableMissing where charts aren't staged yet.
+
+    Files that will be drawn are counted as if every row had one of the usual size.
+    """
     charted = plan.mapping.charted
     rows = {name: session.count("staged", name) for name in session.tables("staged")}
     without_slot = 0
@@ -122,14 +126,16 @@ def read_volumes(session: Session, plan: Plan, wide: ChartLayout | None = None) 
         chart = session.read("staged", charted.chart.declaration.staged, [SLOT_COLUMN])
         without_slot = chart[SLOT_COLUMN].null_count()
     sizes = [_sizes(session, name)["bytes"] for name in _file_tables(plan) if name in rows]
+    drawn = [(each, rows.get(each.of.name, 0)) for each in drawn_of(plan.mapping)]
     return volumes(
         plan.mapping,
         plan.layout,
-        rows,
+        rows | {each.name: count for each, count in drawn},
         without_slot,
         wide=wide,
-        files=sum(each.len() - each.null_count() for each in sizes),
-        file_bytes=sum(int(each.sum()) for each in sizes),
+        files=sum(each.len() - each.null_count() for each in sizes) + sum(count for _, count in drawn),
+        file_bytes=sum(int(each.sum()) for each in sizes)
+        + sum(each.typical_bytes * count for each, count in drawn),
     )
 
 

@@ -74,12 +74,29 @@ UPLOADS_COLUMNS: dict[str, pl.DataType] = {
 """What the last upload of each object did (``UploadSummary``)."""
 
 
+SHARED_COLUMNS: dict[str, pl.DataType] = {
+    "object": pl.String(),
+    "key": pl.String(),
+    "field": pl.String(),
+    "first_key": pl.String(),
+    "then": pl.String(),
+}
+"""Records with a value that an earlier record has and the destination keeps unique: which, and what became of
+it (``leave_empty``, ``move`` or ``add_id``)."""
+
+DRAWN_COLUMNS: Final = "source_id VARCHAR, content BLOB USING COMPRESSION uncompressed"
+"""Files that were drawn for the payload, packed by zlib: packed by DuckDB, 2048 are unpacked to read one."""
+
 SAMPLE, STRATA = "sample", "strata"
 """Tables of a rehearsal's sample (``sampling``: PATIENT_COLUMNS, STRATUM_COLUMNS), empty in another scope."""
 
 
 def payload_table(asset: str) -> str:
     return f"payload_{asset}"
+
+
+def drawn_table(name: str) -> str:
+    return f"drawn_{name}"
 
 
 def problems_table(asset: str) -> str:

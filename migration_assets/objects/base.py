@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from zoneinfo import ZoneInfo
@@ -115,3 +115,38 @@ class StagedObject:
     derived: bool = False
     named_by: Mapping[str, str] = field(default_factory=dict)
     computed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def lineage_table(self) -> str:
+        """The table of which a row's ``source_id`` is a key: the source's, or its own of a derived object."""
+        return self.name if self.derived else self.source_table
+
+
+CONTENT = "content"
+"""Column of a drawn row's file, Binary; null where the row has none."""
+
+
+@dataclass(frozen=True)
+class DrawnObject:
+    """A table of files that we make: a mapping names it like a staged one, and nothing of it is staged.
+
+    It is drawn for the payload of a mapping that uses it, so that no other practice pays for it. ``draw``
+    takes the staged frames of ``uses`` and gives the rows of ``model`` with CONTENT beside them, a batch at a
+    time; the same frames always give the same bytes. There is one row for each row of the staged object
+    ``of``, with its ``source_id``. ``typical_bytes`` is about what a file has, for estimates before any is
+    drawn; ``source_columns`` and ``computed`` as of a StagedObject.
+    """
+
+    name: str
+    of: StagedObject
+    uses: tuple[str, ...]
+    model: type[DataFrameModel]
+    draw: Callable[[Mapping[str, pl.DataFrame]], Iterator[pl.DataFrame]]
+    source_columns: Mapping[str, str]
+    computed: Mapping[str, str]
+    typical_bytes: int
+
+    @property
+    def lineage_table(self) -> str:
+        """As of the object ``of``: a drawn row stands for the source's row that it was drawn from."""
+        return self.of.lineage_table

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from migration_assets.objects.appointments import APPOINTMENTS
-from migration_assets.objects.base import StagedObject
+from migration_assets.objects.base import DrawnObject, StagedObject
 from migration_assets.objects.chart_summaries import CHART_SUMMARIES
 from migration_assets.objects.charting import CHARTING
 from migration_assets.objects.classifications import CLASSIFICATIONS
 from migration_assets.objects.clinical_exams import CLINICAL_EXAMS
 from migration_assets.objects.clinical_notes import CLINICAL_NOTES
 from migration_assets.objects.documents import DOCUMENTS
+from migration_assets.objects.exam_charts import EXAM_CHARTS
 from migration_assets.objects.exam_findings import EXAM_FINDINGS
 from migration_assets.objects.households import HOUSEHOLDS
 from migration_assets.objects.insurances import INSURANCES
@@ -49,3 +50,9 @@ STAGED_OBJECTS: tuple[StagedObject, ...] = (
     STAFF_USERS,
 )
 """In the order of dependency: whatever an object ``uses`` stands before it."""
+
+DRAWN_OBJECTS: tuple[DrawnObject, ...] = (EXAM_CHARTS,)
+"""Tables that are made for a payload instead of being staged."""
+
+MAPPED_OBJECTS: tuple[StagedObject | DrawnObject, ...] = (*STAGED_OBJECTS, *DRAWN_OBJECTS)
+"""All tables that a mapping spec may name."""

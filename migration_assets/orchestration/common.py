@@ -7,7 +7,17 @@ from collections.abc import Mapping, Sequence
 
 from dagster import MetadataValue, TableColumn, TableRecord, TableSchema
 
+from migration_assets.migration.gate import LIVE, REHEARSAL
+
 OWNERS = ["team:data-engineering"]
+
+
+ENVIRONMENTS = (REHEARSAL, LIVE)
+
+
+def group_name(destination: str, environment: str) -> str:
+    """``salesforce`` for live, ``salesforce_rehearsal`` otherwise: a rehearsal never turns live green."""
+    return destination if environment == LIVE else f"{destination}_{environment}"
 
 
 def snake_case(name: str) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import product, starmap
 from typing import Any
 
 from dagster import AssetKey, DagsterRun
@@ -19,12 +20,15 @@ from dagster._core.run_coordinator.queued_run_coordinator import QueuedRunCoordi
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 from dagster._serdes import ConfigurableClassData
 
+from migration_assets.destinations.kind import destination_names
+from migration_assets.orchestration.common import ENVIRONMENTS, group_name
+
 LOCK_TAG_PREFIX = "migration/"
 CPU_TAG = "migration/cpu_bound"
 WRITES_TAG = "migration/writes"
 """On a job of ops: the group whose file and ledger it writes."""
 _PANDA_GROUPS = frozenset({"panda", "staged"})
-_WRITERS = ("panda", "salesforce", "salesforce_rehearsal", "freshsales", "freshsales_rehearsal")
+_WRITERS = ("panda", *starmap(group_name, product(destination_names(), ENVIRONMENTS)))
 
 
 def locks(asset_keys: Iterable[AssetKey], practice: str) -> dict[str, str]:

@@ -27,7 +27,7 @@ from migration_assets.migration.sampling import Sample
 from migration_assets.orchestration.adoption_assets import ADOPTIONS, build_adoptions
 from migration_assets.orchestration.approval_assets import build_go_live
 from migration_assets.orchestration.boundary import errors_without_values
-from migration_assets.orchestration.common import counts_table, rows_table
+from migration_assets.orchestration.common import counts_table, group_name, rows_table
 from migration_assets.orchestration.diff_assets import build_field_diff
 from migration_assets.orchestration.inspection_assets import (
     FIELD_INVENTORY,
@@ -55,11 +55,6 @@ MAY_UPLOAD = "may_upload"
 SCHEMA_DRIFT = "schema_drift"
 BEFORE_UPLOADS = (FIELD_INVENTORY, PREFLIGHT, "schema", RECORD_OWNERS, "payload", ADOPTIONS)
 """Assets of an environment that come before anything is sent."""
-
-
-def group_name(destination: str, environment: str) -> str:
-    """``salesforce`` for live, ``salesforce_rehearsal`` otherwise: a rehearsal never turns live green."""
-    return destination if environment == LIVE else f"{destination}_{environment}"
 
 
 def build_destination_assets(mapping: MappingSet, environment: str) -> list[AssetsDefinition]:

@@ -24,9 +24,8 @@ from migration_assets.migration.plan import load_mapping
 from migration_assets.migration.rollback import Outcome, Rollback
 from migration_assets.migration.rollback_plan import DELETE, LEAVE, RESTORE
 from migration_assets.orchestration.boundary import errors_without_values
-from migration_assets.orchestration.common import counts_table, rows_table
+from migration_assets.orchestration.common import counts_table, group_name, rows_table
 from migration_assets.orchestration.coordinator import WRITES_TAG
-from migration_assets.orchestration.destination_assets import group_name
 from migration_assets.orchestration.partitions import PRACTICES
 from migration_assets.orchestration.resources import PlatformResource
 from migration_assets.reports.rollback import outcome_counts, plan_counts, write_outcome, write_plan

@@ -100,6 +100,9 @@ PLAQUE = Measure("plaque", "Plaque", "Plaque", Per.SITE)
 MEASURES = (POCKET_DEPTH, RECESSION, MOBILITY, FURCATION, STATUS, BLEEDING, SUPPURATION, PLAQUE)
 """In the order in which they are given room where an object can't hold all their fields."""
 
+ANSWERS = ("Yes", "No")
+"""What the field of a yes/no finding holds: a checkbox has no third state for a site that wasn't charted."""
+
 _BY_PREFIX = MappingProxyType({measure.prefix: measure for measure in MEASURES})
 
 # By letters, since a site and an entrance with the same letters are equal as strings.

@@ -18,19 +18,22 @@ from migration_assets.mapping.apply import source_table
 from migration_assets.mapping.chart_layout import MEASURES
 from migration_assets.mapping.declarations import ChartPart
 from migration_assets.mapping.inventory import inventory
-from migration_assets.mapping.spec import PRACTICE_TABLE, ObjectSpec
+from migration_assets.mapping.spec import PRACTICE_TABLE, ObjectSpec, SourceSpec
 from migration_assets.migration.decisions import Head
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.plan import Plan
-from migration_assets.objects.registry import STAGED_OBJECTS
+from migration_assets.objects.registry import MAPPED_OBJECTS, STAGED_OBJECTS
 from migration_assets.perio.charting import POCKET_DEPTH, Measure, Site, field_name, help_text, label
 from migration_assets.perio.teeth import SLOTS, Tooth, tooth_of_slot
 from migration_assets.reports.files import write_private
 from migration_assets.reports.page import render, render_pdf
-from migration_assets.reports.wording import DestinationWords, wording
+from migration_assets.reports.wording import DestinationWords, PartOfCharts, wording
 
 HTML_NAME, PDF_NAME = "go_live_guide.html", "go_live_guide.pdf"
 PATIENTS, PLANS, LINES = "patients", "treatment_plans", "treatment_plan_lines"
+CHARTS, FIGURES = "charting", "chart_summaries"
+DRAWN = "chart"
+"""Key space of the files that are drawn of exams."""
 EXAMPLE_TOOTH = 3
 """Universal number of the upper right first molar: it has every measure, furcations too."""
 
@@ -75,12 +78,13 @@ class FieldOf:
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """Treatment plans: the status field with its values, and what else the sentences name."""
+    """Treatment plans: the status field with its values, and under ``heading`` where each is ``shown``."""
 
     sentences: tuple[str, ...]
     status: str
     values: tuple[str, ...]
-    lists: tuple[str, ...]
+    heading: str
+    shown: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +109,13 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class ChartGuide:
-    """How a chart is read; ``quadrants`` are the 32 teeth, eight each, from the midline outwards."""
+    """How a chart is read; ``quadrants`` are the 32 teeth, eight each, from the midline outwards. No example
+    where charts aren't laid out in fields."""
 
     sentences: tuple[str, ...]
     parts: tuple[Part, ...]
     sites: tuple[tuple[str, str], ...]
-    example: Example
+    example: Example | None
     quadrants: Mapping[str, tuple[Tooth, ...]]
 
 
@@ -131,7 +136,7 @@ class Guide:
 
 def make_guide(plan: Plan, target: Target, practice_name: str) -> Guide:
     words = wording(target.destination).destination
-    rows = inventory(plan.mapping, plan.layout, {each.name: each.source_columns for each in STAGED_OBJECTS})
+    rows = inventory(plan.mapping, plan.layout, {each.name: each.source_columns for each in MAPPED_OBJECTS})
     charted = {spec.chart.declaration.staged for spec in plan.specs if spec.chart is not None}
     links = [schema.name for schema in plan.schemas.values() if schema.identity is Identity.PARENTS]
     rows = rows.filter(~pl.col("staged_table").is_in(list(charted)) & ~pl.col("object").is_in(links))
@@ -174,7 +179,7 @@ def _shown_table(staged: str) -> str:
     """PANDA's table as a reader knows it; of people and offices found in free text, where they were found."""
     derived = {each.name: each.source_table for each in STAGED_OBJECTS if each.derived}
     if staged in derived:
-        return f"{derived[staged]} ({staged})"
+        return f"{derived[staged]} ({staged.replace('_', ' ')})"
     return "the practice itself" if staged == PRACTICE_TABLE else source_table(staged)
 
 
@@ -199,13 +204,21 @@ def _way_to(
 
 
 def _beside(plan: Plan) -> Iterator[Beside]:
+    """By table, the labels of the fields that its rows become, or of the text in which they are lines."""
     for spec in plan.specs:
         labels: dict[str, dict[str, None]] = {}
-        for merged in (each for source in spec.sources for each in source.merged):
-            own = labels.setdefault(source_table(merged.staged), {})
-            own.update(dict.fromkeys(spec.schema.field(name).label for name in merged.field_names))
-        for table, names in labels.items():
-            yield Beside(table, spec.schema.label, tuple(names))
+        for source, merged in ((of, each) for of in spec.sources for each in of.merged):
+            names = merged.field_names or _texts_with(source, merged.staged)
+            own = labels.setdefault(_shown_table(merged.staged), {})
+            own.update(dict.fromkeys(spec.schema.field(name).label for name in names))
+        for table, found in labels.items():
+            yield Beside(table, spec.schema.label, tuple(found))
+
+
+def _texts_with(source: SourceSpec, staged: str) -> list[str]:
+    """Fields whose text has lines of that table's rows."""
+    texts = ((name, rule.text) for name, rule in source.rules.items() if rule.text is not None)
+    return [name for name, text in texts if any(part.rows == staged for part in text.parts)]
 
 
 def _filled_by(spec: ObjectSpec, staged: str, column: str) -> FieldSchema | None:
@@ -231,19 +244,25 @@ def _pipeline(plan: Plan, words: DestinationWords) -> Pipeline | None:
         sentences=tuple(each.format(**named) for each in words.pipeline),
         status=status.label,
         values=status.values,
-        lists=tuple(f"{plans.schema.plural_label}: {value}" for value in status.values),
+        heading=words.pipeline_statuses.heading,
+        shown=tuple(words.pipeline_statuses.each.format(value=value, **named) for value in status.values),
     )
 
 
 def _chart(plan: Plan, words: DestinationWords) -> ChartGuide | None:
     charted = plan.mapping.charted
-    if charted is None or charted.chart is None or plan.layout is None:
+    if charted is not None and plan.layout is not None:
+        example = _example(plan, charted)
+        named = {"exam": charted.schema.label, "label_example": example.label}
+        parts = tuple(_parts(plan, words))
+    else:
+        example, named = None, {}
+        parts = tuple(_parts_told(plan, words))
+    if not parts:
         return None
-    example = _example(plan, charted)
-    named = {"exam": charted.schema.label, "label_example": example.label}
     return ChartGuide(
         sentences=tuple(each.format(**named) for each in words.chart),
-        parts=tuple(_parts(plan, words)),
+        parts=parts,
         sites=tuple((site.value, _plain(site.name)) for site in Site),
         example=example,
         quadrants=_quadrants(),
@@ -258,10 +277,32 @@ def _parts(plan: Plan, words: DestinationWords) -> Iterator[Part]:
         schema, names = spec.schema, plan.layout.measures_on(spec.name)
         sentence = ""
         if spec.chart.holds is ChartPart.TEETH:
-            sentence, names = words.per_tooth.format(label=schema.plural_label), plan.layout.unplaced
+            sentence, names = _of_part("teeth", spec, words), plan.layout.unplaced
         elif spec.chart.holds is ChartPart.COMPANION:
-            sentence = words.companion.format(label=schema.label)
+            sentence = _of_part("companion", spec, words)
         yield Part(spec.name, schema.label, tuple(_title(MEASURES[name]) for name in names), sentence)
+
+
+def _parts_told(plan: Plan, words: DestinationWords) -> Iterator[Part]:
+    """Which object holds what of charts without wide fields: figures, an exam in words, an exam drawn."""
+    for spec in plan.specs:
+        schema = spec.schema
+        for source in spec.sources:
+            if source.key_space == DRAWN:
+                yield Part(spec.name, schema.label, ("everything charted",), _of_part("picture", spec, words))
+            for merged in source.merged:
+                if merged.staged == FIGURES:
+                    labels = tuple(schema.field(name).label for name in merged.rules)
+                    yield Part(spec.name, schema.label, labels, _of_part("figures", spec, words))
+            texts = (rule.text for rule in source.rules.values() if rule.text is not None)
+            for part in (part for text in texts for part in text.parts if part.rows == CHARTS):
+                labels = tuple(group.label for group in part.groups if group.label is not None)
+                yield Part(spec.name, schema.label, labels, _of_part("text", spec, words))
+
+
+def _of_part(part: PartOfCharts, spec: ObjectSpec, words: DestinationWords) -> str:
+    sentence = words.chart_parts.get(part, "")
+    return sentence.format(label=spec.schema.label, plural=spec.schema.plural_label)
 
 
 def _example(plan: Plan, charted: ObjectSpec) -> Example:

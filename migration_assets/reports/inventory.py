@@ -16,12 +16,14 @@ from typing import Any
 
 import polars as pl
 
+from migration_assets.destinations.administration import PlanRoom
 from migration_assets.destinations.base import ObjectSchema
 from migration_assets.mapping.inventory import INVENTORY_COLUMNS, inventory
 from migration_assets.migration.decisions import Head
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.plan import Plan
-from migration_assets.objects.registry import STAGED_OBJECTS
+from migration_assets.objects.registry import MAPPED_OBJECTS
+from migration_assets.reports import plan_sheet
 from migration_assets.reports.files import write_private
 
 JSON_NAME, XLSX_NAME = "field_inventory.json", "field_inventory.xlsx"
@@ -77,7 +79,8 @@ class ObjectCounts:
 
 @dataclass(frozen=True, slots=True)
 class FieldInventory:
-    """An inventory as ``frame`` (INVENTORY_COLUMNS) with what it belongs to."""
+    """An inventory as ``frame`` (INVENTORY_COLUMNS) with what it belongs to; ``rooms`` as the destination
+    answered ``Destination.plans``."""
 
     target: Target
     practice_name: str
@@ -86,6 +89,7 @@ class FieldInventory:
     head: Head
     schemas: tuple[ObjectSchema, ...]
     frame: pl.DataFrame
+    rooms: tuple[PlanRoom, ...] = ()
 
     @property
     def counts(self) -> tuple[ObjectCounts, ...]:
@@ -98,11 +102,23 @@ class FieldInventory:
 
 
 def make_inventory(
-    target: Target, practice_name: str, plan: Plan, made_at: datetime, head: Head
+    target: Target,
+    practice_name: str,
+    plan: Plan,
+    made_at: datetime,
+    head: Head,
+    rooms: Sequence[PlanRoom] = (),
 ) -> FieldInventory:
-    frame = inventory(plan.mapping, plan.layout, {each.name: each.source_columns for each in STAGED_OBJECTS})
+    frame = inventory(plan.mapping, plan.layout, {each.name: each.source_columns for each in MAPPED_OBJECTS})
     return FieldInventory(
-        target, practice_name, plan.hash, made_at, head, tuple(plan.schemas.values()), frame
+        target,
+        practice_name,
+        plan.hash,
+        made_at,
+        head,
+        tuple(plan.schemas.values()),
+        frame,
+        tuple(rooms),
     )
 
 
@@ -116,7 +132,8 @@ def write_inventory(made: FieldInventory, directory: Path) -> tuple[Path, Path]:
 
 
 def as_document(made: FieldInventory) -> dict[str, Any]:
-    """practice, destination, environment, plan_hash, made_at, objects with fields with sources, audit_log."""
+    """practice, destination, environment, plan_hash, made_at, objects with fields with sources, plans (the
+    room by plan, object and kind), audit_log."""
     target = made.target
     return {
         "practice": target.practice,
@@ -125,6 +142,7 @@ def as_document(made: FieldInventory) -> dict[str, Any]:
         "plan_hash": made.plan_hash,
         "made_at": made.made_at.isoformat(),
         "objects": [_object(made, schema) for schema in made.schemas],
+        "plans": [asdict(each) | {"fits": each.fits} for each in made.rooms],
         "audit_log": made.head.described(),
     }
 
@@ -163,6 +181,8 @@ def as_workbook(made: FieldInventory) -> bytes:
         }
         sheets = _sheet_names([schema.name for schema in made.schemas])
         _write_explanation(book.add_worksheet("About"), styles, made, sheets)
+        if made.rooms:
+            plan_sheet.write_plans(book.add_worksheet(plan_sheet.NAME), book, made.rooms)
         for schema in made.schemas:
             sheet = book.add_worksheet(sheets[schema.name])
             _write_object(sheet, styles, made.frame.filter(object=schema.name))
@@ -172,7 +192,7 @@ def as_workbook(made: FieldInventory) -> bytes:
 def _sheet_names(objects: Iterable[str]) -> dict[str, str]:
     """At most 31 characters, none of []:*?/\\, each once whatever the case (the format's own rules)."""
     names: dict[str, str] = {}
-    taken = {"about"}
+    taken = {"about", plan_sheet.NAME.lower()}
     for each in objects:
         wanted = each.translate(_FORBIDDEN_IN_SHEET)[:_LONGEST_SHEET_NAME]
         name, number = wanted, 2

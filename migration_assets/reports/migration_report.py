@@ -1,5 +1,6 @@
 """The post-migration report: ``report.html`` and ``report.pdf`` from one template, ``report.json`` for
-programs, and beside them the lists that are too long for paper, ``files.csv`` and ``exceptions.csv``.
+programs, and beside them the lists that are too long for paper: ``files.csv``, ``exceptions.csv`` and
+``shared_values.csv``.
 
 What stands in it is ``migration_report_content``'s to say.
 """
@@ -27,7 +28,7 @@ from migration_assets.migration.operations import Migration
 from migration_assets.migration.plan import Plan
 from migration_assets.migration.reconciliation import Reconciliation
 from migration_assets.migration.report_facts import ReportFacts, gather
-from migration_assets.objects.registry import STAGED_OBJECTS
+from migration_assets.objects.registry import MAPPED_OBJECTS
 from migration_assets.reports import letter_templates
 from migration_assets.reports import migration_report_content as content
 from migration_assets.reports.field_diff import document as field_diff_document
@@ -38,7 +39,7 @@ from migration_assets.reports.reconciliation import read_reconciliation
 from migration_assets.reports.wording import Wording, wording
 
 HTML_NAME, PDF_NAME, JSON_NAME = "report.html", "report.pdf", "report.json"
-FILES_NAME, EXCEPTIONS_NAME = "files.csv", "exceptions.csv"
+FILES_NAME, EXCEPTIONS_NAME, SHARED_NAME = "files.csv", "exceptions.csv", "shared_values.csv"
 MOST_ON_PAPER, MOST_ON_SCREEN = 200, 2_000
 """Lines of one list; the rest stands in the CSV beside the report."""
 
@@ -91,7 +92,7 @@ def make_report(migration: Migration, made_at: datetime) -> Report:
     plan, profile = migration.stored_plan(), platform.profile(practice)
     reconciliation = read_reconciliation(platform.report_directory(target))
     log = platform.decisions(practice)
-    fields = inventory(plan.mapping, plan.layout, {each.name: each.source_columns for each in STAGED_OBJECTS})
+    fields = inventory(plan.mapping, plan.layout, {each.name: each.source_columns for each in MAPPED_OBJECTS})
     with platform.upload_warehouse(target).open(read_only=True) as session:
         facts = gather(session, plan, profile, fields, log.entries(), target)
     return Report(
@@ -116,10 +117,12 @@ class Written:
     letter_templates: Path
     files: Path
     exceptions: Path
+    shared: Path
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        return (self.html, self.pdf, self.json, self.letter_templates, self.files, self.exceptions)
+        beside = (self.letter_templates, self.files, self.exceptions, self.shared)
+        return (self.html, self.pdf, self.json, *beside)
 
 
 def write_report(report: Report, directory: Path) -> Written:
@@ -136,6 +139,7 @@ def write_report(report: Report, directory: Path) -> Written:
         ),
         files=write_private(directory / FILES_NAME, report.facts.files.write_csv().encode()),
         exceptions=write_private(directory / EXCEPTIONS_NAME, _exceptions(report.groups).encode()),
+        shared=write_private(directory / SHARED_NAME, report.facts.shared.write_csv().encode()),
     )
 
 
@@ -172,6 +176,8 @@ def shown(report: Report) -> dict[str, Any]:
             "csv": FILES_NAME,
         },
         "exceptions_csv": EXCEPTIONS_NAME,
+        "shared": content.shared_values(facts.shared, plan),
+        "shared_csv": SHARED_NAME,
         "checks": checks,
         "classes": content.classes(report.diff),
         "tasks": content.tasks(facts, report.words, staff),
@@ -222,6 +228,10 @@ def as_document(report: Report) -> dict[str, Any]:
             "bytes": int(facts.files["bytes"].sum() or 0),
             "same": int(facts.files["same"].sum()),
         },
+        "shared_values": [
+            {"object": each.object, "field": each.label, "then": each.then, "records": len(each.records)}
+            for each in content.shared_values(facts.shared, report.plan)
+        ],
         "spot_check": {
             "patients": report.diff.patients["source_id"].head(content.PATIENTS_SHOWN).to_list(),
             "classes": field_diff_document.classes(report.diff),
@@ -234,7 +244,13 @@ def as_document(report: Report) -> dict[str, Any]:
         ],
         "not_in_scope": [each.model_dump() for each in reconciliation.not_in_scope],
         "letters": letter_templates.as_document(facts.templates),
-        "beside": [RECONCILIATION_NAME, FILES_NAME, EXCEPTIONS_NAME, letter_templates.HTML_NAME],
+        "beside": [
+            RECONCILIATION_NAME,
+            FILES_NAME,
+            EXCEPTIONS_NAME,
+            SHARED_NAME,
+            letter_templates.HTML_NAME,
+        ],
         "audit_log": report.head.described(),
     }
 

@@ -89,6 +89,18 @@ class SpotCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedValues:
+    """Values of one field that the destination takes once and several records have, by what became of them;
+    ``records`` are (key, key of the record that has the value)."""
+
+    object: str
+    label: str
+    then: str
+    what: str
+    records: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """A box of the checklist: what PANDA shows, what to build, where that is described."""
 
@@ -255,6 +267,23 @@ def _looked_at(
 def classes(diff: Diff) -> tuple[tuple[str, int], ...]:
     """Fields of all patients of the diff by what became of them, in a manager's words."""
     return tuple((CLASS_WORDS[name].name, count) for name, count in field_diff_document.classes(diff).items())
+
+
+def shared_values(shared: pl.DataFrame, plan: Plan) -> tuple[SharedValues, ...]:
+    """A group an object, field and end, the largest first; ``shared`` has SHARED_COLUMNS."""
+    found = []
+    for (name, field, then), rows in shared.group_by("object", "field", "then", maintain_order=True):
+        spec = plan.mapping.of_object(str(name))
+        labels = {each.name: each.label for each in spec.schema.fields}
+        second = next((each.to for each in spec.distinct if (each.field, each.then) == (field, then)), None)
+        what = {
+            "leave_empty": "left empty: the first record has the value",
+            "move": f"moved to the field {labels.get(second or '', 'beside it')}",
+            "add_id": "kept, with the record's number of PANDA behind it",
+        }[str(then)]
+        records = tuple(rows.select("key", "first_key").iter_rows())
+        found.append(SharedValues(str(name), labels.get(str(field), str(field)), str(then), what, records))
+    return tuple(sorted(found, key=lambda each: -len(each.records)))
 
 
 def tasks(facts: ReportFacts, words: Wording, staff: Mapping[str, int]) -> tuple[Task, ...]:

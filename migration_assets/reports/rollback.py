@@ -30,18 +30,8 @@ from migration_assets.migration.rollback_plan import (
 )
 from migration_assets.reports.files import write_private
 from migration_assets.reports.page import render
+from migration_assets.reports.wording import wording
 
-SYSTEM_FIELDS: dict[str, tuple[str, ...]] = {
-    "salesforce": (
-        "LastModifiedDate",
-        "LastModifiedById",
-        "SystemModstamp",
-        "LastActivityDate",
-        "LastViewedDate",
-        "LastReferencedDate",
-    )
-}
-"""Fields that a destination writes itself and no rollback brings back."""
 FINDINGS = {
     "still_there": "a record of the practice that should be gone is still there",
     "not_restored": "a field doesn't have its former value",
@@ -84,7 +74,7 @@ def write_outcome(outcome: Outcome, target: Target, head: Head, directory: Path)
         "kept_values": [_row(each) for each in _with_kept_values(outcome.plan)],
         "refused": outcome.refused.to_dicts(),
         "findings": outcome.findings.to_dicts(),
-        "system_fields": list(SYSTEM_FIELDS.get(target.destination, ())),
+        "system_fields": list(wording(target.destination).destination.system_fields),
         "not_in_the_mapping": dict(outcome.plan.unknown),
         "schema": None
         if outcome.schema is None
@@ -219,7 +209,7 @@ def _page(planned: RollbackPlan, target: Target, head: Head, content: dict[str, 
         restored=_of(planned, RESTORE),
         reasons=REASONS,
         finding_words=FINDINGS,
-        system_fields=SYSTEM_FIELDS.get(target.destination, ()),
+        words=wording(target.destination).destination,
         made_at=datetime.now(UTC),
         **content,
     )

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -19,6 +20,9 @@ from migration_assets.migration.owners import Outcome
 from migration_assets.reports.owners import MEANINGS
 
 _FOLDER = Path(__file__).parent
+PartOfCharts = Literal["companion", "teeth", "figures", "text", "picture"]
+"""Further wide fields; a record a tooth; figures of one exam; an exam in words; an exam drawn."""
+
 _UNKNOWN_REMEDY = "Look the code up, mend the record and run the upload again."
 
 
@@ -36,6 +40,22 @@ class Remedy(_Words):
 class _OwnWords(_Words):
     codes: dict[str, Remedy]
     reasons: dict[str, str]
+
+
+class StatusList(_Words):
+    """How plans of one status are shown: a column's heading, and what stands in it for each status."""
+
+    heading: str
+    each: str
+
+
+class ByHand(_Words):
+    """What an administrator reads before the steps: ``before`` are sentences, ``places`` where a place of the
+    settings is found (others go by their own name), ``kinds`` how something of a kind is made."""
+
+    before: tuple[str, ...]
+    places: dict[str, str]
+    kinds: dict[str, str]
 
 
 class NotMigrated(_Words):
@@ -56,7 +76,12 @@ class Workflows(_Words):
 
 
 class DestinationWords(_Words):
-    """What one destination says in its own way; texts in braces are filled in by who uses them."""
+    """What one destination says in its own way; texts in braces are filled in by who uses them.
+
+    ``chart_parts`` is said of an object that holds a part of the charts, by which part it is. ``method`` are
+    sentences on how the records came there, ``after_rollback`` on what a rollback leaves of deleted records;
+    ``system_fields`` are those that the destination writes itself and no rollback brings back.
+    """
 
     product: str
     places: dict[str, str]
@@ -64,10 +89,14 @@ class DestinationWords(_Words):
     on_parent: str
     on_its_own: str
     pipeline: tuple[str, ...]
+    pipeline_statuses: StatusList
     chart: tuple[str, ...]
-    companion: str
-    per_tooth: str
+    chart_parts: dict[PartOfCharts, str]
     differences: tuple[str, ...]
+    method: tuple[str, ...]
+    by_hand: ByHand
+    system_fields: tuple[str, ...]
+    after_rollback: str
     workflows: Workflows
     not_migrated: NotMigrated
     failures: dict[str, Remedy]
@@ -83,13 +112,13 @@ class Wording:
     def remedy(self, code: str, message: str) -> Remedy:
         """For a code that nobody has written of (a platform has hundreds), its own sentence is the cause."""
         found = self.own.codes.get(code) or self.destination.failures.get(code)
-        return found or Remedy(cause=_sentence(message or code), remedy=_UNKNOWN_REMEDY)
+        return found or Remedy(cause=sentence(message or code), remedy=_UNKNOWN_REMEDY)
 
     def reason(self, code: str) -> str:
         """Why a source row is part of no record, or what became of a login."""
         if code in set(Outcome):
-            return _sentence(MEANINGS[Outcome(code)])
-        return self.own.reasons.get(code, _sentence(code.replace("_", " ")))
+            return sentence(MEANINGS[Outcome(code)])
+        return self.own.reasons.get(code, sentence(code.replace("_", " ")))
 
     @property
     def codes(self) -> Mapping[str, Remedy]:
@@ -104,5 +133,6 @@ def wording(destination: str) -> Wording:
     return Wording(own, words)
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """With a capital at its beginning and a full stop at its end."""
     return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")

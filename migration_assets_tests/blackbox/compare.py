@@ -131,8 +131,8 @@ def compare(
     related = account_relations and accounts != "none"
     known = Known.of(practice, name, org.records["Account"]) if related else None
     source = derive(source, groups, announced, words.moment(zone), accounts, owned, known)
-    all_kinds = _with_fields_there(report, kinds(zone, groups, accounts), org)
-    expected = {kind.space: _expected(kind, source, practice, announced) for kind in all_kinds}
+    all_kinds = with_fields_there(report, kinds(zone, groups, accounts), org)
+    expected = {kind.space: expected_rows(kind, source, practice, announced) for kind in all_kinds}
     expected["practice"] = {} if accounts == "none" else {f"{practice}:practice:{practice}": {}}
     spaces = {"Account": ["practice"]}
     for kind in all_kinds:
@@ -141,15 +141,15 @@ def compare(
     for obj, of_object in spaces.items():
         keys = [key for space in of_object for key in expected[space]]
         found |= by_key(report, obj, org.records.get(obj, []), keys, other)
-    both = _Both(practice, expected, found)
+    both = Both(practice, expected, found)
     _compare_account(report, found, practice, name)
     for kind in all_kinds:
         rows = {key: row for key, row in expected[kind.space].items() if key in found}
         siblings = [each for each in all_kinds if each.object == kind.object]
-        empty = _empty_fields(kind, siblings)
+        empty = empty_fields(kind, siblings)
         report.counts[f"{kind.plural} compared"] = len(rows)
         for key, row in rows.items():
-            _compare_fields(report, kind.object, key, row, found[key], (*kind.fields, *empty))
+            compare_fields(report, kind.object, key, row, found[key], (*kind.fields, *empty))
             for reference in kind.references:
                 if not f"{practice}:{reference.space}:".startswith(other):
                     parent, wanted = both.parent(reference, row)
@@ -178,7 +178,7 @@ def _is_there(report: Report, org: Org, obj: str) -> bool:
     return obj in org.described
 
 
-def _with_fields_there(report: Report, all_kinds: tuple[Kind, ...], org: Org) -> tuple[Kind, ...]:
+def with_fields_there(report: Report, all_kinds: tuple[Kind, ...], org: Org) -> tuple[Kind, ...]:
     """The kinds with those of their fields that the org has; reports what it hasn't."""
     for obj in dict.fromkeys(kind.object for kind in all_kinds):
         if obj not in org.described:
@@ -200,7 +200,7 @@ def _kept(kind: Kind, there: frozenset[str]) -> Kind:
 
 
 @dataclass(frozen=True)
-class _Both:
+class Both:
     """What must be there by key space and key, and the org's records by key."""
 
     practice: str
@@ -221,7 +221,7 @@ class _Both:
         return key, self.found.get(key, {}).get("Id", words.UNUSABLE)
 
 
-def _expected(kind: Kind, source: Source, practice: str, announced: Announced) -> dict[str, Row]:
+def expected_rows(kind: Kind, source: Source, practice: str, announced: Announced) -> dict[str, Row]:
     """Rows by the key of their record, corrected as announced, without those that are announced absent."""
     return {
         f"{practice}:{kind.space}:{row[kind.key]}": announced.corrected(kind.table, row[kind.key], row)
@@ -230,7 +230,7 @@ def _expected(kind: Kind, source: Source, practice: str, announced: Announced) -
     }
 
 
-def _empty_fields(kind: Kind, siblings: list[Kind]) -> tuple[Field, ...]:
+def empty_fields(kind: Kind, siblings: list[Kind]) -> tuple[Field, ...]:
     """Fields that only other kinds of record of the same object fill: here nothing may stand."""
     nothing = Reading(lambda: None, words.as_text)
     names = dict.fromkeys(name for each in siblings for name in each.names if name not in kind.names)
@@ -245,7 +245,7 @@ def _compare_account(report: Report, found: Mapping[str, Row], practice: str, na
             report.differs("Account", "Name", key, name, found[key].get("Name"))
 
 
-def _compare_fields(
+def compare_fields(
     report: Report, obj: str, key: str, row: Row, record: Row, fields: tuple[Field, ...]
 ) -> None:
     report.counts[f"{obj} fields compared"] += len(fields)

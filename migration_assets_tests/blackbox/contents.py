@@ -51,7 +51,9 @@ def read_contents(
     chosen = {_name(row): row for row in sample(versions) if _name(row) in paths or _name(row) in sizes}
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         org = pool.map(lambda row: _hashed(_download(salesforce, row["Id"])), chosen.values())
-        own = _stored(connection, {name: size for name, size in sizes.items() if name in chosen and size})
+        own = stored_hashes(
+            connection, {name: size for name, size in sizes.items() if name in chosen and size}
+        )
         return {
             str(row["PANDA_Key__c"]): Hashes(own.get(name) or on_share.get(paths.get(name, "")), downloaded)
             for (name, row), downloaded in zip(chosen.items(), org, strict=True)
@@ -85,7 +87,7 @@ def _download(salesforce: Salesforce, version: str) -> Iterator[bytes]:
         yield from answer.iter_content(_PIECE)
 
 
-def _stored(connection: pyodbc.Connection, sizes: Mapping[str, int]) -> dict[str, str]:
+def stored_hashes(connection: pyodbc.Connection, sizes: Mapping[str, int]) -> dict[str, str]:
     """Hashes of documents by name: many small ones a query, large ones in pieces."""
     small = [name for name, size in sizes.items() if size <= _PIECE // 8]
     hashes: dict[str, str] = {}

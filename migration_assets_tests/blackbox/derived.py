@@ -162,7 +162,7 @@ def _latest(of: str, rows: list[Row]) -> Row:
 
 def _of_patient(rows: list[Row], utc: Callable[[datetime | None], Any]) -> Row:
     in_time = _in_time(rows, utc)
-    history = "\n".join(map(_line, in_time[:-1])) or None
+    history = "\n".join(map(classification_line, in_time[:-1])) or None
     return {**_latest("patient", in_time), "patient.History": history}
 
 
@@ -170,7 +170,7 @@ def _of_exam(rows: list[Row], utc: Callable[[datetime | None], Any]) -> Row:
     return _latest("exam", _in_time(rows, utc))
 
 
-def _line(row: Row) -> str:
+def classification_line(row: Row) -> str:
     """``2021-03-02: Stage III, Grade B, Generalized`` without what isn't stated."""
     stage, grade, extent = words.stage(row["Stage"]), words.grade(row["Grade"]), words.extent(row["Extent"])
     stated = [

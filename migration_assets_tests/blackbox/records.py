@@ -42,7 +42,7 @@ _NEEDED = {
 
 _CLASSIFIED = ("Stage", "Grade", "Extent", "StagedAt")
 _LONGEST_SUBJECT = 255
-_MOST_MINUTES = 24 * 60
+MOST_MINUTES = 24 * 60
 
 
 def with_needed(groups: Collection[str]) -> tuple[str, ...]:
@@ -63,7 +63,7 @@ def _says(line: str, wanted: tuple[str, ...]) -> bool:
     return all(re.search(rf"(?<![\w.]){re.escape(each)}(?![\w.])", line) for each in wanted)
 
 
-_SAYING = Reading(lambda wanted: wanted, words.as_lines, _says_each)
+SAYING = Reading(lambda wanted: wanted, words.as_lines, _says_each)
 
 
 def classified(of: str) -> tuple[Field, ...]:
@@ -94,7 +94,7 @@ def insured() -> tuple[Field, ...]:
                 for share in ("Preventive", "Basic", "Major")
             ),
         )
-    return fields + fields_of(("Other_Insurance__c", "other.Insurances", _SAYING))
+    return fields + fields_of(("Other_Insurance__c", "other.Insurances", SAYING))
 
 
 def finding() -> Kind:
@@ -131,14 +131,14 @@ def note(moment: Reading) -> Kind:
 
 def event(local: Callable[[datetime | None], Any], moment: Reading) -> Kind:
     """``local`` reads the practice's times, ``moment`` compares them."""
-    end = Reading(lambda start, minutes: _end(local(start), minutes), words.as_moment)
+    end = Reading(lambda start, minutes: end_of(local(start), minutes), words.as_moment)
     fields = fields_of(
-        ("Subject", "SessionType", word(_subject)),
+        ("Subject", "SessionType", word(subject)),
         ("StartDateTime", "StartsAt", moment),
         ("EndDateTime", "StartsAt DurationMinutes", end),
         ("Description", "Notes", LINES),
         ("SessionType__c", "SessionType", TEXT),
-        ("Duration__c", "DurationMinutes", Reading(words.within(0, _MOST_MINUTES), words.number)),
+        ("Duration__c", "DurationMinutes", Reading(words.within(0, MOST_MINUTES), words.number)),
         ("Appointment_ID__c", "AppointmentID", TEXT),
         ("Appointment_Status__c", "Status", TEXT),
         ("Source_Provider_ID__c", "ProviderID", TEXT),
@@ -195,13 +195,13 @@ def _tooth(written: Any, system: Any) -> Any:
     return universal(written, system) or words.UNUSABLE
 
 
-def _subject(session: Any) -> str:
+def subject(session: Any) -> str:
     whole = words.text(session) or "Appointment"
     return whole if len(whole) <= _LONGEST_SUBJECT else whole[: _LONGEST_SUBJECT - 1] + "…"
 
 
-def _end(start: datetime | None, minutes: Any) -> datetime | None:
+def end_of(start: datetime | None, minutes: Any) -> datetime | None:
     """An event of no known duration ends when it starts."""
-    length = words.within(0, _MOST_MINUTES)(minutes)
+    length = words.within(0, MOST_MINUTES)(minutes)
     lasts = 0 if length is None or length is words.UNUSABLE else int(length)
     return None if start is None else start + timedelta(minutes=lasts)

@@ -87,22 +87,28 @@ class Announced:
 
 
 def by_key(
-    report: Report, obj: str, records: list[Row], expected: Iterable[str], other: tuple[str, ...]
+    report: Report,
+    obj: str,
+    records: list[Row],
+    expected: Iterable[str],
+    other: tuple[str, ...],
+    name: str = "PANDA_Key__c",
 ) -> dict[str, Row]:
-    """The org's records by key; reports keys that are missing, doubled, or not the source's.
+    """The org's records by key, which stands in ``name``; reports keys that are missing, doubled, or not the
+    source's.
 
     Keys that begin as one of ``other`` aren't compared.
     """
     wanted = {key for key in expected if not key.startswith(other)}
     found: dict[str, Row] = {}
     for record in records:
-        key = str(record["PANDA_Key__c"])
+        key = str(record[name])
         if key in found:
-            report.add("doubled", obj, "PANDA_Key__c", key)
+            report.add("doubled", obj, name, key)
         elif key in wanted:
             found[key] = record
         elif not key.startswith(other):
-            report.add("extra", obj, "PANDA_Key__c", key)
+            report.add("extra", obj, name, key)
     for key in sorted(wanted - found.keys()):
-        report.add("missing", obj, "PANDA_Key__c", key)
+        report.add("missing", obj, name, key)
     return found

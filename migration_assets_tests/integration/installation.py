@@ -1,40 +1,21 @@
-"""A practice on its way to the sandbox org: its files in a folder of its own, its raw rows, its one worker.
-
-The rows of panda.* are put there as the generator made them; extraction has tests of its own. What the
-platform did is read from where it stands: the ledger, the upload's file, the org itself.
-"""
+"""A practice on its way to the sandbox org, and the org itself; what is any destination's is ``folder``'s."""
 
 from __future__ import annotations
 
 import re
-import shutil
-import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import polars as pl
-import pytest
 
 from migration_assets.migration.ledger import Target
-from migration_assets.migration.operations import Migration
-from migration_assets.migration.platform import Platform
 from migration_assets.migration.reconcile import Reconciled
-from migration_assets.migration.staging import StagingOutcome, source_tables
-from migration_assets.panda.connection import Source
-from migration_assets.panda.extract import Extraction, extract
-from migration_assets_tests.integration import worker
-from migration_assets_tests.integration.worker import Ended, Errand, Worker
-from migration_assets_tests.objects.rows_of_files import measured
-from migration_assets_tests.open_files import stage_all
+from migration_assets_tests.integration.folder import PRACTICE, READER_PASSWORD, SECRETS, PracticeFolder
 from migration_assets_tests.sandbox.salesforce_fixtures import Opened, sign_in
 from migration_sandbox.salesforce.launch import SalesforceSandbox
 
-PRACTICE = "maple"
+__all__ = ["PRACTICE", "READER_PASSWORD"]
+
 REHEARSAL = Target(PRACTICE, "salesforce", "rehearsal")
 LIVE = Target(PRACTICE, "salesforce", "live")
 OBJECTS = {
@@ -50,7 +31,6 @@ OBJECTS = {
 """By asset, parents first."""
 UPLOADS = tuple(f"upload {asset}" for asset in OBJECTS)
 JOB_ROWS = 18
-READER_PASSWORD = "a-password-of-the-tests"
 _INGEST = r"/jobs/ingest/?$|/jobs/ingest/[^/]+/batches"
 
 _FILE = """\
@@ -90,25 +70,21 @@ destinations:
 
 
 @dataclass(frozen=True)
-class Installation:
+class Installation(PracticeFolder):
     """One practice's data folder beside one org."""
 
-    data: Path
     org: SalesforceSandbox
-    environment: Mapping[str, str] = field(repr=False)
 
     @classmethod
     def create(cls, data: Path, org: SalesforceSandbox) -> Installation:
-        (data / "practices").mkdir(parents=True)
         environment = {
-            "WIRE_ENCRYPTION_KEY": "k" * 64,
-            "WIRE_SQL_PASSWORD": READER_PASSWORD,
+            **SECRETS,
             "WIRE_SF_URL": org.url,
             "WIRE_SF_CA": str(org.ca_path),
             "WIRE_SF_CLIENT_ID": org.client_id,
             "WIRE_SF_CLIENT_SECRET": org.client_secret,
         }
-        made = cls(data, org, environment)
+        made = cls(data, environment, REHEARSAL, OBJECTS, org)
         made.configure()
         return made
 
@@ -132,118 +108,7 @@ class Installation:
             text = text.replace(word, str(value))
         if live:
             text += text[text.index("      rehearsal:") :].replace("rehearsal: &org", "live:")
-        (self.data / "practices" / f"{PRACTICE}.yaml").write_text(text, encoding="utf-8")
-
-    def copy(self, data: Path) -> Installation:
-        shutil.copytree(self.data, data)
-        return replace(self, data=data)
-
-    @contextmanager
-    def in_environment(self) -> Iterator[None]:
-        """With the variables that the practice's file refers to."""
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in self.environment.items():
-                patch.setenv(name, value)
-            yield
-
-    @property
-    def platform(self) -> Platform:
-        return worker.platform_over(self.data)
-
-    def migration(self, target: Target = REHEARSAL) -> Migration:
-        return Migration(self.platform, target)
-
-    def extract(self, attempts: int = 1) -> Extraction:
-        """The tables that are migrated, from the SQL server that the practice's file names."""
-        practice = self.platform.practice(PRACTICE)
-        source = Source(self.platform.source(practice))
-        tables = source_tables()
-        warehouse = self.platform.panda_warehouse(PRACTICE)
-        profile = self.platform.profile(practice)
-        return extract(source, profile, warehouse, tables, in_scope=tables, attempts=attempts)
-
-    def put_rows(self, tables: Mapping[str, pl.DataFrame]) -> None:
-        """Raw rows as an extraction leaves them; tables that aren't given stay as they are."""
-        tables = measured(tables)
-        given = [table for table in source_tables() if table in tables]
-        now = datetime.now(UTC)
-        with self.platform.panda_warehouse(PRACTICE).open() as session:
-            for table in given:
-                session.replace_table("panda", table, tables[table])
-            extractions = pl.DataFrame(
-                {
-                    "batch_id": [f"extracted-{now.timestamp()}"] * len(given),
-                    "logical_table": given,
-                    "source_table": [f"dbo.{table}" for table in given],
-                    "rows": [tables[table].height for table in given],
-                    "extracted_at": [now] * len(given),
-                }
-            )
-            session.append("panda", "extractions", extractions)
-            session.replace_table(
-                "panda", "not_in_scope", pl.DataFrame({"table": ["dbo.Insurance"], "rows": [12]})
-            )
-
-    def raw(self, table: str) -> pl.DataFrame:
-        with self.platform.panda_warehouse(PRACTICE).open(read_only=True) as session:
-            return session.read("panda", table)
-
-    def change(self, table: str, where: pl.Expr, **cells: Any) -> None:
-        """Change raw cells, as somebody in the practice would."""
-        rows = self.raw(table)
-        changed = rows.with_columns(
-            pl.when(where).then(pl.lit(value, dtype=rows.schema[name])).otherwise(pl.col(name)).alias(name)
-            for name, value in cells.items()
-        )
-        self.put_rows({table: changed})
-
-    def stage(self) -> list[StagingOutcome]:
-        platform = self.platform
-        practice = platform.practice(PRACTICE)
-        warehouse = platform.panda_warehouse(PRACTICE)
-        return stage_all(practice, platform.profile(practice), warehouse)
-
-    def build(self, run_id: str = "build") -> None:
-        self.stage()
-        self.migration().build_payload(run_id, "all")
-
-    def errand(self, *steps: str, **more: Any) -> Errand:
-        environment = {**self.environment, **more.pop("environment", {})}
-        return Errand(self.data, environment, more.pop("target", REHEARSAL), steps or UPLOADS, **more)
-
-    def start(self, *steps: str, **more: Any) -> Worker:
-        return worker.start(self.errand(*steps, **more))
-
-    def run(self, *steps: str, **more: Any) -> Ended:
-        """A worker's whole life; ``more`` as ``Errand`` has it."""
-        return worker.run(self.errand(*steps, **more))
-
-    def reconcile(self, run_id: str = "reconcile") -> Reconciled:
-        return self.migration().reconcile(run_id)
-
-    def payload_keys(self) -> dict[str, list[str]]:
-        """Keys in the upload's scope by object of the plan, sorted."""
-        with self.platform.upload_warehouse(REHEARSAL).open(read_only=True) as session:
-            scope, tables = session.read("upload", "scope"), session.tables("upload")
-        return {
-            name: sorted(scope.filter(pl.col("object") == name)["key"].to_list())
-            for asset, name in OBJECTS.items()
-            if f"payload_{asset}" in tables
-        }
-
-    def open_batches(self) -> list[str]:
-        """Objects of the batches whose end the ledger doesn't know, asked of its database itself."""
-        return [
-            name
-            for (name,) in self.query_ledger(
-                "SELECT object FROM batches WHERE batch_id NOT IN "
-                "(SELECT batch_id FROM batch_events WHERE kind = 'settled') ORDER BY intended_at"
-            )
-        ]
-
-    def query_ledger(self, statement: str) -> list[tuple[Any, ...]]:
-        with closing(sqlite3.connect(self.data / "ledger" / f"{PRACTICE}.sqlite")) as connection:
-            return connection.execute(statement).fetchall()
+        self.write_file(text)
 
 
 @dataclass(frozen=True)

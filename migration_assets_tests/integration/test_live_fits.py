@@ -11,11 +11,12 @@ from textwrap import dedent
 
 import pytest
 
+from migration_assets.destinations.kind import destination_kind
 from migration_assets.errors import DestinationWithoutRoom
 from migration_assets.migration.decisions import RehearsalCompleted
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.operations import Migration
-from migration_assets.migration.platform import Platform, salesforce_kind
+from migration_assets.migration.platform import Platform
 from migration_assets.warehouse import DuckDBSettings
 from migration_sandbox.salesforce.launch import SalesforceSandbox
 
@@ -63,7 +64,7 @@ def platform(orgs: dict[str, SalesforceSandbox], tmp_path: Path, monkeypatch: py
     practices.mkdir()
     (practices / "maple.yaml").write_text(text, encoding="utf-8")
     settings = DuckDBSettings(memory_limit="500MB", threads=1)
-    return Platform(tmp_path, practices, {"salesforce": salesforce_kind()}, settings)
+    return Platform(tmp_path, practices, {"salesforce": destination_kind("salesforce")}, settings)
 
 
 def test_a_live_org_without_room_for_the_rehearsed_layout_stops_before_anything_is_deployed(

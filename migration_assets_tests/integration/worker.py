@@ -11,7 +11,8 @@ import os
 import re
 import signal
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
@@ -24,15 +25,20 @@ import simple_salesforce.api  # noqa: F401
 import sqlalchemy.dialects.sqlite  # noqa: F401
 from sqlalchemy import Engine, event
 
+import migration_assets.destinations.freshsales.destination  # noqa: F401
 from migration_assets.destinations.salesforce import destination, job_runs  # noqa: F401
-from migration_assets.errors import MigrationError
+from migration_assets.errors import ContentChanged, MigrationError
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.operations import Migration
 from migration_assets.migration.plan import load_mapping
 from migration_assets.migration.platform import Platform, default_platform
+from migration_assets.practice import Practice
 
-_SECONDS = 60
+CONTENTS = "contents"
+"""The folder in the data folder that stands for the practice's files: ``<table>/<id>``."""
+_SECONDS = 120
 load_mapping("salesforce")
+load_mapping("freshsales")
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload([__name__])
 
@@ -117,11 +123,29 @@ def run(errand: Errand) -> Ended:
 
 
 @dataclass(frozen=True)
+class Files:
+    """What the rows' files hold, in the place of the practice's database and file share."""
+
+    folder: Path
+
+    def pieces(self, table: str, source_id: str) -> Iterator[bytes]:
+        try:
+            yield (self.folder / table / source_id).read_bytes()
+        except FileNotFoundError:
+            raise ContentChanged(f"{table}: no such file") from None
+
+
+@dataclass(frozen=True)
 class MortalPlatform(Platform):
-    """A platform whose ledger kills its own process before a certain statement."""
+    """A platform whose ledger kills its own process before a certain statement, and whose source's files
+    stand in a folder."""
 
     die_at: DieAt | None = None
     seen: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def contents(self, practice: Practice) -> Iterator[Files]:  # type: ignore[override]  # noqa: ARG002
+        yield Files(self.data / CONTENTS)
 
     def ledger_engine(self, practice: str) -> Engine:
         engine = super().ledger_engine(practice)
@@ -141,9 +165,9 @@ class MortalPlatform(Platform):
 
 
 def platform_over(data: Path, die_at: DieAt | None = None) -> Platform:
-    """The platform that the commands and Dagster would build over the folder."""
+    """The platform that the commands and Dagster would build over the folder, but for its source's files."""
     usual = default_platform(data)
-    if die_at is None:
+    if die_at is None and not (data / CONTENTS).exists():
         return usual
     return MortalPlatform(
         usual.data, usual.practices, usual.destinations, profiles=usual.profiles, die_at=die_at

@@ -8,9 +8,9 @@ from typing import Any
 import polars as pl
 
 from migration_assets.mapping.spec import OWNERS_TABLE, PRACTICE_TABLE, ObjectSpec
-from migration_assets.objects.registry import STAGED_OBJECTS
+from migration_assets.objects.registry import MAPPED_OBJECTS
 
-STAGED_MODELS = {each.name: each.model for each in STAGED_OBJECTS}
+STAGED_MODELS = {each.name: each.model for each in MAPPED_OBJECTS}
 
 
 def rows(table: str, *given: dict[str, Any]) -> pl.DataFrame:

@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 
+from migration_assets.destinations.administration import ManualStep, PlanRoom
 from migration_assets.destinations.base import (
     Batch,
     DestinationIdentity,
@@ -94,6 +95,14 @@ class FakeDestination:
 
     def capacity(self, objects: Sequence[str]) -> dict[str, ObjectCapacity]:
         return {name: ObjectCapacity(name, True, self.room, frozenset()) for name in objects}
+
+    def plans(self, schemas: Sequence[ObjectSchema]) -> list[PlanRoom]:
+        return [
+            PlanRoom("Fake", True, each.name, "field", each.field_names, 0, 0, self.room) for each in schemas
+        ]
+
+    def checklist(self, schemas: Sequence[ObjectSchema]) -> list[ManualStep]:  # noqa: ARG002
+        return []
 
     def preflight(self, *_: object, **__: object) -> list[Finding]:
         return []

@@ -11,7 +11,7 @@ from migration_assets.destinations.base import payload_dtype
 from migration_assets.errors import ConfigurationError
 from migration_assets.migration.field_diff.compute import CHECKS, DIFF_COLUMNS, DIFFERING, Diff, compute
 from migration_assets.migration.operations import Migration
-from migration_assets.reports.perio_chart import model as perio_chart
+from migration_assets.perio_chart import model as perio_chart
 from migration_assets.warehouse import Session
 from migration_assets_tests.migration.further_rows import FURTHER
 from migration_assets_tests.migration.test_operations import Office, founded

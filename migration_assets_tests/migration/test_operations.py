@@ -17,6 +17,7 @@ import polars as pl
 import pytest
 
 from migration_assets.destinations.base import Destination
+from migration_assets.destinations.kind import ChartChoice, DestinationKind, LayoutKind
 from migration_assets.errors import (
     ConfigurationError,
     GateClosed,
@@ -24,14 +25,13 @@ from migration_assets.errors import (
     StagingRefused,
     WarehouseTableMissing,
 )
-from migration_assets.mapping.chart_layout import ChartChoice, LayoutKind
 from migration_assets.migration.decisions import Approval, UploadBegan, UploadEnded
 from migration_assets.migration.decisions import Reconciled as ReconciledEntry
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.load import UploadSummary
 from migration_assets.migration.operations import Migration
 from migration_assets.migration.plan import load_mapping
-from migration_assets.migration.platform import DestinationKind, Platform
+from migration_assets.migration.platform import Platform
 from migration_assets.migration.reconcile import Reconciled
 from migration_assets.migration.reconciliation import ObjectReconciliation, Reconciliation
 from migration_assets.migration.staging import source_tables

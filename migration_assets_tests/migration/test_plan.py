@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from migration_assets.destinations.kind import ChartChoice, LayoutKind
 from migration_assets.errors import ConfigurationError
-from migration_assets.mapping.chart_layout import ChartChoice, LayoutKind
 from migration_assets.migration.operations import Migration
 from migration_assets.migration.plan import wide_layout
 from migration_assets_tests.migration.test_operations import FILE, Office, founded

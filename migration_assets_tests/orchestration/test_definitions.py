@@ -45,55 +45,74 @@ STAGED_FROM = {
     },
     "staff_users": {"panda/staff_user"},
 }
-PARENTS: dict[str, set[str]] = {
-    "account": set(),
-    "contact": {"account"},
-    "account_contact_relation": {"account", "contact"},
-    "clinical_exam": {"contact"},
-    "clinical_exam_chart2": {"clinical_exam"},
-    "clinical_exam_chart3": {"clinical_exam"},
-    "clinical_exam_finding": {"clinical_exam"},
-    "clinical_exam_tooth": {"clinical_exam"},
-    "clinical_note": {"contact"},
-    "content_version": {"contact"},
-    "content_document_link": {"account", "contact", "content_version", "referral", "treatment_plan"},
-    "event": {"contact"},
-    "event_relation": {"contact", "event"},
-    "referral": {"contact"},
-    "treatment_plan": {"contact"},
-    "treatment_plan_line": {"treatment_plan"},
-}
-OF_A_GROUP: dict[str, set[str]] = {
-    "field_inventory": set(),
-    "schema": {"field_inventory"},
-    "preflight": {"field_inventory"},
-    "owners": {"schema"},
-    "payload": {"schema", "owners"},
-    "adoptions": {"payload"},
-    **{
-        name: {"payload", *parents, *({"adoptions"} if name == "contact" else ())}
-        for name, parents in PARENTS.items()
+PARENTS: dict[str, dict[str, set[str]]] = {
+    "salesforce": {
+        "account": set(),
+        "contact": {"account"},
+        "account_contact_relation": {"account", "contact"},
+        "clinical_exam": {"contact"},
+        "clinical_exam_chart2": {"clinical_exam"},
+        "clinical_exam_chart3": {"clinical_exam"},
+        "clinical_exam_finding": {"clinical_exam"},
+        "clinical_exam_tooth": {"clinical_exam"},
+        "clinical_note": {"contact"},
+        "content_version": {"contact"},
+        "content_document_link": {"account", "contact", "content_version", "referral", "treatment_plan"},
+        "event": {"contact"},
+        "event_relation": {"contact", "event"},
+        "referral": {"contact"},
+        "treatment_plan": {"contact"},
+        "treatment_plan_line": {"treatment_plan"},
     },
-    "reconciliation": set(PARENTS),
-    "field_diff": {"reconciliation"},
+    "freshsales": {
+        "sales_account": set(),
+        "contact": {"sales_account"},
+        "deal": {"contact", "sales_account"},
+        "cm_dental_treatment_plan": {"contact", "deal"},
+        "appointment": {"contact"},
+        "note": {"contact", "deal", "sales_account"},
+        "document": {"contact", "sales_account"},
+    },
 }
 OF_LIVE_ALONE: dict[str, set[str]] = {
     "go_live_guide": {"schema"},
     "report": {"reconciliation", "field_diff"},
     "go_live": {"reconciliation", "report"},
 }
-# The practice's staff become users of the org by other means than records; whole charts need no summary.
-RECORDS = set(STAGED_TABLES) - {"staged/staff_users", "staged/chart_summaries"}
-FROM_STAGED = {
-    "preflight": RECORDS,
-    "payload": RECORDS,
-    "owners": {"staged/providers", "staged/staff_users"},
+# The practice's staff become users by other means than records; where charts are whole they need no summary.
+NO_RECORDS = {
+    "salesforce": {"staged/staff_users", "staged/chart_summaries"},
+    "freshsales": {"staged/staff_users"},
 }
+GROUPS = tuple(f"{destination}{suffix}" for destination in PARENTS for suffix in ("", "_rehearsal"))
 
 
-def _of_group(group: str, assets: dict[str, set[str]]) -> dict[str, set[str]]:
+def _of_group(group: str) -> dict[str, set[str]]:
+    destination = group.removesuffix("_rehearsal")
+    parents = PARENTS[destination]
+    assets: dict[str, set[str]] = {
+        "field_inventory": set(),
+        "schema": {"field_inventory"},
+        "preflight": {"field_inventory"},
+        "owners": {"schema"},
+        "payload": {"schema", "owners"},
+        "adoptions": {"payload"},
+        **{
+            name: {"payload", *above, *({"adoptions"} if name == "contact" else ())}
+            for name, above in parents.items()
+        },
+        "reconciliation": set(parents),
+        "field_diff": {"reconciliation"},
+        **(OF_LIVE_ALONE if group == destination else {}),
+    }
+    records = set(STAGED_TABLES) - NO_RECORDS[destination]
+    from_staged = {
+        "preflight": records,
+        "payload": records,
+        "owners": {"staged/providers", "staged/staff_users"},
+    }
     return {
-        f"{group}/{name}": {f"{group}/{each}" for each in before} | FROM_STAGED.get(name, set())
+        f"{group}/{name}": {f"{group}/{each}" for each in before} | from_staged.get(name, set())
         for name, before in assets.items()
     }
 
@@ -101,8 +120,7 @@ def _of_group(group: str, assets: dict[str, set[str]]) -> dict[str, set[str]]:
 GRAPH = {
     **{table: set() for table in SOURCE_TABLES},
     **{f"staged/{name}": made_from for name, made_from in STAGED_FROM.items()},
-    **_of_group("salesforce_rehearsal", OF_A_GROUP),
-    **_of_group("salesforce", OF_A_GROUP | OF_LIVE_ALONE),
+    **{name: before for group in GROUPS for name, before in _of_group(group).items()},
 }
 SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
 
@@ -138,22 +156,22 @@ def test_every_check_is_partitioned_by_practice_and_says_what_it_checks() -> Non
 
 
 def test_the_jobs_extract_and_upload_apart() -> None:
-    groups = ("salesforce_rehearsal", "salesforce")
     jobs = {job.name: job for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}
     selected = {
         name: {key.path[0] for key in job.asset_layer.selected_asset_keys} for name, job in jobs.items()
     }
     assert {name: found for name, found in selected.items() if found} == {
         "extract_and_stage": {"panda", "staged"},
-        **{f"{what}_{group}": {group} for what in ("upload", "retry") for group in groups},
+        **{f"{what}_{group}": {group} for what in ("upload", "retry") for group in GROUPS},
     }
     assert {name for name, found in selected.items() if not found} == {
-        "approve_salesforce",
-        *(f"{what}_{group}" for what in ("plan_rollback", "roll_back") for group in groups),
+        *(f"approve_{destination}" for destination in PARENTS),
+        *(f"{what}_{group}" for what in ("plan_rollback", "roll_back") for group in GROUPS),
     }
     assert {job.partitions_def for job in jobs.values()} == {PRACTICES}
-    retried = jobs["retry_salesforce_rehearsal"].asset_layer.selected_asset_keys
-    assert {key.path[1] for key in retried} == {*PARENTS, "reconciliation", "field_diff"}
+    for destination, parents in PARENTS.items():
+        retried = jobs[f"retry_{destination}_rehearsal"].asset_layer.selected_asset_keys
+        assert {key.path[1] for key in retried} == {*parents, "reconciliation", "field_diff"}
 
 
 _LOADED = """
@@ -167,7 +185,7 @@ _LOADED = """
     from migration_assets.definitions import defs
     from dagster import Definitions
     Definitions.validate_loadable(defs)
-    print(*sorted({"simple_salesforce", "pandera", "pyodbc", "arrow_odbc"} & sys.modules.keys()))
+    print(*sorted({"simple_salesforce", "httpx", "pandera", "pyodbc", "arrow_odbc"} & sys.modules.keys()))
 """
 
 

@@ -46,14 +46,14 @@ def test_tables_without_records_of_their_own_are_found_by_their_fields(guide: Gu
 def test_the_pipeline_names_the_mappings_own_statuses(guide: Guide) -> None:
     assert guide.pipeline is not None
     assert guide.pipeline.values == ("proposed", "accepted", "in-progress", "completed", "declined")
-    assert guide.pipeline.lists[1] == "Treatment Plans: accepted"
+    assert guide.pipeline.shown[1] == "Treatment Plans: accepted"
     assert not any("{" in sentence for sentence in guide.pipeline.sentences)
 
 
 @pytest.mark.parametrize("made", [WIDE, PER_TOOTH], ids=["wide", "per tooth"])
 def test_the_charts_example_is_a_field_that_the_plan_has(made: Plan) -> None:
     chart = make_guide(made, TARGET, "Maple").chart
-    assert chart is not None
+    assert chart is not None and chart.example is not None
     fields = {field.name: field for schema in made.schemas.values() for field in schema.fields}
 
     assert fields[chart.example.name].label == chart.example.label
@@ -86,6 +86,54 @@ def test_fields_are_listed_under_pandas_own_names_without_keys_and_links(guide: 
 def test_the_page_is_made_of_it_and_names_no_address(guide: Guide) -> None:
     page = render("go_live_guide.html.j2", title="Guide", head=None, guide=guide)
 
-    assert guide.chart is not None
+    assert guide.chart is not None and guide.chart.example is not None
     assert guide.chart.example.name in page
     assert "http" not in page.replace("http-equiv", "")
+
+
+@pytest.fixture(scope="module")
+def in_freshsales() -> Guide:
+    mapping = load_mapping("freshsales").resolved({"accounts": "practice", "modules": "on"})
+    return make_guide(Plan(mapping, None, {}), Target("maple", "freshsales", "live"), "Maple Periodontics")
+
+
+def test_plans_are_told_as_another_destination_shows_them(in_freshsales: Guide) -> None:
+    pipeline = in_freshsales.pipeline
+    assert pipeline is not None
+
+    assert (pipeline.status, pipeline.heading) == ("Deal stage", "Where they are")
+    assert pipeline.values == ("Consultation", "Accepted", "In Treatment", "Completed", "Lost")
+    assert pipeline.shown[2] == "Board of Deals, column In Treatment"
+    assert not any("{" in sentence for sentence in pipeline.sentences)
+
+
+def test_a_chart_without_fields_of_its_own_is_told_where_its_parts_are(in_freshsales: Guide) -> None:
+    chart = in_freshsales.chart
+    assert chart is not None and chart.example is None
+    told = {part.object: part for part in chart.parts}
+
+    assert "Last_Pocket_Depth_MM__c" in told["contact"].measures
+    assert {"depth", "recession", "bleeding"} <= set(told["note"].measures)
+    assert all(part.sentence for part in chart.parts)
+    page = render("go_live_guide.html.j2", title="Guide", head=None, guide=in_freshsales)
+    assert "An example" not in page
+    assert "Charts count in Universal numbers" in page
+
+
+def test_rows_that_become_lines_of_a_text_are_told_by_that_text(in_freshsales: Guide) -> None:
+    beside = {(each.table, each.object): each.labels for each in in_freshsales.beside}
+
+    assert beside["ExamFinding", "Note"] == ("Description",)
+    assert "Charted On" in beside["ClinicalExam (chart summaries)", "Contact"]
+    assert all(beside.values())
+
+
+def test_without_modules_the_guide_still_reads() -> None:
+    mapping = load_mapping("freshsales").resolved({"accounts": "none", "modules": "off"})
+    made = make_guide(Plan(mapping, None, {}), Target("maple", "freshsales", "live"), "Maple Periodontics")
+
+    assert "cm_dental_treatment_plan" not in {each.object for each in made.places}
+    notes = next(each for each in made.places if each.object == "note")
+    assert "TreatmentPlanLine" in notes.tables
+    assert made.pipeline is not None
+    assert not any("{" in sentence for sentence in made.pipeline.sentences)

@@ -13,21 +13,25 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from dagster import DagsterInstance, materialize
 
 from migration_assets.migration.decisions import Decision, Exported, UploadBegan, UploadEnded
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.operations import Migration
+from migration_assets.migration.plan import Plan, load_mapping
 from migration_assets.migration.reconciliation import Reject
 from migration_assets.migration.report_facts import course
+from migration_assets.migration.upload_file import SHARED_COLUMNS
 from migration_assets.orchestration import report_assets
 from migration_assets.orchestration.report_assets import build_go_live_guide, build_report
 from migration_assets.orchestration.resources import PlatformResource, WarehouseResource
 from migration_assets.reports import go_live_guide, migration_report
 from migration_assets.reports.migration_report import Report, Written, make_report, write_report
-from migration_assets.reports.migration_report_content import verdict
+from migration_assets.reports.migration_report_content import shared_values, verdict
 from migration_assets.reports.reconciliation import write_reconciliation
+from migration_assets.reports.wording import wording
 from migration_assets_tests.migration.test_operations import Office, founded, patient
 from migration_assets_tests.orchestration.installation import evaluations, metadata
 
@@ -136,6 +140,46 @@ def test_a_list_that_is_too_long_for_paper_says_where_the_rest_is(report: Report
     assert "p204" in screen
 
 
+def test_values_that_relatives_share_are_counted_and_listed_by_key(report: Report) -> None:
+    mapping = load_mapping("freshsales").resolved({"accounts": "practice", "shared_emails": "second_field"})
+    rows = [
+        ("sales_account", "maple:office:9", "name", "maple:office:2", "add_id"),
+        ("contact", "maple:patient:5", "email", "maple:patient:3", "move"),
+        ("contact", "maple:patient:8", "email", "maple:provider:1", "move"),
+    ]
+    shared = pl.DataFrame(rows, schema=SHARED_COLUMNS, orient="row")
+    told = replace(
+        report,
+        target=Target("maple", "freshsales", "live"),
+        plan=Plan(mapping, None, {}),
+        facts=replace(report.facts, shared=shared),
+    )
+
+    emails, names = shared_values(told.facts.shared, told.plan)
+    assert (emails.label, emails.what) == ("Emails", "moved to the field Other Email")
+    assert emails.records == (
+        ("maple:patient:5", "maple:patient:3"),
+        ("maple:patient:8", "maple:provider:1"),
+    )
+    assert (names.object, names.what) == (
+        "sales_account",
+        "kept, with the record's number of PANDA behind it",
+    )
+
+
+def test_what_is_not_migrated_and_how_it_came_are_told_of_each_destination(report: Report) -> None:
+    shown = migration_report.shown(report)
+    for name, told in (("freshsales", "not through its import of CSV files"), ("salesforce", "Bulk API 2.0")):
+        words = wording(name)
+        page = migration_report.page(
+            shown | {"words": words, "product": words.destination.product}, paper=True
+        )
+
+        assert "PANDA keeps no log of calls and e-mails" in page
+        assert told in page
+        assert "No value had to be kept apart." in page
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
@@ -225,7 +269,15 @@ def test_dagster_links_the_files_and_the_audit_log_names_them(
     log = migration.platform.decisions(migration.practice)
     exported = sorted(sorted(each.hashes) for each in log.entries() if isinstance(each, Exported))
     assert exported == [
-        ["exceptions.csv", "files.csv", "letter_templates.html", "report.html", "report.json", "report.pdf"],
+        [
+            "exceptions.csv",
+            "files.csv",
+            "letter_templates.html",
+            "report.html",
+            "report.json",
+            "report.pdf",
+            "shared_values.csv",
+        ],
         ["go_live_guide.html", "go_live_guide.pdf"],
     ]
     guide = metadata(run, "salesforce_rehearsal/go_live_guide")

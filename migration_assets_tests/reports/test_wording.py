@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import migration_assets
+from migration_assets.destinations.freshsales import answers, errors_of_api
 from migration_assets.destinations.salesforce import adoption, failures
 from migration_assets.mapping import apply, problems
 from migration_assets.migration.ledger import Outcome
@@ -19,7 +20,7 @@ from migration_assets.objects import measure_rows
 from migration_assets.reports.wording import wording
 
 ROOT = Path(migration_assets.__file__).parent
-WORDS = wording("salesforce")
+WORDS = {name: wording(name) for name in ("salesforce", "freshsales")}
 
 
 def trees(folder: str) -> Iterator[ast.Module]:
@@ -66,27 +67,60 @@ def codes_of_salesforce() -> set[str]:
     return own | set(failures.SENTENCES) | others
 
 
-@pytest.mark.parametrize("find", [codes_of_the_source, codes_of_loading, codes_of_salesforce])
-def test_every_code_has_a_cause_and_a_remedy(find: object) -> None:
-    assert callable(find)
-    assert sorted(set(find()) - WORDS.codes.keys()) == []
+def codes_of_freshsales() -> set[str]:
+    """Of its modules' own sentences, and of the constants that a result is made with."""
+    told = {code for tree in trees("destinations/freshsales") for code in named(tree, "LoadResult")}
+    found = told | set(errors_of_api.SENTENCES) | set(answers._SENTENCES) | {errors_of_api.UNKNOWN}
+    assert constants() <= found
+    return found
 
 
-def test_no_sentence_is_left_of_a_code_that_is_gone() -> None:
-    assert sorted(WORDS.own.codes.keys() - codes_of_the_source() - codes_of_loading()) == []
-    assert sorted(WORDS.destination.failures.keys() - codes_of_salesforce()) == []
+def constants() -> set[str]:
+    """Every code that has a name where answers are understood."""
+    return {
+        ast.literal_eval(node.value)
+        for module in ("answers", "errors_of_api")
+        for node in ast.parse((ROOT / f"destinations/freshsales/{module}.py").read_text()).body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+    }
+
+
+CODES = {"salesforce": codes_of_salesforce, "freshsales": codes_of_freshsales}
+
+
+@pytest.mark.parametrize("destination", CODES)
+def test_every_code_has_a_cause_and_a_remedy(destination: str) -> None:
+    own = codes_of_the_source() | codes_of_loading()
+    assert sorted((own | CODES[destination]()) - WORDS[destination].codes.keys()) == []
+
+
+@pytest.mark.parametrize("destination", CODES)
+def test_no_sentence_is_left_of_a_code_that_is_gone(destination: str) -> None:
+    words = WORDS[destination]
+    assert sorted(words.own.codes.keys() - codes_of_the_source() - codes_of_loading()) == []
+    assert sorted(words.destination.failures.keys() - CODES[destination]()) == []
 
 
 def test_every_reason_of_an_excused_row_has_a_sentence() -> None:
-    mapping = load_mapping("salesforce")
-    otherwise = {source.otherwise for spec in mapping for source in spec.sources if source.otherwise}
-    reasons = {apply.RECORD_REJECTED, apply.EXAM_REJECTED, apply.NO_WIDE_FIELD, *otherwise}
-    assert reasons | {measure_rows.MEASURE_NOT_MIGRATED} == set(WORDS.own.reasons)
-    assert all(WORDS.reason(outcome.value).endswith(".") for outcome in UserOutcome)
+    sources = [source for name in CODES for spec in load_mapping(name) for source in spec.sources]
+    reasons = {apply.RECORD_REJECTED, apply.EXAM_REJECTED, apply.NO_WIDE_FIELD}
+    reasons |= {source.otherwise for source in sources if source.otherwise}
+    words = WORDS["salesforce"]
+    assert reasons | {measure_rows.MEASURE_NOT_MIGRATED} == set(words.own.reasons)
+    assert all(words.reason(outcome.value).endswith(".") for outcome in UserOutcome)
+
+
+@pytest.mark.parametrize("destination", CODES)
+def test_every_object_that_people_see_has_a_place(destination: str) -> None:
+    places = WORDS[destination].destination.places
+
+    assert places.keys() <= {spec.name for spec in load_mapping(destination)}
+    if destination == "freshsales":
+        assert places.keys() == {spec.name for spec in load_mapping(destination)}
 
 
 def test_a_code_that_nobody_has_written_of_is_told_in_its_own_words() -> None:
-    told = WORDS.remedy("APEX_ERROR", "the platform refused the record")
+    told = WORDS["salesforce"].remedy("APEX_ERROR", "the platform refused the record")
 
     assert told.cause == "The platform refused the record."
     assert told.remedy

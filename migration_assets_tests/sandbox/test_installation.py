@@ -12,7 +12,7 @@ from simple_salesforce.api import Salesforce
 
 from migration_assets_tests.sandbox.salesforce_fixtures import sign_in
 from migration_sandbox import installation as installations
-from migration_sandbox.installation import Installation, Running
+from migration_sandbox.installation import Address, Installation, Running
 from migration_sandbox.salesforce.launch import SalesforceSandbox
 
 ROOT = Path(__file__).parents[2]
@@ -40,9 +40,8 @@ def test_an_image_share_stands_beside_each_database_also_of_an_older_installatio
 
 
 def test_every_variable_of_the_demos_practice_files_is_given(tmp_path: Path) -> None:
-    given = Installation(tmp_path).environment(
-        Running(1, tmp_path, "https://org", tmp_path, "https://live", tmp_path)
-    )
+    at = Address("https://server", "ca.pem")
+    given = Installation(tmp_path).environment(Running(1, tmp_path, at, at, at, at))
     used = set()
     for key in installations.PRACTICES:
         text = (ROOT / "data" / "practices" / f"{key}.yaml").read_text(encoding="utf-8")

@@ -25,7 +25,7 @@ def _record(row: Row) -> dict[str, Any]:
 
 def dump(account: Account) -> dict[str, dict[str, Any]]:
     """entity -> id -> record, the recycle bin's among them (`deleted` says when); documents with the SHA-256
-    of their content, users without their keys."""
+    of their content, users without their keys, pipelines without their stages."""
     with account.lock:
         told = {
             name: {str(row.id): _record(row) for row in account.rows(name)}
@@ -42,6 +42,7 @@ def dump(account: Account) -> dict[str, dict[str, Any]]:
             str(row.id): {key: value for key, value in row.values.items() if key != "key"}
             for row in account.rows("user")
         }
+        told["pipeline"] = {str(row.id): dict(row.values) for row in account.rows("selector:deal_pipelines")}
         return told
 
 

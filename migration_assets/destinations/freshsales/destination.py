@@ -7,6 +7,7 @@ from datetime import datetime
 
 import polars as pl
 
+from migration_assets.destinations.administration import ManualStep, PlanRoom
 from migration_assets.destinations.base import (
     Batch,
     DestinationIdentity,
@@ -83,6 +84,14 @@ class FreshsalesDestination:
 
     def capacity(self, objects: Sequence[str]) -> dict[str, ObjectCapacity]:
         return schema_plan.capacities(self._discovery, self.settings, objects)
+
+    def plans(self, schemas: Sequence[ObjectSchema]) -> list[PlanRoom]:
+        return schema.plan_rooms(self._discovery, self.settings, schemas)
+
+    def checklist(self, schemas: Sequence[ObjectSchema]) -> list[ManualStep]:
+        """What of it the API would make isn't known before it has been tried, so before the schema is
+        deployed everything that is missing is listed."""
+        return schema.checklist(self._discovery, schemas)
 
     def preflight(
         self,

@@ -13,6 +13,7 @@ sends them (U). Nothing here makes a request.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import sqlite3
 import threading
@@ -32,6 +33,8 @@ CREATE TABLE IF NOT EXISTS calls (id INTEGER PRIMARY KEY AUTOINCREMENT, ended RE
 CREATE INDEX IF NOT EXISTS calls_by_end ON calls (ended);
 CREATE TABLE IF NOT EXISTS blocks (until REAL NOT NULL);
 """
+_LOG = logging.getLogger(__name__)
+_LONG_WAIT_SECONDS = 60.0
 _LONGEST_LOOK_AWAY_SECONDS = 2.0
 """How long one sleeps before looking again: another run's call may have ended, or a 429 have come."""
 
@@ -77,10 +80,14 @@ class CallBudget:
         Raises DestinationLimitReached where that would take longer than ``patience`` (real seconds).
         """
         until = None if patience is None else time.monotonic() + patience
+        told = False
         while True:
             number, wait = self._try()
             if number is not None:
                 return number
+            if wait >= _LONG_WAIT_SECONDS and not told:
+                told = True
+                _LOG.warning("Freshsales takes no further call for %.0f s: the hour's calls are used up, or it said so", wait)
             if until is not None and time.monotonic() + wait > until:
                 raise DestinationLimitReached(
                     f"Freshsales: no call is left for {wait:,.0f} s ({self.limits.hour:,} an hour and "

@@ -89,7 +89,7 @@ class Remover:
         assert isinstance(documents, Documents)
         if not documents.delete(schema, key, int(record_id)):
             code = answers.GOES_WITH_RECORD
-            return Removal(key, "failed", code, answers.told(code))
+            return Removal(key, "with_parent", code, answers.told(code))
         return self._gone(schema, key, "deleted")
 
     def _gone(self, schema: ObjectSchema, key: str, outcome: str) -> Removal:

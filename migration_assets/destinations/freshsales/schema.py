@@ -10,13 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from migration_assets.destinations.base import FieldSchema, Finding, ObjectSchema, SchemaDeployment
+from migration_assets.destinations.administration import ManualStep, PlanRoom
+from migration_assets.destinations.base import (
+    FieldSchema,
+    Finding,
+    ObjectSchema,
+    SchemaDeployment,
+)
 from migration_assets.destinations.freshsales import capacity, schema_plan
 from migration_assets.destinations.freshsales.api import Client, Json
 from migration_assets.destinations.freshsales.capacity import kind_of, needed_fields
 from migration_assets.destinations.freshsales.discovery import STANDARD, Discovery
 from migration_assets.destinations.freshsales.errors_of_api import ApiRefused
-from migration_assets.destinations.freshsales.schema_plan import ManualStep, ObjectPlan
+from migration_assets.destinations.freshsales.schema_plan import ObjectPlan
 from migration_assets.destinations.freshsales.settings import EnvironmentSettings
 from migration_assets.destinations.removal import SchemaRemoval
 from migration_assets.errors import (
@@ -64,8 +70,20 @@ def deploy_schema(
 
 
 def checklist(discovery: Discovery, schemas: Sequence[ObjectSchema]) -> list[ManualStep]:
-    """What an administrator would have to make now for the account to have all of it."""
-    return [step for each in schema_plan.plan(discovery, schemas) for step in each.steps()]
+    """As ``Destination.checklist``, also of what the API would make: new modules first, since look-ups point
+    to them, then fields by entity, then the pipeline."""
+    discovery.forget()
+    plans = schema_plan.plan(discovery, schemas)
+    steps = [step for each in plans for step in (*each.steps(), *each.mends())]
+    modules = [step for step in steps if step.field is None]
+    fields = [step for step in steps if step.field is not None]
+    return [*modules, *fields, *schema_plan.pipeline_step(discovery, schemas)]
+
+
+def plan_rooms(
+    discovery: Discovery, settings: EnvironmentSettings, schemas: Sequence[ObjectSchema]
+) -> list[PlanRoom]:
+    return list(schema_plan.plan_rooms(discovery, settings, schema_plan.plan(discovery, schemas)))
 
 
 def awaiting(steps: Sequence[ManualStep]) -> str:

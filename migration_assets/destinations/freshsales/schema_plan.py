@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from migration_assets.destinations.administration import ManualStep, PlanRoom
 from migration_assets.destinations.base import (
     FieldSchema,
     FieldType,
@@ -20,7 +21,8 @@ from migration_assets.destinations.base import (
 from migration_assets.destinations.freshsales import capacity
 from migration_assets.destinations.freshsales.capacity import KindRoom, kind_of, limited_kind
 from migration_assets.destinations.freshsales.discovery import STANDARD, ApiField, Discovery, entity_of
-from migration_assets.destinations.freshsales.settings import EnvironmentSettings, Kind
+from migration_assets.destinations.freshsales.settings import EnvironmentSettings, Kind, PlanName
+from migration_assets.destinations.freshsales.shapes import DEAL, STAGE
 
 _SHOWN_KINDS: dict[Kind, str] = {
     "text": "Text field",
@@ -33,42 +35,25 @@ _SHOWN_KINDS: dict[Kind, str] = {
     "lookup": "Look-up",
 }
 """What the administrator's screens call the kinds (U: the words move with the product)."""
+MODULE, PIPELINE = "Custom module", "Deal pipeline"
+_LISTS = frozenset({"dropdown", "multi_select_dropdown"})
 
 _ALSO_NAMED = ("{}", "{}s", "{}_id")
 """How the API may name a standard field of ours: ``email`` is in ``emails``, an owner ``owner_id``."""
 
 
 @dataclass(frozen=True, slots=True)
-class ManualStep:
-    """Something that an administrator makes in the screens: a module (``field`` empty), or a field of one
-    entity with its label, the screens' word for its kind, and its choices."""
-
-    object: str
-    entity: str
-    label: str
-    kind: str
-    field: str | None = None
-    choices: tuple[str, ...] = ()
-    points_to: str | None = None
-
-    @property
-    def sentence(self) -> str:
-        if self.field is None:
-            return f"{self.entity}: make the custom module {self.label!r}"
-        more = f" with the choices {', '.join(self.choices)}" if self.choices else ""
-        where = f" to {self.points_to}" if self.points_to else ""
-        return f"{self.entity}: add {self.label!r}, a {self.kind}{where}{more}"
-
-
-@dataclass(frozen=True, slots=True)
 class ObjectPlan:
-    """One object against the account: whether its entity is there, the custom fields that it lacks, the types
-    of all custom fields that it has, and what no deployment can mend (``problems``)."""
+    """One object against the account: whether its entity is there, the custom fields that it lacks, the
+    fields that it has otherwise than the mapping needs (``unlike``), the types of all custom fields that it
+    has, those of the mapping's own fields among them, and what no deployment can mend (``problems``)."""
 
     schema: ObjectSchema
     exists: bool
     missing: tuple[FieldSchema, ...]
+    unlike: tuple[tuple[FieldSchema, ApiField], ...]
     present_types: tuple[str, ...]
+    own_types: tuple[str, ...]
     problems: tuple[Finding, ...]
 
     @property
@@ -87,18 +72,43 @@ class ObjectPlan:
         return capacity.room_by_kind(settings, self.present_types)
 
     def steps(self) -> Iterator[ManualStep]:
-        """What an administrator makes where the API may not."""
-        name = self.schema.name
+        """What is missing, for an administrator to make where the API may not: look-ups last, since what they
+        point to has to be there."""
         if not self.exists:
-            yield ManualStep(name, self.entity, self.schema.label, "Custom module")
-        for field in self.missing:
-            kind = kind_of(field)
-            if kind is not None:
-                choices = field.values if kind in ("dropdown", "multi_select_dropdown") else ()
-                points_to = STANDARD.get(field.reference_to or "", field.reference_to)
-                yield ManualStep(
-                    name, self.entity, field.label, _SHOWN_KINDS[kind], field.name, choices, points_to
-                )
+            plural = self.schema.plural_label
+            mind = f"in the plural {plural!r}, and internally {self.schema.name}"
+            yield ManualStep(self.schema.name, self.entity, self.schema.label, MODULE, mind=mind)
+        for field in sorted(self.missing, key=lambda each: each.type.is_reference):
+            yield from self._step(field)
+
+    def mends(self) -> Iterator[ManualStep]:
+        """What is there and isn't as the mapping needs it: the API changes no field."""
+        for field, found in self.unlike:
+            if limited_kind(found.type) != kind_of(field):
+                mind = f"first rename the {found.type} field of this label, which stays as it is"
+                yield from self._step(field, mind=mind)
+            else:
+                yield from self._step(field, lacking=_lacking(field, found))
+
+    def _step(
+        self, field: FieldSchema, lacking: Sequence[str] = (), mind: str | None = None
+    ) -> Iterator[ManualStep]:
+        kind = kind_of(field)
+        if kind is None:
+            return
+        choices = field.values if kind in _LISTS else ()
+        yield ManualStep(
+            object=self.schema.name,
+            place=self.entity,
+            label=field.label,
+            kind=_SHOWN_KINDS[kind],
+            field=field.name,
+            choices=tuple(lacking) or choices,
+            points_to=STANDARD.get(field.reference_to or "", field.reference_to),
+            required=field.required,
+            there=bool(lacking),
+            mind=mind,
+        )
 
 
 def plan(discovery: Discovery, schemas: Sequence[ObjectSchema]) -> list[ObjectPlan]:
@@ -129,11 +139,86 @@ def capacities(
     return rooms
 
 
+def pipeline_step(discovery: Discovery, schemas: Sequence[ObjectSchema]) -> Iterator[ManualStep]:
+    """The deals' pipeline where it or stages of it are missing, which no API makes."""
+    deal = next((each for each in schemas if each.name == DEAL and STAGE in each.field_names), None)
+    if deal is None:
+        return
+    wanted, stages = discovery.wanted_pipeline, deal.field(STAGE).values
+    mine = [each for each in discovery.pipelines() if wanted is None or each.name.lower() == wanted.lower()]
+    there = {name.lower() for name in mine[0].stages} if mine else set()
+    lacking = tuple(name for name in stages if name.lower() not in there)
+    if lacking:
+        yield ManualStep(
+            object=DEAL,
+            place=entity_of(deal),
+            label=mine[0].name if mine else wanted or "Treatment Plans",
+            kind=PIPELINE,
+            field=STAGE,
+            choices=lacking,
+            required=deal.field(STAGE).required,
+            there=bool(mine),
+            mind=None if mine or wanted else "of any name: the account has none",
+        )
+
+
+def plan_rooms(
+    discovery: Discovery, settings: EnvironmentSettings, plans: Sequence[ObjectPlan]
+) -> Iterator[PlanRoom]:
+    """As ``Destination.plans``: custom modules, then custom fields by entity and kind, under each plan."""
+    for name in capacity.PLANS:
+        own = name == settings.plan
+        yield _modules(name, own, discovery, settings, plans)
+        limits = capacity.limits_by_kind(settings) if own else capacity.PLANS[name].by_kind
+        for each in plans:
+            ours, all_there = (
+                Counter(map(limited_kind, types)) for types in (each.own_types, each.present_types)
+            )
+            needed: dict[Kind, list[str]] = {}
+            for field in capacity.needed_fields(each.schema):
+                kind = kind_of(field)
+                if kind is not None:
+                    needed.setdefault(kind, []).append(field.name)
+            for kind, limit in limits.items():
+                yield PlanRoom(
+                    plan=name,
+                    own=own,
+                    object=each.schema.name,
+                    kind=_SHOWN_KINDS[kind],
+                    needed=tuple(needed.get(kind, ())),
+                    there=ours[kind],
+                    others=all_there[kind] - ours[kind],
+                    limit=limit,
+                )
+
+
+def _modules(
+    name: PlanName,
+    own: bool,
+    discovery: Discovery,
+    settings: EnvironmentSettings,
+    plans: Sequence[ObjectPlan],
+) -> PlanRoom:
+    needed = [each for each in plans if each.is_module]
+    there = sum(each.exists for each in needed)
+    return PlanRoom(
+        plan=name,
+        own=own,
+        object=None,
+        kind=MODULE,
+        needed=tuple(each.schema.name for each in needed),
+        there=there,
+        others=len(discovery.modules() or ()) - there,
+        limit=capacity.modules(settings) if own else capacity.PLANS[name].modules,
+        otherwise="without modules the lines of a treatment plan are notes on its deal" if needed else None,
+    )
+
+
 def _planned(discovery: Discovery, schema: ObjectSchema) -> ObjectPlan:
     is_module = schema.name not in STANDARD
     exists = not is_module or discovery.module(schema.name) is not None
     there = discovery.fields(entity_of(schema)) if exists else ()
-    missing, problems = [], []
+    missing, unlike, own, problems = [], [], [], []
     for field in capacity.needed_fields(schema):
         problem = _cannot_be(schema, field)
         found = discovery.field(schema, field) if exists else None
@@ -142,14 +227,21 @@ def _planned(discovery: Discovery, schema: ObjectSchema) -> ObjectPlan:
         elif found is None:
             missing.append(field)
         else:
-            problems.extend(_differences(schema, field, found))
+            differences = list(_differences(schema, field, found))
+            problems.extend(differences)
+            if differences:
+                unlike.append((field, found))
+            if limited_kind(found.type) == kind_of(field):
+                own.append(found.type)
     if exists:
         problems.extend(_unknown_standard_fields(schema, there))
     return ObjectPlan(
         schema,
         exists,
         tuple(missing),
+        tuple(unlike),
         tuple(each.type for each in there if each.custom),
+        tuple(own),
         tuple(problems),
     )
 
@@ -176,14 +268,18 @@ def _differences(schema: ObjectSchema, field: FieldSchema, found: ApiField) -> I
             f"mapping needs a {kind}; have an administrator rename that one, then deploy again"
         )
         yield Finding("field_of_another_kind", "error", message, schema.name, field.name)
-    elif kind in ("dropdown", "multi_select_dropdown"):
-        lacking = [value for value in field.values if value not in found.choices]
+    elif kind in _LISTS:
+        lacking = _lacking(field, found)
         if lacking:
             message = (
                 f"{schema.name}: the list of {field.label!r} lacks {', '.join(lacking)}; the API can't add "
                 "choices, so have an administrator do it"
             )
             yield Finding("choices_missing", "error", message, schema.name, field.name)
+
+
+def _lacking(field: FieldSchema, found: ApiField) -> list[str]:
+    return [value for value in field.values if value not in found.choices]
 
 
 def _unknown_standard_fields(schema: ObjectSchema, there: Sequence[ApiField]) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import polars as pl
 
+from migration_assets.destinations.administration import ManualStep, PlanRoom
 from migration_assets.destinations.base import (
     Batch,
     DestinationIdentity,
@@ -25,6 +26,7 @@ from migration_assets.destinations.base import (
 )
 from migration_assets.destinations.removal import Removal, SchemaRemoval
 from migration_assets.destinations.salesforce import (
+    by_hand,
     changes,
     describe,
     preflight,
@@ -86,6 +88,12 @@ class SalesforceDestination:
 
     def capacity(self, objects: Sequence[str]) -> dict[str, ObjectCapacity]:
         return describe.capacity(self._session, self.settings, objects)
+
+    def plans(self, schemas: Sequence[ObjectSchema]) -> list[PlanRoom]:
+        return by_hand.plan_rooms(self._session, self.settings, schemas)
+
+    def checklist(self, schemas: Sequence[ObjectSchema]) -> list[ManualStep]:
+        return by_hand.checklist(self._session, schemas)
 
     def preflight(
         self,

@@ -43,7 +43,7 @@ _TEXT_KINDS = {
 }
 _NUMBER_KINDS = {FieldType.NUMBER, FieldType.CURRENCY, FieldType.PERCENT}
 _MOST_DIGITS = 18
-_FURTHER_ACCOUNTS = "AccountContactRelation"
+FURTHER_ACCOUNTS = "AccountContactRelation"
 """There only where the org has Contacts to Multiple Accounts switched on."""
 _VALUES_SHOWN = 5
 
@@ -174,7 +174,7 @@ def lacking_values(field: FieldSchema, found: OrgField) -> list[str]:
 
 
 def _no_object(schema: ObjectSchema) -> Finding:
-    if schema.name == _FURTHER_ACCOUNTS:
+    if schema.name == FURTHER_ACCOUNTS:
         message = (
             "account_relations is set and the org keeps a contact in one account; switch on Contacts to "
             "Multiple Accounts in Setup, Account Settings, or take account_relations out"

@@ -34,7 +34,7 @@ from migration_assets.migration.field_diff.shape import (
 )
 from migration_assets.migration.meaning import ObjectMeaning, load_meanings
 from migration_assets.migration.operations import Migration
-from migration_assets.objects.registry import STAGED_OBJECTS
+from migration_assets.objects.registry import MAPPED_OBJECTS
 
 __all__ = [
     "CHECKS",
@@ -139,7 +139,7 @@ def _is_told() -> pl.Expr:
 
 def _rules(sampled: Sampled) -> Mapping[str, Mapping[str, tuple[str, str]]]:
     """Object -> field -> source table and column of the mapping's first rule for it."""
-    columns = {each.name: each.source_columns for each in STAGED_OBJECTS}
+    columns = {each.name: each.source_columns for each in MAPPED_OBJECTS}
     rows = inventory(sampled.plan.mapping, sampled.plan.layout, columns).drop_nulls("source_column")
     found: dict[str, dict[str, tuple[str, str]]] = {}
     for name, field, table, column in rows.select(

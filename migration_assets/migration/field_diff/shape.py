@@ -78,7 +78,7 @@ CHECKS: Final = ("numbering_systems", "plan_lines", "providers", "charts")
 
 @dataclass(frozen=True)
 class ChartPair:
-    """One exam's chart before and after, as ``reports.perio_chart.from_staged`` and ``from_record`` take it.
+    """One exam's chart before and after, as ``perio_chart.from_staged`` and ``from_record`` take it.
 
     ``staged_rows``: the raw chart as the second reader reads it, under the names of ``staged.charting``;
     ``system``: the exam's numbering system as PANDA holds it, in the platform's word. ``record`` is empty

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from migration_assets.errors import DestinationError
 from migration_assets.migration.field_diff.shape import ChartPair
 from migration_assets.perio.errors import PerioError
-from migration_assets.reports.perio_chart.model import (
+from migration_assets.perio_chart.model import (
     Chart,
     Difference,
     differences,
     from_record,
     from_staged,
 )
-from migration_assets.reports.perio_chart.svg import pair
-from migration_assets.reports.perio_chart.text import code, shown
+from migration_assets.perio_chart.svg import pair
+from migration_assets.perio_chart.text import code, shown
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from typing import Any
 
 from migration_assets.migration.decisions import Head
 from migration_assets.migration.field_diff.shape import CHECKS, CLASSES, DIAGNOSES, DIFFERING
+from migration_assets.perio_chart.svg import key
 from migration_assets.reports.field_diff.charts import DrawnPair
 from migration_assets.reports.field_diff.document import Record, count
 from migration_assets.reports.field_diff.words import (
@@ -27,7 +28,6 @@ from migration_assets.reports.field_diff.words import (
     why_words,
 )
 from migration_assets.reports.page import render, source
-from migration_assets.reports.perio_chart.svg import key
 
 SCRIPT = "field_diff.js"
 _FIELD_KEYS = ("label", "source", "mapped", "returned", "class", "diagnosis", "detail", "expected")

@@ -87,7 +87,7 @@ def test_files_go_where_the_account_deletes_them(
 ) -> None:
     account.control.settings(document_delete=deletes)
     there = ids(destination, DOCUMENT)
-    expected = ("deleted", None) if deletes else ("failed", "goes_with_record")
+    expected = ("deleted", None) if deletes else ("with_parent", "goes_with_record")
     assert removed(destination, DOCUMENT, there) == {"maple:document:1": expected}
     assert account.control.counts()["document"] == (0 if deletes else 1)
 

@@ -9,7 +9,7 @@ import pytest
 from migration_assets.destinations.base import FieldType, SchemaDeployment
 from migration_assets.destinations.freshsales.client import FreshsalesClient
 from migration_assets.destinations.freshsales.discovery import Discovery
-from migration_assets.destinations.freshsales.schema import checklist, deploy_schema
+from migration_assets.destinations.freshsales.schema import checklist, deploy_schema, plan_rooms
 from migration_assets.destinations.freshsales.schema_plan import capacities
 from migration_assets.errors import (
     DestinationWithoutRoom,
@@ -75,7 +75,7 @@ def test_an_account_that_lets_nobody_make_fields_gives_a_checklist_and_then_goes
     assert len(posts(account)) == 1
     for step in checklist(discovery, [CONTACT]):
         choices = {"choices": list(step.choices)} if step.choices else {}
-        account.control.add_field(step.entity, step.label, KINDS[step.kind], **choices)
+        account.control.add_field(step.place, step.label, KINDS[step.kind], **choices)
     assert deploy(CONTACT).created == ()
 
 
@@ -113,6 +113,50 @@ def test_a_list_that_lacks_choices_stops_the_deployment(account: Opened, deploy:
     account.control.add_field("contacts", "Periodontal_Stage__c", "dropdown", choices=["I", "II"])
     with pytest.raises(SchemaDeploymentFailed, match="lacks III, IV"):
         deploy(CONTACT)
+
+
+def test_the_checklist_is_in_an_administrators_order(account: Opened, discovery: Discovery) -> None:
+    account.control.add_field("contacts", "Periodontal_Stage__c", "dropdown", choices=["I", "II"])
+    account.control.add_field("contacts", "Staging_Date__c", "text")
+    stages = standard("deal_stage", "Stage", FieldType.PICKLIST, values=("Recall", "Lost"))
+
+    steps = checklist(discovery, [CONTACT, with_field(DEAL, stages), PLAN_LINE])
+
+    assert (steps[0].label, steps[0].kind) == ("Dental Treatment Plan", "Custom module")
+    assert (steps[-1].kind, steps[-1].choices, steps[-1].there) == ("Deal pipeline", ("Recall",), True)
+    of_lines = [step.kind for step in steps if step.place == "cm_dental_treatment_plan" and step.field]
+    assert (of_lines[-1], steps[-2].points_to) == ("Look-up", "deals")
+    stage, date = (
+        next(each for each in steps if each.label == name)
+        for name in ("Periodontal_Stage__c", "Staging_Date__c")
+    )
+    assert (stage.there, stage.choices) == (True, ("III", "IV"))
+    assert date.mind is not None and "rename the text field" in date.mind
+
+
+def test_every_plan_says_what_fits_of_each_kind(
+    account: Opened, discovery: Discovery, make_settings: MakeSettings
+) -> None:
+    account.control.add_field(
+        "contacts", "Periodontal_Stage__c", "dropdown", choices=["I", "II", "III", "IV"]
+    )
+    account.control.fill_fields("contacts", "date", 30)
+
+    rooms = plan_rooms(discovery, make_settings(custom_field_limits={"date": 200}), ALL)
+
+    found = {(each.plan, each.object, each.kind): each for each in rooms}
+    dates = {plan: found[plan, "contact", "Date picker"] for plan in ("growth", "pro", "enterprise")}
+    assert {name: (each.others, each.limit, each.fits) for name, each in dates.items()} == {
+        "growth": (30, 30, False),
+        "pro": (30, 50, True),
+        "enterprise": (30, 200, True),
+    }
+    assert [name for name, each in dates.items() if each.own] == ["enterprise"]
+    stages = found["enterprise", "contact", "Dropdown"]
+    assert (stages.needed, stages.there, stages.others) == (("cf_periodontal_stage",), 1, 0)
+    modules = [found[plan, None, "Custom module"] for plan in ("growth", "pro", "enterprise")]
+    assert [each.fits for each in modules] == [False, False, True]
+    assert found["growth", "cm_dental_treatment_plan", "Look-up"].fits is False
 
 
 @pytest.mark.parametrize(

@@ -214,3 +214,31 @@ def test_a_label_that_somebody_changed_stays_and_is_told(bare: SalesforceDestina
     assert [(each.code, each.severity, each.field) for each in done.findings] == [
         ("label_differs", "warning", "Text__c")
     ]
+
+
+def test_only_what_an_administrator_alone_can_do_is_asked_of_one(bare: SalesforceDestination) -> None:
+    everybody = FieldSchema(
+        "Visibility", "Visibility", FieldType.PICKLIST, False, values=("AllUsers", "Everybody")
+    )
+    link = ObjectSchema("ContentDocumentLink", "File Link", "File Links", False, "_key", (everybody,))
+    relation = ObjectSchema("AccountContactRelation", "Relation", "Relations", False, "_key", ())
+
+    steps = bare.checklist([thing("NeverMade__c"), link, relation])
+
+    assert [(step.object, step.kind, step.choices) for step in steps] == [
+        ("AccountContactRelation", "Setting", ()),
+        ("ContentDocumentLink", "Restricted picklist", ("Everybody",)),
+    ]
+    assert bare.checklist([ACCOUNT, CONTACT]) == []
+
+
+def test_every_edition_says_whether_the_fields_fit(bare: SalesforceDestination) -> None:
+    rooms = bare.plans([replace(wide_exam(400), name="NeverMade__c"), EVENT])
+
+    found = {(each.plan, each.object): each for each in rooms}
+    exams = {plan: each for (plan, name), each in found.items() if name == "NeverMade__c"}
+    assert [plan for plan, each in exams.items() if each.own] == ["Enterprise Edition"]
+    assert len(exams["Professional Edition"].needed) > exams["Professional Edition"].limit == 100
+    assert not exams["Professional Edition"].fits
+    assert exams["Unlimited Edition"].fits
+    assert {each.limit for (_, name), each in found.items() if name == "Event"} == {100}

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from migration_assets.perio import charting
 from migration_assets.perio.charting import Measure, Per
 from migration_assets.perio.teeth import SLOTS, TEETH, NumberingSystem
-from migration_assets.reports.perio_chart.columns import SUCCESSORS
-from migration_assets.reports.perio_chart.layout import BUCCAL_SITES, LEFT, LINE, LINGUAL_SITES, LIST_TOP
-from migration_assets.reports.perio_chart.marks import (
+from migration_assets.perio_chart.columns import SUCCESSORS
+from migration_assets.perio_chart.layout import BUCCAL_SITES, LEFT, LINE, LINGUAL_SITES, LIST_TOP
+from migration_assets.perio_chart.marks import (
     BLACK,
     BLUE,
     GREY,
@@ -27,7 +28,7 @@ from migration_assets.reports.perio_chart.marks import (
     tag,
     words,
 )
-from migration_assets.reports.perio_chart.model import SITE_MEASURES, Chart, Difference, Value
+from migration_assets.perio_chart.model import SITE_MEASURES, Chart, Difference, Value
 
 POCKET_MM = 4
 """From this depth on a number is bold and counted as a pocket."""
@@ -151,6 +152,7 @@ def listed_teeth(
         top += height * LINE
 
 
+@lru_cache(maxsize=256)
 def legend(top: float, wide: float, *, compared: bool, primary: bool = False) -> tuple[str, float]:
     """The key to all marks, and where it ends."""
     x, y, made = LEFT, top + 12, []

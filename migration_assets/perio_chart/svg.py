@@ -8,36 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from migration_assets.perio import charting
-from migration_assets.perio.charting import Measure
 from migration_assets.perio.teeth import TEETH, Entrance, Tooth
-from migration_assets.reports.perio_chart.columns import Sheet, listed, seats
-from migration_assets.reports.perio_chart.differences import marked
-from migration_assets.reports.perio_chart.layout import (
+from migration_assets.perio_chart.columns import Sheet, listed, seats
+from migration_assets.perio_chart.differences import marked
+from migration_assets.perio_chart.layout import (
     ASPECTS,
     BETWEEN,
     BUCCAL_SITES,
     CHART_WIDTH,
-    COLUMN,
     LEFT,
     LINE,
     LIST_TOP,
-    OUTWARD,
     PANEL,
     RIGHT,
-    ROW_NAMES,
     Aspect,
     Scale,
     base_of,
     column,
     furcation_place,
-    header_rows,
     margin_of,
     ordered,
     scale_of,
 )
-from migration_assets.reports.perio_chart.marks import (
+from migration_assets.perio_chart.marks import (
     BLACK,
     BLUE,
     FAINT,
@@ -47,22 +42,22 @@ from migration_assets.reports.perio_chart.marks import (
     VERMILION,
     WHITE,
     Panel,
-    flag,
+    base_mark,
     furcation,
     hatched,
+    margin_mark,
     number,
+    of_site,
     outline,
     tag,
     words,
 )
-from migration_assets.reports.perio_chart.model import NOTHING_AT_SITE, Chart, Difference, differences
-from migration_assets.reports.perio_chart.text import (
-    POCKET_MM,
-    code,
+from migration_assets.perio_chart.model import NOTHING_AT_SITE, Chart, Difference, differences
+from migration_assets.perio_chart.rows import header, rows
+from migration_assets.perio_chart.text import (
     legend,
     listed_lines,
     listed_teeth,
-    shown,
     summary,
     summary_of_differences,
 )
@@ -96,6 +91,14 @@ def svg(
         said.append(summary_of_differences(drawing.found, chart.system))
     title = "Periodontal chart: " + " and ".join(captions[: len(charts)])
     return _picture(title, " ".join(said), [*drawn, key], wide, high, width)
+
+
+def document(chart: Chart, caption: str) -> bytes:
+    """The chart as a file of its own; the same chart and caption give the same bytes in any process.
+
+    The bytes are part of payloads: whoever changes what is drawn raises ``migration.plan.ENGINE_VERSION``.
+    """
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{svg(chart, captions=[caption])}\n'.encode()
 
 
 def pair(before: Chart, after: Chart) -> tuple[str, str]:
@@ -186,34 +189,16 @@ class _Drawing:
         yield tag("text", words(f"{told}. The patient's right is on the left."), x=LEFT, y=27, fill=GREY)
         yield from marked(self.found, self.seats, self.scale)
         for upper in (True, False):
-            yield from _header(sheet, upper)
+            yield from header(sheet, upper)
         for aspect in ASPECTS:
             yield from _panel(sheet, aspect, self.scale)
-            yield from _rows(sheet, aspect)
+            yield from rows(sheet, aspect)
         yield from listed_teeth(self.codes, self.lines[place], self.heights, self.found)
-
-
-def _header(sheet: Sheet, upper: bool) -> Iterator[str]:
-    rows = header_rows(upper)
-    for name, title in zip(rows, ("Tooth", "Status", "Mobility"), strict=True):
-        yield _row_name(title, rows[name])
-    for slot in range(1, 17) if upper else range(17, 33):
-        tooth, about = sheet.tooth(slot), {"data_tooth": sheet.seats[slot]}
-        bold = {"font_size": 10, "font_weight": "bold", "class_": "number"}
-        yield _centred(
-            code(sheet.seats[slot], sheet.chart.system), column(slot), rows["number"], **bold, **about
-        )
-        if tooth.status is not None:
-            small = {"font_size": 6.5, "class_": "status"}
-            yield _centred(tooth.status[:10], column(slot), rows["status"], **small, **about)
-        if tooth.mobility is not None:
-            grade = number(tooth.mobility)
-            yield _centred(grade, column(slot), rows["mobility"], class_="mobility", **about)
 
 
 def _panel(sheet: Sheet, aspect: Aspect, scale: Scale) -> Iterator[str]:
     at = scale.panel(aspect)
-    yield from _grid(aspect, scale, at)
+    yield _grid(aspect, scale)
     for slot in aspect.slots:
         yield _tooth(slot, sheet, aspect, at)
     yield from _curves(sheet, aspect, at)
@@ -249,7 +234,12 @@ def _form(tooth: Tooth, upper: bool) -> tuple[str, int]:
     return ("canine" if tooth.position == 3 else "incisor"), 1
 
 
-def _grid(aspect: Aspect, scale: Scale, at: Panel) -> Iterator[str]:
+@lru_cache(maxsize=256)
+def _grid(aspect: Aspect, scale: Scale) -> str:
+    return "".join(_lines(aspect, scale, scale.panel(aspect)))
+
+
+def _lines(aspect: Aspect, scale: Scale, at: Panel) -> Iterator[str]:
     left, right = LEFT, CHART_WIDTH - RIGHT
     levels = range(-int(scale.coronal), int(scale.apical) + 1)
     for strong in (False, True):
@@ -288,14 +278,12 @@ def _curves(sheet: Sheet, aspect: Aspect, at: Panel) -> Iterator[str]:
             points = " ".join(f"{across[each]:.2f},{at.y(values[each] or 0):.2f}" for each in run)
             yield tag("polyline", class_=f"{name}-curve", points=points, fill="none", **style)
     squares, dots = [], []
-    for (tooth, site, x, findings), apical, base in zip(places, margins, bases, strict=True):
-        about = {"data_tooth": tooth, "data_site": site}
+    for (tooth, site, x, _), apical, base in zip(places, margins, bases, strict=True):
+        about = of_site(tooth, site)
         if apical is not None:
-            corner = {"x": x - 1.7, "y": at.y(apical) - 1.7}
-            squares.append(tag("rect", class_="margin", **corner, width=3.4, height=3.4, **about))
+            squares.append(margin_mark(x, at.y(apical), about))
         if base is not None:
-            hollow = WHITE if findings.recession is None else None
-            dots.append(tag("circle", class_="depth", cx=x, cy=at.y(base), r=1.9, fill=hollow, **about))
+            dots.append(base_mark(x, at.y(base), about, hollow=apical is None))
     yield tag("g", *squares, fill=WHITE, stroke=BLUE, stroke_width=0.9)
     yield tag("g", *dots, fill=VERMILION, stroke=VERMILION, stroke_width=0.9)
 
@@ -309,41 +297,3 @@ def _runs(values: Sequence[float | None]) -> Iterator[list[int]]:
         elif run:
             yield run
             run = []
-
-
-def _rows(sheet: Sheet, aspect: Aspect) -> Iterator[str]:
-    no: list[str] = []
-    for measure in OUTWARD:
-        yield _row_name(ROW_NAMES[measure.name], aspect.row(measure))
-        yield tag("g", *_row(sheet, aspect, measure, no), text_anchor="middle")
-    if no:
-        yield tag("path", class_="no", d=" ".join(no), stroke=GREY, stroke_width=0.8)
-    top, high = aspect.box
-    edges = [column(slot) + side * COLUMN / 2 for slot in aspect.slots for side in (-1, 1)]
-    lines = " ".join(f"M{x:g},{top:g} v{high:g}" for x in dict.fromkeys(edges))
-    yield tag("path", d=lines, stroke=PALE, stroke_width=0.4)
-
-
-def _row(sheet: Sheet, aspect: Aspect, measure: Measure, no: list[str]) -> Iterator[str]:
-    """One measure of all sites; findings that were charted as none go to ``no``, as parts of one path."""
-    y = aspect.row(measure)
-    for slot in aspect.slots:
-        for site, x in ordered(slot, aspect.sites):
-            value = sheet.tooth(slot).value(measure, site)
-            about = {"data_tooth": sheet.seats[slot], "data_site": site}
-            if value is True:
-                yield flag(measure.name, x, y, **about)
-            elif value is False:
-                no.append(f"M{x - 1.5:.1f},{y:.1f} h3")
-            elif value is not None:
-                weight = "bold" if measure is charting.POCKET_DEPTH and float(value) >= POCKET_MM else None
-                style = {"font_weight": weight, "class_": measure.name}
-                yield tag("text", words(shown(value)), x=x, y=y + 2.8, **style, **about)
-
-
-def _row_name(name: str, y: float) -> str:
-    return tag("text", words(name), x=LEFT - 4, y=y + 2.6, text_anchor="end", font_size=7, fill=GREY)
-
-
-def _centred(text: str, x: float, y: float, **attributes: object) -> str:
-    return tag("text", words(text), x=x, y=y + 2.8, text_anchor="middle", **attributes)

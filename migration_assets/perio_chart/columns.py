@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from migration_assets.perio import charting
 from migration_assets.perio.teeth import SLOTS, TEETH, tooth_of_slot
-from migration_assets.reports.perio_chart.model import Chart, Tooth
+from migration_assets.perio_chart.model import Chart, Tooth
 
 _SLOT_OF_PLACE = {
     (tooth.quadrant, tooth.position): slot for slot in SLOTS for tooth in (tooth_of_slot(slot),)
@@ -49,7 +49,8 @@ def seats(charts: Iterable[Chart]) -> dict[int, str]:
     held = list(charts)
     seated = {slot: str(slot) for slot in SLOTS}
     for letter, slot in SUCCESSORS.items():
-        if _weight(held, letter) > _weight(held, str(slot)):
+        charted = any(letter in chart.teeth for chart in held)
+        if charted and _weight(held, letter) > _weight(held, str(slot)):
             seated[slot] = letter
     return seated
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from migration_assets.perio import charting
 from migration_assets.perio.charting import Site
 from migration_assets.perio.teeth import Entrance
-from migration_assets.reports.perio_chart.layout import (
+from migration_assets.perio_chart.layout import (
     ASPECTS,
     BUCCAL_SITES,
     COLUMN,
@@ -21,9 +21,9 @@ from migration_assets.reports.perio_chart.layout import (
     header_rows,
     ordered,
 )
-from migration_assets.reports.perio_chart.marks import BLACK, WHITE, hatched, tag, words
-from migration_assets.reports.perio_chart.model import Difference
-from migration_assets.reports.perio_chart.text import told
+from migration_assets.perio_chart.marks import BLACK, WHITE, hatched, tag, words
+from migration_assets.perio_chart.model import Difference
+from migration_assets.perio_chart.text import told
 
 
 def marked(found: Sequence[Difference], seats: Mapping[int, str], scale: Scale) -> Iterator[str]:

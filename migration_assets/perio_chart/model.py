@@ -14,15 +14,20 @@ from typing import Any
 import polars as pl
 
 from migration_assets.errors import DestinationError
-from migration_assets.mapping.chart_layout import ANSWERS
 from migration_assets.perio import charting
-from migration_assets.perio.charting import Measure, Per, Place, Site
+from migration_assets.perio.charting import ANSWERS, Measure, Per, Place, Site
 from migration_assets.perio.teeth import TEETH, Entrance, NumberingSystem, parse_numbering_system
 
 Value = float | bool | str
 SITE_MEASURES = tuple(measure for measure in charting.MEASURES if measure.per is Per.SITE)
 _TOOTH_FIELD, _SYSTEM_FIELD = "ToothNumber__c", "ToothNumberingSystem__c"
 _YES, _NO = ANSWERS
+_SITE_COLUMNS = tuple(
+    (site, tuple((each.name, charting.column(each, site)) for each in SITE_MEASURES)) for site in Site
+)
+_FURCATION_COLUMNS = tuple((each, charting.column(charting.FURCATION, each)) for each in Entrance)
+CHART_COLUMNS = ("universal", *(column for measure in charting.MEASURES for column in measure.columns))
+"""Columns of ``staged.charting`` that a chart is made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +112,12 @@ def differences(before: Chart, after: Chart) -> tuple[Difference, ...]:
 def from_staged(rows: pl.DataFrame, system: str | None) -> Chart:
     """The chart of rows of ``staged.charting`` that belong to one exam; ``system`` is the exam's
     ``numbering_system``."""
-    told = {row["universal"]: {name: row[name] for name in _columns()} for row in rows.iter_rows(named=True)}
-    return _chart(system, told, 0)
+    return from_rows(rows.iter_rows(named=True), system)
+
+
+def from_rows(rows: Iterable[Mapping[str, Any]], system: str | None) -> Chart:
+    """``from_staged`` of rows that are plain values by column, those of CHART_COLUMNS at least."""
+    return _chart(system, {row["universal"]: row for row in rows}, 0)
 
 
 def from_record(
@@ -156,18 +165,17 @@ def _permanent(universal: str) -> bool:
 
 def _tooth(values: Mapping[str, Any]) -> Tooth:
     """A tooth by its canonical columns."""
-    sites = {
-        site: SiteFindings(
-            **{each.name: _plain(values.get(charting.column(each, site))) for each in SITE_MEASURES}
-        )
-        for site in Site
-    }
-    furcation = {each: values.get(charting.column(charting.FURCATION, each)) for each in Entrance}
+    sites = {}
+    for site, columns in _SITE_COLUMNS:
+        found = {name: _plain(value) for name, at in columns if (value := values.get(at)) is not None}
+        if found:
+            sites[site] = SiteFindings(**found)
+    furcation = ((each, values.get(at)) for each, at in _FURCATION_COLUMNS)
     return Tooth(
         status=values.get(charting.STATUS.name),
         mobility=_plain(values.get(charting.MOBILITY.name)),
-        sites={site: findings for site, findings in sites.items() if findings != NOTHING_AT_SITE},
-        furcation={each: float(grade) for each, grade in furcation.items() if grade is not None},
+        sites=sites,
+        furcation={each: float(grade) for each, grade in furcation if grade is not None},
     )
 
 
@@ -189,11 +197,6 @@ def _read(value: Any, column: str, name: str) -> Value | None:
             f"the destination holds a value in {name} that is none of a chart's; see who changed the field's "
             "type or values there, then compare again"
         ) from None
-
-
-@cache
-def _columns() -> tuple[str, ...]:
-    return tuple(column for measure in charting.MEASURES for column in measure.columns)
 
 
 @cache

@@ -6,14 +6,15 @@ left. Apical lies away from the occlusal plane. Units are those of the SVG, 1 a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 from migration_assets.perio import charting
 from migration_assets.perio.charting import Measure, Site
 from migration_assets.perio.teeth import Entrance, Quadrant, tooth_of_slot
-from migration_assets.reports.perio_chart.marks import CROWN_MM, ROOT_MM, Panel
-from migration_assets.reports.perio_chart.model import SITE_MEASURES, Chart, SiteFindings
+from migration_assets.perio_chart.marks import CROWN_MM, ROOT_MM, Panel
+from migration_assets.perio_chart.model import SITE_MEASURES, Chart, SiteFindings
 
 COLUMN, SITE, MIDLINE = 38.0, 12.0, 8.0
 """Widths of a tooth, of a site within it, and of the gap between the patient's right and left."""
@@ -117,11 +118,12 @@ def column(slot: int) -> float:
     return LEFT + (place + 0.5) * COLUMN + (MIDLINE if place >= 8 else 0)
 
 
-def ordered(slot: int, sites: tuple[Site, Site, Site]) -> Iterator[tuple[Site, float]]:
+@cache
+def ordered(slot: int, sites: tuple[Site, Site, Site]) -> tuple[tuple[Site, float], ...]:
     """The sites of a tooth as they stand from left to right: mesial ones towards the midline."""
     right = tooth_of_slot(slot).quadrant in _RIGHT_SIDE
-    for place, site in enumerate(sites if right else reversed(sites)):
-        yield site, column(slot) + (place - 1) * SITE
+    in_order = sites if right else tuple(reversed(sites))
+    return tuple((site, column(slot) + (place - 1) * SITE) for place, site in enumerate(in_order))
 
 
 def header_rows(upper: bool) -> dict[str, float]:

@@ -12,8 +12,8 @@ from migration_assets.errors import DestinationError
 from migration_assets.mapping.chart_layout import MEASURES, ChartLayout, plan
 from migration_assets.perio.charting import Site
 from migration_assets.perio.teeth import NumberingSystem, furcation_entrances
-from migration_assets.reports.perio_chart.model import Chart, differences, from_record, from_staged
-from migration_assets.reports.perio_chart.svg import pair, svg
+from migration_assets.perio_chart.model import Chart, differences, from_record, from_staged
+from migration_assets.perio_chart.svg import pair, svg
 from migration_assets_tests.mapping import test_chart_parts as parts
 from migration_assets_tests.mapping.staged import rows
 

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from migration_assets.perio.charting import Site
 from migration_assets.perio.teeth import Entrance, NumberingSystem
-from migration_assets.reports.perio_chart.model import (
+from migration_assets.perio_chart.model import (
     NOTHING_AT_SITE,
     Chart,
     SiteFindings,
     Tooth,
     differences,
 )
-from migration_assets.reports.perio_chart.svg import pair, svg
+from migration_assets.perio_chart.svg import pair, svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 UPPER, LOWER = [str(slot) for slot in range(1, 17)], [str(slot) for slot in range(32, 16, -1)]

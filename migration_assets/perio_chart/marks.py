@@ -96,6 +96,7 @@ class Panel:
         return self.cej + apical * self.step
 
 
+@lru_cache(maxsize=8192)
 def outline(
     kind: str,
     roots: int,
@@ -160,6 +161,24 @@ def furcation(grade: float, x: float, y: float, *, upper: bool = False, **attrib
         if grade > 3:
             marks.append(tag("path", d=f"M{x - half - 1:.1f},{base + way * 2:.1f} h{2 * half + 2:.1f}"))
     return tag("g", *marks, class_="furcation", stroke=BLACK, stroke_width=0.9, **attributes)
+
+
+@cache
+def of_site(tooth: str, site: str) -> str:
+    """The attributes that say which site of which tooth a mark is of; ``tooth`` is a Universal code."""
+    return f' data-tooth="{tooth}" data-site="{site}"'
+
+
+def margin_mark(x: float, y: float, about: str) -> str:
+    """A square at the gingival margin. Charts have hundreds of these and of ``base_mark``: no ``tag``."""
+    place = f'x="{x - 1.7:.1f}" y="{y - 1.7:.2f}"'
+    return f'<rect class="margin" {place} width="3.4" height="3.4"{about}/>'
+
+
+def base_mark(x: float, y: float, about: str, *, hollow: bool) -> str:
+    """A dot at the pocket's base."""
+    fill = f' fill="{WHITE}"' if hollow else ""
+    return f'<circle class="depth" cx="{x:.1f}" cy="{y:.2f}" r="1.9"{fill}{about}/>'
 
 
 def flag(measure: str, x: float, y: float, **attributes: object) -> str:

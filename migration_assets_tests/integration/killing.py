@@ -1,0 +1,90 @@
+"""SIGKILLs at random moments of an upload: some after a random time, some at a random request.
+
+What a worker was doing when it died is counted, so that a test says itself if its kills stop reaching the
+phases and objects that matter.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from migration_assets_tests.integration.folder import PracticeFolder
+from migration_assets_tests.integration.worker import Ended, Worker
+from migration_sandbox.serving.control import Control, NotHeld
+
+_PATIENCE_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a worker dies: at one of these requests (a path's pattern, and the last that it may be), or
+    between two parts of an upload's time."""
+
+    requests: Sequence[tuple[str, int]]
+    earliest: float
+    latest: float
+
+
+@dataclass
+class Killer:
+    """Kills workers, and notes in which phase each was. ``seconds`` is what an upload usually takes."""
+
+    installation: PracticeFolder
+    control: Control
+    seconds: float
+    places: Places
+    dice: random.Random
+    phases: Counter[str] = field(default_factory=Counter)
+    objects: Counter[str] = field(default_factory=Counter)
+    ended: Ended | None = None
+    """How the last worker that nobody could kill ended."""
+
+    def kill_one(self, run_id: str) -> bool:
+        """Start a worker and kill it; False where it was done before its time came."""
+        entries = self.control.requests()
+        seen = entries[-1].sequence if entries else 0
+        at_a_request = self.dice.random() < 0.5
+        worker = self._at_a_request(run_id) if at_a_request else self._after_a_while(run_id)
+        self.ended = worker.wait()
+        if self.ended.signal is None:
+            return False
+        assert self.ended.signal == 9
+        self.phases[self._phase(seen)] += 1
+        self.objects.update(self.installation.open_batches())
+        return True
+
+    def _after_a_while(self, run_id: str) -> Worker:
+        worker = self.installation.start(run_id=run_id)
+        until = self.dice.uniform(self.places.earliest, self.places.latest) * self.seconds
+        if not worker.ended_within(until):
+            worker.kill()
+        return worker
+
+    def _at_a_request(self, run_id: str) -> Worker:
+        path, last = self.dice.choice(self.places.requests)
+        moment = self.dice.choice(["before", "after", "download"])
+        hold = self.control.hold("*", path, self.dice.randint(3, last), moment, self.dice.randint(1, 200))
+        worker = self.installation.start(run_id=run_id)
+        while not worker.ended_within(0):
+            try:
+                hold.wait(_PATIENCE_SECONDS)
+            except NotHeld:
+                continue
+            worker.kill()
+            break
+        hold.drop()
+        return worker
+
+    def _phase(self, seen: int) -> str:
+        """What the ledger has last written of the batch under way, or what the server was last asked."""
+        if self.installation.open_batches():
+            [(kind,)] = self.installation.query_ledger(
+                "SELECT coalesce((SELECT kind FROM batch_events e WHERE e.batch_id = b.batch_id "
+                "ORDER BY sequence DESC LIMIT 1), 'intended') "
+                "FROM batches b ORDER BY intended_at DESC LIMIT 1"
+            )
+            return f"a batch is {kind}"
+        return "between batches" if self.control.requests(seen) else "before the first request"
