@@ -1,4 +1,4 @@
-"""What a destination's administrator decides and makes by hand: the plan that is bought, steps in the screens.
+"""What a destination's administrator decides and makes by hand: the plan that is bought, and steps.
 
 Part of the port; the rest stands in ``base``.
 """

@@ -350,7 +350,7 @@ class Journal(Protocol):
 
 
 class BlobSource(Protocol):
-    """Content of letters and radiographs by the record's key, in pieces, straight from the source."""
+    """Contents of files by the record's key, in pieces: from the source itself, or drawn for the payload."""
 
     def pieces(self, key: str) -> Iterator[bytes]:
         """From the first byte each time it is called, from several threads at once.

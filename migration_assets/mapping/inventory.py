@@ -126,7 +126,8 @@ def _of_rule(staged: str, rule: Rule) -> Iterator[_Filling]:
     else:
         others = "".join(f" or {key.column or key.key_space}" for key in rule.keys_in[1:])
         found = f", found by {rule.by}" if rule.by is not None else ""
-        yield _Filling(rule.of or staged, rule.column or rule.user_of, rule.transform + others + found, rule)
+        told = _computed(rule.of or staged, rule.column) or rule.transform
+        yield _Filling(rule.of or staged, rule.column or rule.user_of, told + others + found, rule)
 
 
 def _computed(staged: str, column: str | None) -> str | None:

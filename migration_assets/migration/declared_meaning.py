@@ -99,9 +99,10 @@ class KindMeaning(Settings):
 
 
 class PersonMeaning(Settings):
-    """A value of a person whom only free text names."""
+    """A value of a person whom only free text names, read as ``as`` says where it isn't shown as it is."""
 
     person: PersonField
+    read_as: Annotated[ReadAs | None, Field(alias="as")] = None
 
 
 class AccountMeaning(Settings):

@@ -63,11 +63,19 @@ def expected_cells(table: str, key: str, declared: RowMeaning, raw: RawPractice)
 
 def expected_of_people(fields: Mapping[str, FieldMeaning], raw: RawPractice) -> dict[str, pl.DataFrame]:
     """By field with a PersonMeaning ``_raw`` and ``expected``, a row each person."""
-    people = raw_referrers.people(raw).rename({"record": RAW})
+    wanted = {field: each for field, each in fields.items() if isinstance(each, PersonMeaning)}
+    if not wanted:
+        return {}
+    people = raw_referrers.people(raw)
+    told = {
+        field: people[each.person]
+        if each.read_as is None
+        else read(people[each.person], each.read_as, raw.zone)
+        for field, each in wanted.items()
+    }
     return {
-        field: people.select(RAW, pl.col(declared.person).alias(EXPECTED))
-        for field, declared in fields.items()
-        if isinstance(declared, PersonMeaning)
+        field: pl.DataFrame([people["record"].alias(RAW), value.alias(EXPECTED)])
+        for field, value in told.items()
     }
 
 
@@ -96,7 +104,9 @@ def beside_account(
             )
             if declared.of is None:
                 return there.join(told, on=RAW, how="left")
-            patients = pl.DataFrame([raw.keys(table, key).alias(RAW), raw.keys(table, declared.of).alias("_of")])
+            patients = pl.DataFrame(
+                [raw.keys(table, key).alias(RAW), raw.keys(table, declared.of).alias("_of")]
+            )
             of_row = patients.join(told, left_on="_of", right_on=RAW, how="left").unique(RAW, keep="first")
             return there.join(of_row.select(RAW, EXPECTED), on=RAW, how="left")
         case None:

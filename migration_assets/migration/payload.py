@@ -240,9 +240,7 @@ def _write(
         session.replace_table(UPLOAD, holds_table(spec.asset), _held_by_choice(spec, practice, staged, frame))
         keys = payload.frame[spec.schema.key_field]
         lineage.append(merged.by_source_row(payload.lineage))
-        tables = {
-            source_table(name): (name, objects) for name, objects in accountable(spec, plan.mapping)
-        }
+        tables = {source_table(name): (name, objects) for name, objects in accountable(spec, plan.mapping)}
         left_out = merged.excused(payload.excused, list(tables))
         excused.append(left_out.select(pl.lit(spec.name).alias("object"), pl.all()))
         left_empty.append(payload.left_empty.select(pl.lit(spec.name).alias("object"), pl.all()))

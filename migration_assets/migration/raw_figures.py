@@ -39,7 +39,9 @@ Figure = Literal[
 ]
 _SUM, _WHOLE = pl.Decimal(38, 18), pl.Int64()
 FIGURES: Mapping[Figure, pl.DataType] = {
-    **dict.fromkeys(("deepest", "probed", "from_4mm", "from_6mm", "recession", "furcation", "visits"), _WHOLE),
+    **dict.fromkeys(
+        ("deepest", "probed", "from_4mm", "from_6mm", "recession", "furcation", "visits"), _WHOLE
+    ),
     **dict.fromkeys(("average", "bleeding", "mobility"), _SUM),
     **dict.fromkeys(("charted_on", "first_visit", "visit_before", "last_visit"), pl.Date()),
     **dict.fromkeys(("deepest_site", "charted_exam", "visit_days"), pl.String()),

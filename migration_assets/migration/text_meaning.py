@@ -58,7 +58,7 @@ def expected_texts(table: str, key: str, declared: TextMeaning, raw: RawPractice
     optional = [at for at, part in enumerate(declared.text) if part.say is None]
     loose = _in_markup(table, declared, raw)
     label = len(f"{declared.text[-1].label}: ") if declared.text[-1].label else 0
-    rows = []
+    rows: list[tuple[str | None, str | None, int | None]] = []
     for place, number in enumerate(keys):
         parts = [column[place] for column in columns]
         if all(parts[at] is None for at in optional):

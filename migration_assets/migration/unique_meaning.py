@@ -75,9 +75,7 @@ def _again(value: str, number: str, how: str) -> str | None:
     return {"nothing": None, "same": value, "with_id": f"{value} ({number})"}[how]
 
 
-def _values(
-    field: str, spaces: Sequence[Space], raw: RawPractice
-) -> Iterator[tuple[str, str, str, bool]]:
+def _values(field: str, spaces: Sequence[Space], raw: RawPractice) -> Iterator[tuple[str, str, str, bool]]:
     """Key space, number and value of each record that has one, and whether an earlier one has it already."""
     taken: set[str] = set()
     for space, table, key, fields in spaces:

@@ -15,27 +15,19 @@ import polars as pl
 
 from migration_assets.destinations.base import FieldSchema, FieldType, Identity
 from migration_assets.mapping.apply import source_table
-from migration_assets.mapping.chart_layout import MEASURES
-from migration_assets.mapping.declarations import ChartPart
 from migration_assets.mapping.inventory import inventory
 from migration_assets.mapping.spec import PRACTICE_TABLE, ObjectSpec, SourceSpec
 from migration_assets.migration.decisions import Head
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.plan import Plan
 from migration_assets.objects.registry import MAPPED_OBJECTS, STAGED_OBJECTS
-from migration_assets.perio.charting import POCKET_DEPTH, Measure, Site, field_name, help_text, label
-from migration_assets.perio.teeth import SLOTS, Tooth, tooth_of_slot
+from migration_assets.reports.chart_guide import ChartGuide, chart_guide
 from migration_assets.reports.files import write_private
 from migration_assets.reports.page import render, render_pdf
-from migration_assets.reports.wording import DestinationWords, PartOfCharts, wording
+from migration_assets.reports.wording import DestinationWords, wording
 
 HTML_NAME, PDF_NAME = "go_live_guide.html", "go_live_guide.pdf"
 PATIENTS, PLANS, LINES = "patients", "treatment_plans", "treatment_plan_lines"
-CHARTS, FIGURES = "charting", "chart_summaries"
-DRAWN = "chart"
-"""Key space of the files that are drawn of exams."""
-EXAMPLE_TOOTH = 3
-"""Universal number of the upper right first molar: it has every measure, furcations too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,38 +79,6 @@ class Pipeline:
     shown: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """An object of the chart and the measures that it holds."""
-
-    object: str
-    label: str
-    measures: tuple[str, ...]
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One field of the chart, taken apart: ``parts`` are (what stands there, what it means)."""
-
-    name: str
-    label: str
-    help_text: str
-    parts: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ChartGuide:
-    """How a chart is read; ``quadrants`` are the 32 teeth, eight each, from the midline outwards. No example
-    where charts aren't laid out in fields."""
-
-    sentences: tuple[str, ...]
-    parts: tuple[Part, ...]
-    sites: tuple[tuple[str, str], ...]
-    example: Example | None
-    quadrants: Mapping[str, tuple[Tooth, ...]]
-
-
 @dataclass(frozen=True)
 class Guide:
     """Everything that the page says; ``fields`` by table of PANDA's."""
@@ -146,7 +106,7 @@ def make_guide(plan: Plan, target: Target, practice_name: str) -> Guide:
         places=tuple(_places(plan, words)),
         beside=tuple(_beside(plan)),
         pipeline=_pipeline(plan, words),
-        chart=_chart(plan, words),
+        chart=chart_guide(plan, words),
         words=tuple(_words(rows)),
         fields=_fields(rows),
         differences=words.differences,
@@ -247,100 +207,6 @@ def _pipeline(plan: Plan, words: DestinationWords) -> Pipeline | None:
         heading=words.pipeline_statuses.heading,
         shown=tuple(words.pipeline_statuses.each.format(value=value, **named) for value in status.values),
     )
-
-
-def _chart(plan: Plan, words: DestinationWords) -> ChartGuide | None:
-    charted = plan.mapping.charted
-    if charted is not None and plan.layout is not None:
-        example = _example(plan, charted)
-        named = {"exam": charted.schema.label, "label_example": example.label}
-        parts = tuple(_parts(plan, words))
-    else:
-        example, named = None, {}
-        parts = tuple(_parts_told(plan, words))
-    if not parts:
-        return None
-    return ChartGuide(
-        sentences=tuple(each.format(**named) for each in words.chart),
-        parts=parts,
-        sites=tuple((site.value, _plain(site.name)) for site in Site),
-        example=example,
-        quadrants=_quadrants(),
-    )
-
-
-def _parts(plan: Plan, words: DestinationWords) -> Iterator[Part]:
-    """Which object holds which measures, the exam's own first."""
-    for spec in plan.specs:
-        if spec.chart is None or plan.layout is None:
-            continue
-        schema, names = spec.schema, plan.layout.measures_on(spec.name)
-        sentence = ""
-        if spec.chart.holds is ChartPart.TEETH:
-            sentence, names = _of_part("teeth", spec, words), plan.layout.unplaced
-        elif spec.chart.holds is ChartPart.COMPANION:
-            sentence = _of_part("companion", spec, words)
-        yield Part(spec.name, schema.label, tuple(_title(MEASURES[name]) for name in names), sentence)
-
-
-def _parts_told(plan: Plan, words: DestinationWords) -> Iterator[Part]:
-    """Which object holds what of charts without wide fields: figures, an exam in words, an exam drawn."""
-    for spec in plan.specs:
-        schema = spec.schema
-        for source in spec.sources:
-            if source.key_space == DRAWN:
-                yield Part(spec.name, schema.label, ("everything charted",), _of_part("picture", spec, words))
-            for merged in source.merged:
-                if merged.staged == FIGURES:
-                    labels = tuple(schema.field(name).label for name in merged.rules)
-                    yield Part(spec.name, schema.label, labels, _of_part("figures", spec, words))
-            texts = (rule.text for rule in source.rules.values() if rule.text is not None)
-            for part in (part for text in texts for part in text.parts if part.rows == CHARTS):
-                labels = tuple(group.label for group in part.groups if group.label is not None)
-                yield Part(spec.name, schema.label, labels, _of_part("text", spec, words))
-
-
-def _of_part(part: PartOfCharts, spec: ObjectSpec, words: DestinationWords) -> str:
-    sentence = words.chart_parts.get(part, "")
-    return sentence.format(label=spec.schema.label, plural=spec.schema.plural_label)
-
-
-def _example(plan: Plan, charted: ObjectSpec) -> Example:
-    """The mesio-buccal site of a molar, of the first measure that the exam's own record holds."""
-    wide = () if plan.layout is None else plan.layout.measures_on(charted.name)
-    measure = next((MEASURES[name] for name in wide), POCKET_DEPTH)
-    slot = EXAMPLE_TOOTH if wide else None
-    place = measure.places[0] if measure.places else None
-    tooth = tooth_of_slot(EXAMPLE_TOOTH)
-    parts = [(measure.prefix, _title(measure))]
-    if place is not None:
-        parts.append((place.value, f"the {_plain(place.name)} {measure.per}"))
-    if slot is not None:
-        parts.append((str(tooth.quadrant), "the quadrant, as the patient's right and left"))
-        told = f"the tooth's Universal number (FDI {tooth.fdi}, Palmer {tooth.palmer})"
-        parts.append((str(slot), told))
-    return Example(
-        field_name(measure, place, slot),
-        label(measure, place, slot),
-        help_text(measure, place, slot),
-        tuple(parts),
-    )
-
-
-def _title(measure: Measure) -> str:
-    return measure.long_title or measure.title
-
-
-def _plain(name: str) -> str:
-    return name.lower().replace("_", "-")
-
-
-def _quadrants() -> dict[str, tuple[Tooth, ...]]:
-    found: dict[str, list[Tooth]] = {}
-    for slot in SLOTS:
-        tooth = tooth_of_slot(slot)
-        found.setdefault(str(tooth.quadrant), []).append(tooth)
-    return {name: tuple(sorted(teeth, key=lambda each: each.position)) for name, teeth in found.items()}
 
 
 def _words(rows: pl.DataFrame) -> Iterator[Words]:

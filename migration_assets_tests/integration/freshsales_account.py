@@ -5,6 +5,7 @@ And the black-box checker between the practice's database and that account, run 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -22,6 +23,9 @@ from migration_assets.mapping.loader import load_specs
 from migration_assets.mapping.spec import OWNERS_TABLE, PRACTICE_TABLE
 from migration_assets.objects.base import CONTENT
 from migration_assets.objects.registry import DRAWN_OBJECTS, MAPPED_OBJECTS
+from migration_assets_tests.blackbox.freshsales.reading import Account
+from migration_assets_tests.blackbox.report import Row
+from migration_assets_tests.blackbox.words import as_lines
 from migration_assets_tests.destinations.freshsales.loading import Files, Journal
 from migration_assets_tests.integration.damage import Checked
 from migration_assets_tests.integration.installation import READER_PASSWORD
@@ -35,7 +39,7 @@ from migration_sandbox.practice.radiographs import SHARE
 from migration_sandbox.sqlserver.launch import SandboxServer, odbc_driver
 from migration_sandbox.sqlserver.launch import start as start_sql
 
-KEY_VARIABLE = "BLACKBOX_TEST_KEY"
+KEY_VARIABLE, USER = "BLACKBOX_TEST_KEY", "402000000001"
 PIPELINE = "Treatment plans"
 _STAGES = ("Consultation", "Accepted", "In Treatment", "Completed")
 _ROOT = Path(__file__).parents[2]
@@ -70,6 +74,42 @@ def _settings(account: Opened) -> EnvironmentSettings:
             "bulk": {"poll_first": 0.05},
         }
     )
+
+
+def account_of(practice: Practice, **choices: str) -> Account:
+    """What the checker reads in an account that a faithful migration leaves: a record's id is its key."""
+    records: dict[str, list[Row]] = {}
+    fields: dict[str, frozenset[str]] = {}
+    for payload, files in _payloads(practice, choices):
+        schema = payload.schema
+        labels = {each.name: each.label if each.custom else each.name for each in schema.fields}
+        fields[schema.name] = frozenset(labels.values())
+        records[schema.name] = [
+            _as_read(schema.name, row, labels, row[schema.key_field], files)
+            for row in payload.frame.iter_rows(named=True)
+        ]
+    owner = {"id": USER, "email": "owner@sandbox.example", "is_active": True}
+    return Account(records, fields, [owner])
+
+
+def _as_read(obj: str, row: Row, labels: Mapping[str, str], key: str, files: Files | None) -> Row:
+    held: Row = {labels[name]: value for name, value in row.items()}
+    held |= {"key": key, "Id": key, "owner_id": USER}
+    if obj == "deal":
+        held |= {"contacts": frozenset([row["contact"]])}
+    elif obj == "appointment":
+        people = (row["patient"], row["provider"])
+        held |= {"attendees": frozenset(filter(None, people)), "text": as_lines(row["description"])}
+        held |= {name: row[name].isoformat() for name in ("from_date", "end_date")}
+    elif "target" in row:
+        space = row["target"].split(":")[1]
+        on = {"plan": "deal", "practice": "sales_account"}.get(space, "contact")
+        held |= {"on": ((on, row["target"]),), "text": as_lines(row.get("description"))}
+    if files is not None:
+        content = b"".join(files.pieces(key))
+        held |= {"name": row["file_name"], "size": row["content_file_size"], "bytes": len(content)}
+        held |= {"MD5": hashlib.md5(content).hexdigest(), "drawing": content}
+    return held
 
 
 def _payloads(practice: Practice, choices: Mapping[str, str]) -> Iterator[tuple[Payload, Files | None]]:

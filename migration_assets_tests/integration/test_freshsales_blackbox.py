@@ -118,9 +118,9 @@ def _of_line(vandal: Vandal) -> str:
 
 def _of_deal(vandal: Vandal) -> str:
     row = vandal.one("deal", lambda each: each["deal_stage"] != "Lost")
-    stages = vandal.account.ok("GET", "/selector/deal_stages")["deal_stages"]
-    # The account's own pipeline has a stage of that name too.
-    lost = [each["id"] for each in stages if each["name"] == "Lost"][-1]
+    path = f"/selector/deal_pipelines/{row['deal_pipeline_id']}/deal_stages"
+    stages = vandal.account.ok("GET", path)["deal_stages"]
+    lost = next(each["id"] for each in stages if each["name"] == "Lost")
     return vandal.put("deals", "deal", row, deal_stage_id=lost)
 
 

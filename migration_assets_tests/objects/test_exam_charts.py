@@ -25,6 +25,12 @@ SVG = "{http://www.w3.org/2000/svg}"
 TEETH = [str(slot) for slot in range(1, 33)]
 
 
+def mixed_mouth() -> list[dict[str, Any]]:
+    """32 permanent teeth, a primary one whose place is taken, and two supernumerary ones."""
+    others = [{**row, "source_id": f"x{row['source_id']}"} for row in odd_mouth() if row["slot"] is None]
+    return [*full_mouth(), *others]
+
+
 def drawn(mouth: list[dict[str, Any]], **changed: Any) -> pl.DataFrame:
     """The one exam's row, drawn from staged rows."""
     told = {"source_id": "9", "patient_id": "1", "examined_on": date(2024, 5, 6), "numbering_system": "FDI"}
@@ -62,13 +68,12 @@ def test_an_exam_has_a_file_where_a_tooth_of_it_is_charted() -> None:
 
 
 def test_the_bytes_depend_on_nothing_but_the_staged_values() -> None:
-    mouth = [*full_mouth(), *({**row, "source_id": f"x{row['source_id']}"} for row in odd_mouth()[5:])]
+    mouth = mixed_mouth()
     here = content(mouth)
     code = (
         "from hashlib import md5\n"
-        "from migration_assets_tests.objects.test_exam_charts import *\n"
-        "mouth = [*full_mouth(), *({**row, 'source_id': f\"x{row['source_id']}\"} for row in odd_mouth()[5:])]\n"
-        "print(md5(content(mouth[::-1])).hexdigest())"
+        "from migration_assets_tests.objects.test_exam_charts import content, mixed_mouth\n"
+        "print(md5(content(mixed_mouth()[::-1])).hexdigest())"
     )
 
     there = subprocess.run(
@@ -91,8 +96,7 @@ def test_every_value_of_a_full_mouth_stands_in_the_picture() -> None:
 
 
 def test_a_supernumerary_tooth_and_one_beside_its_successor_are_told_in_words() -> None:
-    mouth = [{**row, "source_id": f"x{row['source_id']}"} for row in odd_mouth() if row["slot"] is None]
-    picture = ET.fromstring(content([*full_mouth(), *mouth], numbering_system="Universal"))
+    picture = ET.fromstring(content(mixed_mouth(), numbering_system="Universal"))
 
     told = {each.attrib["data-tooth"]: each.text for each in picture.iter() if each.get("class") == "listed"}
     assert {tooth: str(text).replace("\N{NO-BREAK SPACE}", " ") for tooth, text in told.items()} == {

@@ -13,8 +13,9 @@ import polars as pl
 
 from migration_assets.destinations.base import FieldSchema, FieldType
 from migration_assets.mapping.spec import ObjectSpec
+from migration_assets.migration.declared_meaning import ColumnMeaning, ToothMeaning, UntoldMeaning
 from migration_assets.migration.field_diff.origin import MOMENT, Origin, of_joins, of_rule, origin_of
-from migration_assets.migration.field_meaning import EXPECTED, RAW, ColumnMeaning, ToothMeaning
+from migration_assets.migration.field_meaning import EXPECTED, RAW
 from migration_assets.migration.meaning import (
     ACTUAL,
     ObjectMeaning,
@@ -22,6 +23,7 @@ from migration_assets.migration.meaning import (
     beside_expected,
     told_at_once,
 )
+from migration_assets.migration.parted_meaning import PART, with_parts
 from migration_assets.migration.raw_practice import RawPractice
 
 CELL_COLUMNS: Final[dict[str, pl.DataType]] = {
@@ -110,7 +112,8 @@ def plain_cells(
         meaning = next((each for each in declared if each.key_space == space), None)
         there = _with_source_id(records.returned, records.key, f"{raw.practice}:{space}:")
         if there.height:
-            parts += _of_key_space(records, there, meaning, raw, list(known), rules)
+            there = with_parts(there) if meaning is not None and meaning.parted else there
+            parts += _of_key_space(records, there, meaning, raw, list(known), rules, declared)
     return pl.concat(parts)
 
 
@@ -127,12 +130,15 @@ def _of_key_space(
     raw: RawPractice,
     known: Sequence[str],
     rules: Mapping[str, tuple[str, str]],
+    meanings: Sequence[ObjectMeaning],
 ) -> Iterator[pl.DataFrame]:
-    declared = known if meaning is not None else ()
-    told = told_at_once(meaning, declared, raw) if meaning is not None else {}
+    untold = [] if meaning is None else [name for name, each in meaning.fields.items() if _is_untold(each)]
+    declared = [name for name in known if name not in untold] if meaning is not None else []
+    told = told_at_once(meaning, declared, raw, meanings) if meaning is not None else {}
+    number = [name for name in (RAW, PART) if name in there.columns]
     for field in records.fields:
-        cells = there.select(pl.col(records.key).alias("key"), RAW, pl.col(field.name).alias(ACTUAL))
-        origin = of_rule(rules.get(field.name), raw)
+        cells = there.select(pl.col(records.key).alias("key"), *number, pl.col(field.name).alias(ACTUAL))
+        origin = of_rule(None if field.name in untold else rules.get(field.name), raw)
         if meaning is not None and field.name in declared:
             beside = beside_expected(cells, meaning, field.name, told.get(field.name), raw)
             cells = _with_expected(cells, beside)
@@ -141,6 +147,10 @@ def _of_key_space(
         else:
             cells = cells.with_columns(**_UNDECLARED)
         yield _finished(records, field, cells, origin)
+
+
+def _is_untold(declared: object) -> bool:
+    return isinstance(declared, UntoldMeaning)
 
 
 def _with_expected(cells: pl.DataFrame, beside: pl.DataFrame) -> pl.DataFrame:

@@ -9,20 +9,18 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import polars as pl
 
+from migration_assets.migration.declared_meaning import ColumnMeaning, DentistMeaning
 from migration_assets.migration.field_diff.missing import references
 from migration_assets.migration.field_diff.sample import Sampled
 from migration_assets.migration.field_diff.shape import CHECK_COLUMNS
-from migration_assets.migration.field_meaning import (
-    EXPECTED,
-    ColumnMeaning,
-    DentistMeaning,
-    expected_cells,
-    is_staged,
-)
+from migration_assets.migration.field_diff.text_checks import text_checks
+from migration_assets.migration.field_meaning import EXPECTED, expected_cells, is_staged
 from migration_assets.migration.joined_meaning import joined_records
 from migration_assets.migration.meaning import ObjectMeaning
 
-_PLAN, _LINE, _PROVIDER = "plan", "plan_line", "provider"
+_PLAN, _PROVIDER = "plan", "provider"
+_LINES = "TreatmentPlanLine"
+_FURTHER = r"-part[0-9]+$"
 _NOTHING = "none"
 Meanings = Mapping[str, Sequence[ObjectMeaning]]
 
@@ -35,6 +33,7 @@ def checks(sampled: Sampled, declared: Meanings, cells: pl.DataFrame) -> pl.Data
         _providers(sampled, declared, cells),
         *_joined_providers(sampled, declared),
         _charts(cells),
+        *text_checks(declared, cells, sampled.raw),
     ]
     return pl.concat([pl.DataFrame(schema=CHECK_COLUMNS), *parts])
 
@@ -56,13 +55,19 @@ def _numbering_systems(cells: pl.DataFrame) -> pl.DataFrame:
     return systems.select(_check("numbering_systems", told[0], told[1], pl.col("meant")))
 
 
+def of_lines(declared: Meanings) -> Iterator[tuple[str, ObjectMeaning]]:
+    """Objects and key spaces of plan lines, be they records of their own or notes on their plan."""
+    for name, meanings in declared.items():
+        yield from ((name, meaning) for meaning in meanings if meaning.table == _LINES)
+
+
 def lines_of_plans(sampled: Sampled, declared: Meanings) -> pl.DataFrame:
     """``key`` of each plan of a patient of the sample, and how many ``lines`` it has in PANDA (those that
     aren't rejects), ``mapped`` and ``returned``."""
     counts = pl.DataFrame(
         schema={"key": pl.String, "lines": pl.UInt32, "mapped": pl.UInt32, "returned": pl.UInt32}
     )
-    for name, meaning in _of_space(declared, _LINE):
+    for name, meaning in of_lines(declared):
         parent = next((each for each in references(meaning) if each.key_space == _PLAN), None)
         field = next((field for field, each in meaning.fields.items() if each == parent), None)
         if parent is None or field is None or meaning.table not in sampled.raw.tables:
@@ -70,7 +75,10 @@ def lines_of_plans(sampled: Sampled, declared: Meanings) -> pl.DataFrame:
         rows = expected_cells(meaning.table, meaning.key, parent, sampled.raw)
         lines = rows.filter(is_staged(meaning.table, sampled.raw)).group_by(key=EXPECTED).agg(lines=pl.len())
         for frames, count in ((sampled.mapped, "mapped"), (sampled.returned, "returned")):
-            there = frames[name].group_by(key=pl.col(field).cast(pl.String)).agg(pl.len().alias(count))
+            key = pl.col(sampled.key_field(name))
+            of_space = key.str.starts_with(f"{sampled.raw.practice}:{meaning.key_space}:")
+            records = frames[name].filter(of_space, ~key.str.contains(_FURTHER))
+            there = records.group_by(key=pl.col(field).cast(pl.String)).agg(pl.len().alias(count))
             lines = lines.join(there, on="key", how="left")
         counts = pl.concat([counts, lines.with_columns(pl.col("mapped", "returned").fill_null(0))])
     return counts

@@ -15,7 +15,7 @@ from migration_assets.mapping.inventory import inventory
 from migration_assets.migration.chart_meaning import ChartMeaning, chart_fields_of
 from migration_assets.migration.field_diff.cells import CELL_COLUMNS, Records, plain_cells
 from migration_assets.migration.field_diff.charts import Charts, ReturnedCharts, chart_cells, chart_pairs
-from migration_assets.migration.field_diff.checks import Meanings, checks, lines_of_plans
+from migration_assets.migration.field_diff.checks import Meanings, checks, lines_of_plans, of_lines
 from migration_assets.migration.field_diff.classes import classed
 from migration_assets.migration.field_diff.diagnosis import diagnosed
 from migration_assets.migration.field_diff.missing import missing_records
@@ -32,7 +32,7 @@ from migration_assets.migration.field_diff.shape import (
     ChartPair,
     Diff,
 )
-from migration_assets.migration.meaning import ObjectMeaning, load_meanings
+from migration_assets.migration.object_meaning import ObjectMeaning, chosen, load_meanings
 from migration_assets.migration.operations import Migration
 from migration_assets.objects.registry import MAPPED_OBJECTS
 
@@ -49,7 +49,6 @@ __all__ = [
     "Diff",
     "compute",
 ]
-_LINE = "plan_line"
 
 
 def compute(migration: Migration, patients: Sequence[str] | None = None) -> Diff:
@@ -61,7 +60,7 @@ def compute(migration: Migration, patients: Sequence[str] | None = None) -> Diff
     """
     sampled = read_sample(migration, patients)
     declared = {
-        name: meanings
+        name: chosen(meanings, sampled.raw)
         for name, meanings in load_meanings(migration.target.destination).items()
         if name in sampled.mapped
     }
@@ -154,8 +153,9 @@ def _missing(sampled: Sampled, declared: Meanings, charts: Charts | None, told: 
     missing = missing_records(sampled, declared, charts)
     misread = told.filter(pl.col("diagnosis") == "numbering_system").select("exam", _why="detail")
     lines = lines_of_plans(sampled, declared).rename({"key": "parent"})
-    objects = [name for name, meanings in declared.items() if any(m.key_space == _LINE for m in meanings)]
-    is_line = pl.col("object").is_in(objects) & pl.col("lines").is_not_null()
+    spaces = [f"{sampled.raw.practice}:{meaning.key_space}:" for _, meaning in of_lines(declared)]
+    of_space = pl.col("key").str.extract("^([^:]*:[^:]*:)").is_in(spaces)
+    is_line = of_space & pl.col("lines").is_not_null()
     by_system = pl.col("_why").is_not_null()
     return (
         missing.join(misread.unique("exam"), on="exam", how="left", maintain_order="left", nulls_equal=False)

@@ -40,6 +40,7 @@ def _each(differing: pl.DataFrame) -> Iterable[pl.DataFrame]:
         _shifted_days,
         _line_breaks,
         _truncated,
+        _lines,
         _signs,
         _decimals,
     )
@@ -127,6 +128,20 @@ def _truncated(rows: pl.DataFrame) -> pl.DataFrame:
         "cut at {} of {} characters", pl.col("returned").str.len_chars(), should.str.len_chars()
     )
     return cut.select(*_as("truncated", detail))
+
+
+def _lines(rows: pl.DataFrame) -> pl.DataFrame:
+    """Lines of a text of several that aren't there, or are there and shouldn't be."""
+    texts = _texts(rows).filter(pl.col("should").str.contains("\n"))
+    should, returned = (pl.col(name).str.split("\n") for name in ("should", "returned"))
+    lost, added = should.list.set_difference(returned), returned.list.set_difference(should)
+    detail = pl.format(
+        "{} of {} lines aren't there as they should be, {} others are",
+        lost.list.len(),
+        should.list.len(),
+        added.list.len(),
+    )
+    return texts.filter(lost.list.len() + added.list.len() > 0).select(*_as("lines_differ", detail))
 
 
 def _signs(rows: pl.DataFrame) -> pl.DataFrame:

@@ -11,15 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import polars as pl
 
 from migration_assets.migration import meaning as meanings_of
+from migration_assets.migration.declared_meaning import ColumnMeaning, FoundMeaning
 from migration_assets.migration.field_diff.charts import Charts
 from migration_assets.migration.field_diff.sample import Sampled
-from migration_assets.migration.field_meaning import (
-    EXPECTED,
-    RAW,
-    ColumnMeaning,
-    FoundMeaning,
-    expected_cells,
-)
+from migration_assets.migration.field_meaning import EXPECTED, RAW, expected_cells
 from migration_assets.migration.joined_meaning import joined_records
 from migration_assets.migration.meaning import ObjectMeaning
 from migration_assets.migration.raw_practice import RawPractice

@@ -11,25 +11,35 @@ from typing import Final
 
 import polars as pl
 
-from migration_assets.migration.field_meaning import (
-    RAW,
+from migration_assets.migration.declared_meaning import (
     AccountMeaning,
+    AgainMeaning,
     ColumnMeaning,
     ConstantMeaning,
     DentistMeaning,
     FieldMeaning,
+    FigureMeaning,
     FileMeaning,
+    FirstMeaning,
     FoundMeaning,
     HouseholdMeaning,
     KindMeaning,
     OfficeMeaning,
+    OwnOfficeMeaning,
     PartsMeaning,
     PersonMeaning,
+    PracticeMeaning,
+    ReferralsMeaning,
+    TextMeaning,
     ToothMeaning,
+    UniqueMeaning,
+    UntoldMeaning,
 )
+from migration_assets.migration.field_meaning import RAW
 from migration_assets.migration.meaning import ObjectMeaning
 from migration_assets.migration.merged_meaning import MergedMeaning, chosen_rows
 from migration_assets.migration.raw_practice import RawPractice
+from migration_assets.migration.text_meaning import further_tables, own_columns
 
 MOMENT: Final = "%Y-%m-%d %H:%M:%S%.f"
 _AND = " + "
@@ -40,6 +50,10 @@ _COMPUTED: Mapping[type, str] = {
     OfficeMeaning: "names and addresses of {table}",
     HouseholdMeaning: "names and addresses of {table}",
     FileMeaning: "the file of {table}",
+    OwnOfficeMeaning: "the offices that Provider and Referral name",
+    PracticeMeaning: "the practice's registry",
+    ReferralsMeaning: "the incoming rows of Referral",
+    UntoldMeaning: "nothing in PANDA",
 }
 
 
@@ -78,6 +92,11 @@ def of_joins(meanings: Sequence[ObjectMeaning], field: str) -> Origin:
 def origin_of(meaning: ObjectMeaning, field: str, raw: RawPractice) -> Origin | None:
     """Where the second reader takes the field from; None where it takes it from nowhere."""
     declared = meaning.fields.get(field)
+    if isinstance(declared, AgainMeaning):
+        return origin_of(meaning, declared.again_of, raw)
+    if isinstance(declared, FigureMeaning) and meaning.figures is not None:
+        chart = meaning.figures.chart
+        return Origin(chart.table, f"computed from {chart.table} and {chart.exams.table}")
     if declared is not None:
         return _of_rows(meaning.table, meaning.key, declared, raw)
     for merged in meaning.merged:
@@ -97,6 +116,11 @@ def _of_rows(table: str, key: str, declared: FieldMeaning, raw: RawPractice) -> 
         cells = named.join(of_row, on="by", how="left", maintain_order="left").drop("by")
         return Origin(declared.table, found, cells)
     columns = _columns(declared)
+    if isinstance(declared, TextMeaning):
+        shown = (*columns, *(f"rows of {each}" for each in further_tables(declared)))
+        return Origin(table, _AND.join(shown), _texts(table, key, columns, raw) if columns else None)
+    if isinstance(declared, UniqueMeaning):
+        return _of_rows(table, key, declared.unique, raw)
     if not columns:
         return Origin(table, f"computed from {_what(declared, table)}")
     return Origin(table, _AND.join(columns), _texts(table, key, columns, raw))
@@ -127,6 +151,10 @@ def _columns(declared: FieldMeaning) -> tuple[str, ...]:
             return (declared.column, *(each for each in further if each is not None))
         case PartsMeaning():
             return tuple(column for part in declared.parts for column in _columns(part))
+        case FirstMeaning():
+            return tuple(each.column for each in declared.first_of)
+        case TextMeaning():
+            return own_columns(declared)
         case ToothMeaning():
             return (declared.tooth,)
         case DentistMeaning():

@@ -44,6 +44,7 @@ DIAGNOSES: Final = (
     "time_shifted",
     "truncated",
     "line_break_lost",
+    "lines_differ",
     "decimal_shifted",
     "sign_turned",
     "record_missing",

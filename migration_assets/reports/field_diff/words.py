@@ -72,6 +72,9 @@ DIAGNOSIS_WORDS: Mapping[str, Words] = MappingProxyType(
         "line_break_lost": Words(
             "\N{PILCROW SIGN}", "line break lost", "The words are all there, but lines run together."
         ),
+        "lines_differ": Words(
+            "\N{PILCROW SIGN}", "lines differ", "Some lines of the text aren't what PANDA holds."
+        ),
         "decimal_shifted": Words(
             "\N{MULTIPLICATION SIGN}10",
             "decimal point moved",

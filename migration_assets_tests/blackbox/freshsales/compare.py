@@ -1,5 +1,6 @@
 """The comparison of an account with a practice's database: every record, text and file. Pure."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,9 +15,9 @@ from migration_assets_tests.blackbox.compare import (
     with_fields_there,
 )
 from migration_assets_tests.blackbox.freshsales import marks
-from migration_assets_tests.blackbox.freshsales.derived import Tables, derive
+from migration_assets_tests.blackbox.freshsales.derived import SHARED_EMAILS, Tables, derive
 from migration_assets_tests.blackbox.freshsales.exams import Exam, compare_words, exams, without_chart
-from migration_assets_tests.blackbox.freshsales.fields import STANDARD, kinds
+from migration_assets_tests.blackbox.freshsales.fields import OTHER_EMAIL, STANDARD, kinds
 from migration_assets_tests.blackbox.freshsales.files import Hashes, compare_files
 from migration_assets_tests.blackbox.freshsales.notes import Notes, Written
 from migration_assets_tests.blackbox.freshsales.reading import (
@@ -113,7 +114,8 @@ class _Comparison:
     def records(self) -> None:
         chosen, account = self._chosen, self._account
         described = {obj: names | STANDARD for obj, names in account.fields.items()}
-        declared = kinds(chosen.zone, chosen.accounts, modules=chosen.modules)
+        second = chosen.shared_emails == SHARED_EMAILS[0] or OTHER_EMAIL in account.fields["contact"]
+        declared = kinds(chosen.zone, chosen.accounts, modules=chosen.modules, other_email=second)
         for obj in dict.fromkeys(kind.object for kind in declared if kind.object != "contact"):
             if obj in account.fields and KEY_LABEL not in account.fields[obj]:
                 self._report.add("no such field", obj, KEY_LABEL, "")
@@ -137,6 +139,7 @@ class _Comparison:
             self._report.counts[f"{kind.plural} compared"] = len(rows)
             for key, row in rows.items():
                 self._compare(kind, key, row, both, _unused(kind, all_kinds))
+        self._compare_pipelines()
 
     def _compare(self, kind: Kind, key: str, row: Row, both: Both, unused: tuple[Field, ...]) -> None:
         record = self._found[key]
@@ -150,6 +153,14 @@ class _Comparison:
                     self._report.differs(kind.object, reference.name, key, parent, held)
         if kind.object == DEAL:
             self._are("contacts", kind.object, key, [f"patient:{row['PatientID']}"], record["contacts"])
+
+    def _compare_pipelines(self) -> None:
+        """All deals stand in one pipeline, whichever: a stage of the same name may be another's."""
+        deals = [(key, row) for key, row in self._found.items() if self.ids[key.partition(":")[2]][0] == DEAL]
+        pipelines = Counter(row.get("deal_pipeline_id") for _, row in deals)
+        for key, row in deals:
+            if row.get("deal_pipeline_id") != pipelines.most_common(1)[0][0]:
+                self._report.differs(DEAL, "deal_pipeline", key)
 
     def _are(self, name: str, obj: str, key: str, people: list[str], held: frozenset[str]) -> None:
         """The ids of just these people, as far as they are of the practice's own."""

@@ -149,6 +149,7 @@ def _put_totals(tables: Tables, announced: Announced) -> None:
 
 def _put_people(tables: Tables, announced: Announced) -> None:
     provider = provider_names(tables["Provider"], announced)
+    households = {row["PatientID"]: row.get("found.HouseholdID") for row in tables["Patient"]}
     for row in tables["Patient"]:
         mended = announced.corrected("Patient", row["PatientID"], row)
         row["primary.Provider"] = provider(mended["PrimaryProviderID"])
@@ -156,6 +157,7 @@ def _put_people(tables: Tables, announced: Announced) -> None:
     for row in tables["TreatmentPlan"]:
         mended = announced.corrected("TreatmentPlan", row["PlanID"], row)
         row["provider.Name"] = provider(mended["ProviderID"])
+        row["found.HouseholdID"] = households.get(row["PatientID"])
         patients[row["PlanID"]] = row["PatientID"]
     for row in tables["TreatmentPlanLine"]:
         row["plan.PatientID"] = patients.get(row["PlanID"])

@@ -4,6 +4,7 @@ Custom fields are named by their labels. Columns with a dot are made in ``derive
 files have no fields: they stand in ``notes`` and ``files``.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -28,6 +29,7 @@ from migration_assets_tests.blackbox.kind import (
 from migration_assets_tests.blackbox.records import SAYING
 from migration_assets_tests.blackbox.words import UNUSABLE
 
+OTHER_EMAIL = "Other Email"
 _LONGEST_NAME = 255
 _ROLES = {
     **{"periodontist": "Periodontist", "dds": "DDS", "dmd": "DMD"},
@@ -95,9 +97,10 @@ def _stage(status: Any) -> Any:
     return UNUSABLE if known is UNUSABLE else _STAGES[known if isinstance(known, str) else None]
 
 
-def kinds(zone: ZoneInfo, accounts: str, *, modules: bool) -> tuple[Kind, ...]:
+def kinds(zone: ZoneInfo, accounts: str, *, modules: bool, other_email: bool = True) -> tuple[Kind, ...]:
     """All kinds of a practice in that zone; ``accounts`` is what it hangs its patients on. Without
-    ``modules`` the lines of plans are notes."""
+    ``modules`` the lines of plans are notes; without ``other_email`` a contact has no field for a second.
+    """
     utc = words.moment(zone)
 
     def day_of(local: datetime | None) -> str | None:
@@ -115,6 +118,11 @@ def kinds(zone: ZoneInfo, accounts: str, *, modules: bool) -> tuple[Kind, ...]:
         _patient(created, patients_account),
         _plan(created, patients_account),
     )
+    if not other_email:
+        found = tuple(
+            replace(kind, fields=tuple(each for each in kind.fields if each.name != OTHER_EMAIL))
+            for kind in found
+        )
     return (*found, _PLAN_LINE) if modules else found
 
 
@@ -139,7 +147,7 @@ def _of_a_dentist() -> tuple[Field, ...]:
         ("last_name", "LastName", TEXT),
         ("first_name", "FirstName", TEXT),
         ("email", "own.Email", _AS_IT_IS),
-        ("Other Email", "other.Email", _AS_IT_IS),
+        (OTHER_EMAIL, "other.Email", _AS_IT_IS),
         ("work_number", "Phone", TEXT),
         ("Provider", "", always(True)),
         ("Credentials", "Credentials", _CREDENTIALS),
@@ -190,7 +198,7 @@ def _patient(created: tuple[str, str, Reading], account: tuple[Reference, ...]) 
         ("Birth Date", "DateOfBirth", _DAY),
         ("Sex", "Sex", word(words.sex)),
         ("email", "own.Email", _AS_IT_IS),
-        ("Other Email", "other.Email", _AS_IT_IS),
+        (OTHER_EMAIL, "other.Email", _AS_IT_IS),
         ("mobile_number", "MobilePhone", TEXT),
         ("work_number", "WorkPhone", TEXT),
         ("Home Phone", "HomePhone", TEXT),
