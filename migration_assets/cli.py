@@ -215,12 +215,12 @@ def rollback(
     directory = platform.report_directory(target)
     if decide is None:
         planned = taking_back.plan(also or ())
-        page, _ = write_plan(planned, target, taking_back.audit_head(), directory)
+        page, _ = write_plan(planned, target, taking_back.migration.audit_head(), directory)
         console.print(render_plan(target, planned, page), soft_wrap=True)
         return
     plan_hash = None if shown is None else taking_back.shown(shown)
     outcome = taking_back.roll_back(decide, plan_hash, also or (), remove_schema=remove_schema)
-    page, _ = write_outcome(outcome, target, taking_back.audit_head(), directory)
+    page, _ = write_outcome(outcome, target, taking_back.migration.audit_head(), directory)
     console.print(render_outcome(target, outcome, page), soft_wrap=True)
     if not outcome.clean:
         raise typer.Exit(1)
@@ -279,7 +279,7 @@ def verify_audit(
     )
     console.print(
         f"practice {practice}: sound, {verdict.head.sequence} entries, head {verdict.head}\n"
-        f"compared with {verdict.anchors} heads from elsewhere{newest or ''}",
+        f"compared with {verdict.anchors} heads from elsewhere{newest}",
         soft_wrap=True,
         highlight=False,
         markup=False,

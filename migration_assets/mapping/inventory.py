@@ -126,8 +126,9 @@ def _of_rule(staged: str, rule: Rule) -> Iterator[_Filling]:
     else:
         others = "".join(f" or {key.column or key.key_space}" for key in rule.keys_in[1:])
         found = f", found by {rule.by}" if rule.by is not None else ""
-        told = _computed(rule.of or staged, rule.column) or rule.transform
-        yield _Filling(rule.of or staged, rule.column or rule.user_of, told + others + found, rule)
+        computed = _computed(rule.of or staged, rule.column) if rule.transform == "copy" else None
+        told = (computed or rule.transform) + others + found
+        yield _Filling(rule.of or staged, rule.column or rule.user_of, told, rule)
 
 
 def _computed(staged: str, column: str | None) -> str | None:

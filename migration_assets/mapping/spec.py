@@ -319,9 +319,6 @@ class MappingSet:
             for source in spec.sources
         )
 
-    def has_asset(self, asset: str) -> bool:
-        return any(spec.asset == asset for spec in self.objects)
-
     def merging(self, staged: str) -> tuple[str, ...]:
         """Objects that take rows of the staged table as fields of their records."""
         return tuple(

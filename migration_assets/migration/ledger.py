@@ -345,20 +345,6 @@ class Ledger:
                 connection.execute(insert(BEFORE_IMAGES), rows)
         return len(rows)
 
-    def before_image(self, schema: ObjectSchema, key: str) -> dict[str, Any] | None:
-        with self._transaction() as connection:
-            sealed = connection.execute(
-                select(BEFORE_IMAGES.c.sealed).where(
-                    self._is_target(BEFORE_IMAGES),
-                    BEFORE_IMAGES.c.object == schema.name,
-                    BEFORE_IMAGES.c.key == key,
-                )
-            ).scalar_one_or_none()
-        if sealed is None:
-            return None
-        image: dict[str, Any] = json.loads(self._keys.decrypt(sealed, key))
-        return image
-
     def written_keys(self, schema: ObjectSchema) -> frozenset[str]:
         """Keys that this ledger loaded, or may have loaded with the answer lost (``not_sent`` after a lost
         job): what stands there may be ours, and what stood there before was looked at before that sending.

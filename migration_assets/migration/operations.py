@@ -39,6 +39,7 @@ from migration_assets.migration.progress import Watch, unwatched
 from migration_assets.migration.reconcile import Reconciled, Reconciler
 from migration_assets.migration.sampling import SampleChoice
 from migration_assets.migration.staging import require_passed
+from migration_assets.migration.upload_file import SCOPE_ALL, SCOPE_SAMPLE
 from migration_assets.practice import Practice
 
 
@@ -81,7 +82,7 @@ class Migration(AdoptionOperations):
         if self.target.environment != gate.REHEARSAL:
             self._allowed_plan(practice)
         with self.planned() as (plan, destination):
-            self._require_open(practice, gate.PlanFacts(plan.hash, plan.parts))
+            self._require_open(practice, plan)
             deployment = destination.deploy_schema(tuple(plan.schemas.values()))
         counts = {name: len(getattr(deployment, name)) for name in ("created", "updated", "unchanged")}
         self.note(SchemaDeployed(**self._of_run(run_id, plan), counts=counts))
@@ -149,8 +150,8 @@ class Migration(AdoptionOperations):
         wanted = practice.rehearsal.patients
         if scope is None:
             rehearses = self.target.environment == gate.REHEARSAL
-            scope = payload.SCOPE_SAMPLE if rehearses and wanted != "all" else payload.SCOPE_ALL
-        if scope == payload.SCOPE_ALL:
+            scope = SCOPE_SAMPLE if rehearses and wanted != "all" else SCOPE_ALL
+        if scope == SCOPE_ALL:
             return None
         size = wanted if isinstance(wanted, int) else self.platform.sample_size(self.target)
         return SampleChoice(size, practice.rehearsal.seed)
@@ -224,9 +225,10 @@ class Migration(AdoptionOperations):
             )
             reconciled = reconciler.reconcile(warehouse)
         reconciliation = reconciled.reconciliation
-        self.note(recording.reconciled(self.target, run_id, reconciliation))
+        entry = recording.reconciled(self.target, run_id, reconciliation, reconciled.as_json())
+        self.note(entry)
         if self.target.environment == gate.REHEARSAL:
-            self.note(recording.rehearsed(self.target, run_id, reconciliation, plan))
+            self.note(recording.rehearsed(self.target, run_id, reconciliation, plan, entry))
         return reconciled
 
     def _of_run(self, run_id: str | None, plan: Plan) -> dict[str, Any]:

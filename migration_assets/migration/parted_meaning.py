@@ -12,7 +12,6 @@ import polars as pl
 
 from migration_assets.migration.field_meaning import EXPECTED, RAW
 from migration_assets.migration.raw_markup import in_words
-from migration_assets.migration.text_meaning import EXACT
 
 PART = "_part"
 _FURTHER = r"-part([0-9]+)$"

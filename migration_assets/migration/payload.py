@@ -26,7 +26,7 @@ from migration_assets.migration.merged_rows import MergedRows
 from migration_assets.migration.minted_keys import MintedKeys
 from migration_assets.migration.parents import PAYLOAD_HASH
 from migration_assets.migration.plan import Plan
-from migration_assets.migration.sample_scope import scope_of
+from migration_assets.migration.sample_scope import linking_columns, scope_of
 from migration_assets.migration.sampling import PATIENT_COLUMNS, STRATUM_COLUMNS, Sample, SampleChoice, choose
 from migration_assets.migration.staging import VERDICT_COLUMNS, Verdict, read_verdicts, require_passed
 from migration_assets.migration.upload_file import (
@@ -36,7 +36,9 @@ from migration_assets.migration.upload_file import (
     LEFT_EMPTY_COLUMNS,
     MINTED_COLUMNS,
     SAMPLE,
+    SCOPE_ALL,
     SCOPE_COLUMNS,
+    SCOPE_SAMPLE,
     SHARED_COLUMNS,
     SOURCE,
     STAGED_ROW_COLUMNS,
@@ -52,7 +54,6 @@ from migration_assets.panda.share import SHARE_FILES, SHARE_FILES_COLUMNS
 from migration_assets.practice import Practice
 from migration_assets.warehouse import Session, Warehouse, quoted
 
-SCOPE_ALL, SCOPE_SAMPLE = "all", "sample"
 _PANDA = "panda_file"
 
 
@@ -288,7 +289,10 @@ def _write_scope(session: Session, practice: Practice, plan: Plan, sample: Sampl
         ]
         scope = pl.concat([pl.DataFrame(schema=SCOPE_COLUMNS), *everything])
     else:
-        payloads = {spec.asset: session.read(UPLOAD, payload_table(spec.asset)) for spec in plan.specs}
+        payloads = {
+            name: session.read(UPLOAD, payload_table(name), linking_columns(schema))
+            for name, schema in plan.schemas.items()
+        }
         scope = scope_of(sample, plan, payloads, practice.key)
     session.replace_table(UPLOAD, "scope", scope)
     patients = pl.DataFrame(schema=PATIENT_COLUMNS) if sample is None else sample.patients

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Literal, cast
 
 import polars as pl
@@ -60,6 +61,14 @@ class Reconciled:
     reconciliation: Reconciliation
     differences: pl.DataFrame
     line_breaks: int
+
+    def as_json(self) -> bytes:
+        """The text of reconciliation.json, the same that the audit log has the hash of."""
+        return self._json
+
+    @cached_property
+    def _json(self) -> bytes:
+        return self.reconciliation.as_json()
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,8 @@ def record_staging(platform: Platform, practice: Practice, run_id: str, outcome:
     )
 
 
-def reconciled(target: Target, run_id: str, reconciliation: Reconciliation) -> Reconciled:
+def reconciled(target: Target, run_id: str, reconciliation: Reconciliation, document: bytes) -> Reconciled:
+    """``document``: the text of reconciliation.json."""
     return Reconciled(
         destination=target.destination,
         environment=target.environment,
@@ -65,19 +66,22 @@ def reconciled(target: Target, run_id: str, reconciliation: Reconciliation) -> R
         balanced=reconciliation.balanced,
         clean=reconciliation.clean,
         counts=_counts(reconciliation),
-        hashes=_hashes(reconciliation),
+        hashes={RECONCILIATION_FILE: hashlib.sha256(document).hexdigest()},
     )
 
 
-def rehearsed(target: Target, run_id: str, reconciliation: Reconciliation, plan: Plan) -> RehearsalCompleted:
+def rehearsed(
+    target: Target, run_id: str, reconciliation: Reconciliation, plan: Plan, entry: Reconciled
+) -> RehearsalCompleted:
+    """``entry``: that of the same reconciliation."""
     return RehearsalCompleted(
         destination=target.destination,
         run_id=run_id,
         plan_hash=reconciliation.plan_hash,
         clean=reconciliation.clean,
         plan_parts=plan.parts,
-        counts=_counts(reconciliation),
-        hashes=_hashes(reconciliation),
+        counts=entry.counts,
+        hashes=entry.hashes,
     )
 
 
@@ -110,7 +114,3 @@ def _counts(reconciliation: Reconciliation) -> dict[str, int]:
         "different": reconciliation.different,
         "rejects": len(reconciliation.rejects),
     }
-
-
-def _hashes(reconciliation: Reconciliation) -> dict[str, str]:
-    return {RECONCILIATION_FILE: hashlib.sha256(reconciliation.as_json()).hexdigest()}

@@ -89,12 +89,8 @@ class Rollback:
         with self._looking() as (look, _):
             planned = look.rollback_plan(also)
         self._keep(planned)
-        self._append(RollbackPlanned, planned)
+        self._append(RollbackPlanned, look.plan, planned)
         return planned
-
-    def audit_head(self) -> Head:
-        """The end of the practice's audit log now."""
-        return self.migration.platform.decisions(self.migration.practice).verify()
 
     def shown(self, beginning: str = "") -> str:
         """Hash of the plan that was shown last.
@@ -139,13 +135,13 @@ class Rollback:
                 return outcome
             if shown is None:
                 self._keep(planned)
-                self._append(RollbackPlanned, planned)
+                self._append(RollbackPlanned, look.plan, planned)
             hashes = {"rollback_plan": plan_hash or planned.hash}
-            self._append(RollbackDecided, planned, decided_by=decided_by, hashes=hashes)
+            self._append(RollbackDecided, look.plan, planned, decided_by=decided_by, hashes=hashes)
             if planned.has_work:
                 outcome = self._do(look, destination, planned)
                 counts = {**outcome.counts, "findings": outcome.findings.height}
-                head = self._append(RolledBack, planned, counts=counts, hashes=hashes)
+                head = self._append(RolledBack, look.plan, planned, counts=counts, hashes=hashes)
                 outcome = replace(outcome, head=head)
             if remove_schema:
                 removed = destination.remove_schema(tuple(look.plan.schemas.values()))
@@ -155,7 +151,7 @@ class Rollback:
                     "counts_still": len(removed.counts_still),
                 }
                 head = self._append(
-                    SchemaRemoved, planned, decided_by=decided_by, counts=counts, hashes=hashes
+                    SchemaRemoved, look.plan, planned, decided_by=decided_by, counts=counts, hashes=hashes
                 )
                 outcome = replace(outcome, schema=removed, head=head)
         return outcome
@@ -292,20 +288,20 @@ class Rollback:
             f"{target.environment}), read the new plan and decide"
         )
 
-    def _append(self, kind: type[Any], planned: RollbackPlan, **more: Any) -> Head:
+    def _append(self, kind: type[Any], plan: Plan, planned: RollbackPlan, **more: Any) -> Head:
         target = self.migration.target
         entry: Decision = kind(
             **{
                 "destination": target.destination,
                 "environment": target.environment,
                 "run_id": self.run_id,
-                "plan_hash": self.migration.stored_plan().hash,
+                "plan_hash": plan.hash,
                 "counts": planned.counts,
                 "hashes": {"rollback_plan": planned.hash},
                 **more,
             }
         )
-        return self.migration.platform.decisions(self.migration.practice).append(entry)
+        return self.migration.note(entry)
 
 
 def _require_known(also: Collection[str]) -> None:

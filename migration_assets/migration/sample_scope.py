@@ -16,10 +16,7 @@ from migration_assets.mapping.spec import ObjectSpec
 from migration_assets.migration.parents import in_waves
 from migration_assets.migration.plan import Plan
 from migration_assets.migration.sampling import Sample
-from migration_assets.migration.upload_file import SCOPE_COLUMNS
-
-SAMPLE = "sample"
-"""Why a record is in a rehearsal's scope."""
+from migration_assets.migration.upload_file import SCOPE_COLUMNS, SCOPE_SAMPLE
 
 _PATIENTS = "patients"
 _NOBODYS, _CHOSEN, _ANOTHERS = 0, 1, 2
@@ -28,12 +25,17 @@ _OWNED = {"key": pl.String(), "patient": pl.String()}
 _NO_KEYS = pl.Series([], dtype=pl.String)
 
 
+def linking_columns(schema: ObjectSchema) -> tuple[str, ...]:
+    """Columns of a payload that tell whose its records are: the key and the references."""
+    return (schema.key_field, *(each.name for each in schema.references))
+
+
 def scope_of(sample: Sample, plan: Plan, payloads: Mapping[str, pl.DataFrame], practice: str) -> pl.DataFrame:
     """SCOPE_COLUMNS of the sample: its patients' records and all that these refer to; see ``scope_keys``."""
     keys = scope_keys(plan, payloads, sample.patients["source_id"], practice=practice)
     parts = [
         pl.DataFrame({"key": of_object}).select(
-            pl.lit(name).alias("object"), "key", pl.lit(SAMPLE).alias("why")
+            pl.lit(name).alias("object"), "key", pl.lit(SCOPE_SAMPLE).alias("why")
         )
         for name, of_object in keys.items()
     ]
@@ -45,10 +47,11 @@ def scope_keys(
 ) -> dict[str, pl.Series]:
     """By object, keys of the records that are rehearsed with these patients (source ids), in payload order.
 
-    ``payloads``: asset -> the object's whole payload; ``practice`` is the practice's key. A record is a
-    patient's if a reference of it leads to the patient, over other records or not. In are chosen patients'
-    records, what these refer to that is no patient's (a provider, an account, a file), relations that join
-    only such records, and what ties a person who is in to records of nobody's (a dentist's offices).
+    ``payloads``: asset -> the object's whole payload, its ``linking_columns`` at least; ``practice`` is the
+    practice's key. A record is a patient's if a reference of it leads to the patient, over other records or
+    not. In are chosen patients' records, what these refer to that is no patient's (a provider, an account, a
+    file), relations that join only such records, and what ties a person who is in to records of nobody's (a
+    dentist's offices).
 
     Whatever a record refers to is in as well, but for parents that the payload hasn't, and for another
     patient's record in a field that may go without its parent. A record that needs records of a patient who
@@ -75,8 +78,7 @@ def patients_of(
     found: dict[str, pl.DataFrame] = {}
     for spec in plan.specs:
         schema = plan.schemas[spec.asset]
-        columns = (schema.key_field, *(each.name for each in schema.references))
-        rows = payloads[spec.asset].select(pl.col(columns).cast(pl.String))
+        rows = payloads[spec.asset].select(pl.col(linking_columns(schema)).cast(pl.String))
         parts = [pl.DataFrame(schema=_OWNED)]
         for wave in in_waves(schema, rows):
             named = _named_patients(spec, schema, wave, prefixes, known)
@@ -170,8 +172,9 @@ class _Closure:
         self._standing: dict[str, pl.DataFrame] = {}
         for spec in plan.specs:
             schema = self._schemas[spec.name]
-            columns = (schema.key_field, *(each.name for each in schema.references))
-            self._rows[spec.name] = payloads[spec.asset].select(pl.col(columns).cast(pl.String))
+            self._rows[spec.name] = payloads[spec.asset].select(
+                pl.col(linking_columns(schema)).cast(pl.String)
+            )
             self._standing[spec.name] = pl.DataFrame(schema=_STANDING)
             for wave in in_waves(schema, self._rows[spec.name]):
                 judged = wave.select(key=schema.key_field).with_columns(standing=self._judge(spec, wave))

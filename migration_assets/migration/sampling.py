@@ -61,11 +61,6 @@ class Sample:
     patients: pl.DataFrame
     strata: pl.DataFrame
 
-    @property
-    def uncovered(self) -> tuple[str, ...]:
-        """Strata that the practice has patients of and the sample, being too small, has none of."""
-        return tuple(self.strata.filter((pl.col("patients") > 0) & (pl.col("chosen") == 0))["name"])
-
 
 def choose(
     staged: Staged,

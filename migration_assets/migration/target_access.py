@@ -51,10 +51,9 @@ class TargetAccess:
 
     def plan_facts(self) -> gate.PlanFacts:
         try:
-            plan = self.stored_plan()
+            return _facts(self.stored_plan())
         except WarehouseTableMissing:
-            return gate.PlanFacts(None, {})
-        return gate.PlanFacts(plan.hash, plan.parts)
+            return _facts(None)
 
     def requirements(self) -> list[gate.Requirement]:
         """What the gate asks of this target, met or not."""
@@ -86,18 +85,18 @@ class TargetAccess:
         try:
             plan = self._stored_plan(practice)
         except WarehouseTableMissing:
-            self._require_open(practice, gate.PlanFacts(None, {}))
+            self._require_open(practice, None)
             raise
-        self._require_open(practice, gate.PlanFacts(plan.hash, plan.parts))
+        self._require_open(practice, plan)
         return plan
 
-    def _require_open(self, practice: Practice, plan: gate.PlanFacts) -> None:
+    def _require_open(self, practice: Practice, plan: Plan | None) -> None:
         gate.require_open(
             self.platform.decisions(practice).entries(),
             practice=practice.key,
             destination=self.target.destination,
             environment=self.target.environment,
-            plan=plan,
+            plan=_facts(plan),
         )
 
     def _stored_plan(self, practice: Practice) -> Plan:
@@ -109,3 +108,8 @@ class TargetAccess:
             kind=self.platform.chart_choice(practice, self.target).kind,
             options=self.platform.options(practice, self.target),
         )
+
+
+def _facts(plan: Plan | None) -> gate.PlanFacts:
+    """What the gate judges; None before the first plan."""
+    return gate.PlanFacts(None, {}) if plan is None else gate.PlanFacts(plan.hash, plan.parts)

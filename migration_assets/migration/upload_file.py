@@ -16,6 +16,8 @@ READBACK: Final = "readback"
 
 SCOPE_COLUMNS: dict[str, pl.DataType] = {"object": pl.String(), "key": pl.String(), "why": pl.String()}
 """Which records an upload brings to the payload's state, and why: all, sample, delta, retry."""
+SCOPE_ALL: Final = "all"
+SCOPE_SAMPLE: Final = "sample"
 
 EXCUSED_COLUMNS: dict[str, pl.DataType] = {
     "object": pl.String(),

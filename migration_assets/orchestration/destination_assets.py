@@ -2,7 +2,8 @@
 owners, payload, adoptions, an upload for each object, reconciliation, field diff, and what comes after going
 live. One factory for every destination and environment, driven by the mapping."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
+from typing import TypeVar
 
 from dagster import (
     AssetCheckResult,
@@ -16,10 +17,11 @@ from dagster import (
 from migration_assets.errors import GateClosed, StagingRefused
 from migration_assets.mapping.spec import MappingSet, ObjectSpec
 from migration_assets.migration.audit import AUDIT_LOG
+from migration_assets.migration.decisions import Head
 from migration_assets.migration.gate import LIVE
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.load import UploadSummary
-from migration_assets.migration.operations import Migration
+from migration_assets.migration.operations import Migration, Prepared
 from migration_assets.migration.owners import PROVIDERS, STAFF
 from migration_assets.migration.payload import staged_names
 from migration_assets.migration.progress import now_and_then
@@ -55,6 +57,8 @@ MAY_UPLOAD = "may_upload"
 SCHEMA_DRIFT = "schema_drift"
 BEFORE_UPLOADS = (FIELD_INVENTORY, PREFLIGHT, "schema", RECORD_OWNERS, "payload", ADOPTIONS)
 """Assets of an environment that come before anything is sent."""
+
+_Done = TypeVar("_Done")
 
 
 def build_destination_assets(mapping: MappingSet, environment: str) -> list[AssetsDefinition]:
@@ -111,19 +115,11 @@ class _Factory:
         def schema(
             context: AssetExecutionContext, platform: PlatformResource
         ) -> Iterator[AssetCheckResult | MaterializeResult[None]]:
-            refusal = None
-            with errors_without_values(context.partition_key):
+            def work() -> tuple[Prepared, Head]:
                 migration = self._migration(context, platform)
-                try:
-                    prepared = migration.prepare(context.run.run_id)
-                except GateClosed as error:
-                    refusal = error
-                else:
-                    head = migration.audit_head()
-            if refusal is not None:
-                yield AssetCheckResult(check_name=MAY_UPLOAD, passed=False, description=str(refusal))
-                with errors_without_values(context.partition_key):
-                    raise refusal
+                return migration.prepare(context.run.run_id), migration.audit_head()
+
+            prepared, head = yield from _where_allowed(context.partition_key, work)
             deployment = prepared.deployment
             yield MaterializeResult(
                 metadata={
@@ -188,20 +184,13 @@ class _Factory:
         def upload(
             context: AssetExecutionContext, platform: PlatformResource
         ) -> Iterator[AssetCheckResult | MaterializeResult[None]]:
-            refusal = None
-            with errors_without_values(context.partition_key):
+            def work() -> tuple[float, UploadSummary, Head]:
                 migration = self._migration(context, platform)
                 limit = migration.practice.policies.failure_limit
-                try:
-                    summary = migration.upload(spec.asset, context.run.run_id, now_and_then(context.log.info))
-                except (GateClosed, StagingRefused) as error:
-                    refusal = error
-                else:
-                    head = migration.audit_head()
-            if refusal is not None:
-                yield AssetCheckResult(check_name=MAY_UPLOAD, passed=False, description=str(refusal))
-                with errors_without_values(context.partition_key):
-                    raise refusal
+                summary = migration.upload(spec.asset, context.run.run_id, now_and_then(context.log.info))
+                return limit, summary, migration.audit_head()
+
+            limit, summary, head = yield from _where_allowed(context.partition_key, work)
             yield MaterializeResult(
                 metadata={**_upload_metadata(summary), AUDIT_LOG: str(head)},
                 check_results=[
@@ -230,7 +219,7 @@ class _Factory:
                 migration = self._migration(context, platform)
                 reconciled = migration.reconcile(context.run.run_id)
                 directory = migration.platform.report_directory(migration.target)
-                path = write_reconciliation(reconciled.reconciliation, directory)
+                path = write_reconciliation(reconciled, directory)
                 limit = migration.practice.policies.failure_limit
                 head = migration.audit_head()
             yield MaterializeResult(
@@ -243,6 +232,18 @@ class _Factory:
             )
 
         return reconciliation
+
+
+def _where_allowed(practice: str, work: Callable[[], _Done]) -> Generator[AssetCheckResult, None, _Done]:
+    """What the work returns; where it is refused, a failed check says why before the refusal is raised."""
+    with errors_without_values(practice):
+        try:
+            return work()
+        except (GateClosed, StagingRefused) as error:
+            refusal = error
+    yield AssetCheckResult(check_name=MAY_UPLOAD, passed=False, description=str(refusal))
+    with errors_without_values(practice):
+        raise refusal
 
 
 _STRATUM_COLUMNS = {"stratum": "string", "patients": "int", "chosen": "int"}

@@ -13,6 +13,7 @@ from dagster import (
     MetadataValue,
 )
 
+from migration_assets.migration.audit import AUDIT_LOG
 from migration_assets.migration.field_diff.compute import compute
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.operations import Migration
@@ -62,7 +63,7 @@ def build_field_diff(group: str, destination: str, environment: str) -> AssetsDe
             metadata={
                 "report": MetadataValue.path(str(paths[0])),
                 "json": MetadataValue.path(str(paths[1])),
-                "audit_log": str(head),
+                AUDIT_LOG: str(head),
                 "patients": diff.patients.height,
                 "classes": counts_table(classes(diff), "class", "fields"),
                 "diagnoses": counts_table(diagnoses(diff), "diagnosis", "fields"),

@@ -1,9 +1,8 @@
 """Assets that tell a practice's people how its migration went and where everything is now: the post-migration
 report and the go-live guide. They read what the reconciliation left and connect to nothing."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 from dagster import (
     AssetCheckResult,
@@ -14,10 +13,9 @@ from dagster import (
     MetadataValue,
 )
 
-from migration_assets.migration.decisions import Head
+from migration_assets.migration.audit import AUDIT_LOG
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.operations import Migration
-from migration_assets.migration.recording import exported
 from migration_assets.orchestration.boundary import errors_without_values
 from migration_assets.orchestration.common import counts_table
 from migration_assets.orchestration.practice_asset import practice_asset
@@ -46,10 +44,11 @@ def build_report(group: str, destination: str, environment: str) -> AssetsDefini
         context: AssetExecutionContext, platform: PlatformResource
     ) -> Iterator[MaterializeResult[None]]:
         with errors_without_values(context.partition_key):
-            migration = _migration(platform, Target(context.partition_key, destination, environment))
+            target = Target(context.partition_key, destination, environment)
+            migration = Migration(platform.platform(), target)
             made = make_report(migration, datetime.now(UTC))
-            written = write_report(made, migration.platform.report_directory(migration.target))
-            head = _record(migration, context.run.run_id, written.paths)
+            written = write_report(made, migration.platform.report_directory(target))
+            head = migration.note_exported(context.run.run_id, written.paths)
         counts = {ending: made.count(ending) for ending in ("rejected", "failed", "held_back", "corrected")}
         yield MaterializeResult(
             metadata={
@@ -61,7 +60,7 @@ def build_report(group: str, destination: str, environment: str) -> AssetsDefini
                 "files": made.facts.files.height,
                 "files_same": int(made.facts.files["same"].sum()),
                 "spot_check_patients": made.diff.patients.height,
-                "audit_log": str(head),
+                AUDIT_LOG: str(head),
             },
             check_results=[
                 AssetCheckResult(
@@ -87,30 +86,20 @@ def build_go_live_guide(group: str, destination: str, environment: str) -> Asset
     )
     def go_live_guide(context: AssetExecutionContext, platform: PlatformResource) -> MaterializeResult[None]:
         with errors_without_values(context.partition_key):
-            migration = _migration(platform, Target(context.partition_key, destination, environment))
-            practice = migration.practice
-            guide = make_guide(migration.stored_plan(), migration.target, practice.name)
-            head = migration.platform.decisions(practice).verify()
-            page, pdf = write_guide(guide, head, migration.platform.report_directory(migration.target))
-            head = _record(migration, context.run.run_id, (page, pdf))
+            target = Target(context.partition_key, destination, environment)
+            migration = Migration(platform.platform(), target)
+            guide = make_guide(migration.stored_plan(), target, migration.practice.name)
+            head = migration.audit_head()
+            page, pdf = write_guide(guide, head, migration.platform.report_directory(target))
+            head = migration.note_exported(context.run.run_id, (page, pdf))
         return MaterializeResult(
             metadata={
                 "report": MetadataValue.path(str(page)),
                 "pdf": MetadataValue.path(str(pdf)),
                 "kinds_of_records": len(guide.places),
                 "fields": sum(len(fields) for fields in guide.fields.values()),
-                "audit_log": str(head),
+                AUDIT_LOG: str(head),
             }
         )
 
     return go_live_guide
-
-
-def _migration(platform: PlatformResource, target: Target) -> Migration:
-    return Migration(platform.platform(), target)
-
-
-def _record(migration: Migration, run_id: str, paths: Iterable[Path]) -> Head:
-    """That these files were written stands in the audit log, with their hashes."""
-    entry = exported(migration.target, run_id, paths)
-    return migration.platform.decisions(migration.practice).append(entry)

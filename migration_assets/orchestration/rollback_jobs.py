@@ -18,6 +18,7 @@ from pydantic import Field
 
 from migration_assets.destinations.removal import SchemaRemoval
 from migration_assets.errors import ConfigurationError
+from migration_assets.migration.audit import AUDIT_LOG
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.operations import Migration
 from migration_assets.migration.plan import load_mapping
@@ -74,7 +75,7 @@ def build_rollback_jobs(destination: str, environment: str) -> list[JobDefinitio
             target = Target(context.partition_key, destination, environment)
             rollback = Rollback(Migration(installation, target), context.run_id)
             planned = rollback.plan(config.also)
-            head = rollback.audit_head()
+            head = rollback.migration.audit_head()
             page, document = write_plan(planned, target, head, installation.report_directory(target))
         yield Output(
             None,
@@ -87,7 +88,7 @@ def build_rollback_jobs(destination: str, environment: str) -> list[JobDefinitio
                 "to_restore": planned.number(RESTORE),
                 "left": planned.number(LEAVE),
                 "calls_expected": planned.calls_expected,
-                "audit_log": f"{head.sequence}:{head.link}",
+                AUDIT_LOG: str(head),
             },
         )
 
@@ -112,9 +113,8 @@ def build_rollback_jobs(destination: str, environment: str) -> list[JobDefinitio
                 config.also,
                 remove_schema=config.remove_schema,
             )
-            head = rollback.audit_head()
+            head = rollback.migration.audit_head()
             page, document = write_outcome(outcome, target, head, installation.report_directory(target))
-        log = f"{head.sequence}:{head.link}"
         for name in dict.fromkeys(each.object for each in outcome.plan.records):
             if name in uploads and outcome.plan.has_work:
                 yield AssetObservation(
@@ -124,7 +124,7 @@ def build_rollback_jobs(destination: str, environment: str) -> list[JobDefinitio
                     metadata={
                         "report": MetadataValue.path(str(page)),
                         **_counts_of(outcome, name),
-                        "audit_log": log,
+                        AUDIT_LOG: str(head),
                     },
                 )
         yield Output(
@@ -138,7 +138,7 @@ def build_rollback_jobs(destination: str, environment: str) -> list[JobDefinitio
                 "clean": outcome.clean,
                 "findings": outcome.findings.height,
                 **({"schema": _schema(outcome.schema)} if outcome.schema is not None else {}),
-                "audit_log": log,
+                AUDIT_LOG: str(head),
             },
         )
 

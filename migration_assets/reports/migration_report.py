@@ -91,10 +91,9 @@ def make_report(migration: Migration, made_at: datetime) -> Report:
     platform, practice, target = migration.platform, migration.practice, migration.target
     plan, profile = migration.stored_plan(), platform.profile(practice)
     reconciliation = read_reconciliation(platform.report_directory(target))
-    log = platform.decisions(practice)
     fields = inventory(plan.mapping, plan.layout, {each.name: each.source_columns for each in MAPPED_OBJECTS})
     with platform.upload_warehouse(target).open(read_only=True) as session:
-        facts = gather(session, plan, profile, fields, log.entries(), target)
+        facts = gather(session, plan, profile, fields, migration.decisions.entries(), target)
     return Report(
         target=target,
         practice_name=practice.name,
@@ -103,7 +102,7 @@ def make_report(migration: Migration, made_at: datetime) -> Report:
         facts=facts,
         diff=compute(migration),
         made_at=made_at,
-        head=log.verify(),
+        head=migration.audit_head(),
     )
 
 

@@ -56,7 +56,7 @@ def render(template: str, **content: Any) -> str:
 
 def render_pdf(html: str) -> bytes:
     """The page on paper (A4), by WeasyPrint: it runs no script and follows no address."""
-    from weasyprint import HTML  # type: ignore[import-untyped]
+    from weasyprint import HTML
 
     pdf: bytes = HTML(string=html, url_fetcher=_refuse).write_pdf()
     return pdf

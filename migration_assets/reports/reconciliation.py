@@ -9,13 +9,14 @@ from rich.table import Table
 from rich.text import Text
 
 from migration_assets.errors import ConfigurationError
+from migration_assets.migration.reconcile import Reconciled
 from migration_assets.migration.reconciliation import ObjectReconciliation, Reconciliation
 from migration_assets.reports.files import write_private
 
 FILE_NAME = "reconciliation.json"
 
 
-def write_reconciliation(reconciliation: Reconciliation, directory: Path) -> Path:
+def write_reconciliation(reconciliation: Reconciliation | Reconciled, directory: Path) -> Path:
     """Write ``reconciliation.json`` readable by its owner only, whole or not at all."""
     return write_private(directory / FILE_NAME, reconciliation.as_json())
 

@@ -80,14 +80,18 @@ def account_of(practice: Practice, **choices: str) -> Account:
     """What the checker reads in an account that a faithful migration leaves: a record's id is its key."""
     records: dict[str, list[Row]] = {}
     fields: dict[str, frozenset[str]] = {}
+    there: set[str] = set()
     for payload, files in _payloads(practice, choices):
         schema = payload.schema
         labels = {each.name: each.label if each.custom else each.name for each in schema.fields}
         fields[schema.name] = frozenset(labels.values())
-        records[schema.name] = [
-            _as_read(schema.name, row, labels, row[schema.key_field], files)
-            for row in payload.frame.iter_rows(named=True)
-        ]
+        references = [each.name for each in schema.references]
+        for row in payload.frame.iter_rows(named=True):
+            # A record whose parent isn't there is held back when it is to be sent.
+            if all(row[name] is None or row[name] in there for name in references):
+                key = row[schema.key_field]
+                there.add(key)
+                records.setdefault(schema.name, []).append(_as_read(schema.name, row, labels, key, files))
     owner = {"id": USER, "email": "owner@sandbox.example", "is_active": True}
     return Account(records, fields, [owner])
 

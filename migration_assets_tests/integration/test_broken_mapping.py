@@ -13,7 +13,8 @@ import pytest
 
 from migration_assets.mapping.apply import Payload
 from migration_assets.migration import payload
-from migration_assets.migration.field_diff.compute import DIFFERING, Diff, compute
+from migration_assets.migration.field_diff.compute import compute
+from migration_assets.migration.field_diff.shape import DIFFERING, Diff
 from migration_assets.objects import charted_teeth, local_time
 from migration_assets_tests.integration.installation import OBJECTS, Installation
 from migration_assets_tests.integration.practices import generated

@@ -16,6 +16,7 @@ from migration_assets.migration.ledger_database import open_ledger_database
 from migration_assets.migration.load import Loader, Shipment
 from migration_assets.migration.parents import PAYLOAD_HASH
 from migration_assets.migration.practice_keys import PracticeKeys
+from migration_assets.migration.rollback_events import RollbackEvents
 from migration_assets_tests.migration.fake_destination import FakeDestination
 
 KEY = "PANDA_Key__c"
@@ -108,3 +109,8 @@ def fresh_ledger() -> Iterator[Ledger]:
 def outcomes(ledger: Ledger, schema: ObjectSchema) -> dict[str, str]:
     """Key -> how its last sending ended."""
     return dict(ledger.state(schema).select("key", "outcome").iter_rows())
+
+
+def before_image(ledger: Ledger, schema: ObjectSchema, key: str) -> dict[str, Any] | None:
+    """What stood in the record before we wrote, as a rollback reads it."""
+    return RollbackEvents(ledger._engine, ledger.target, ledger._keys).images(schema).get(key)

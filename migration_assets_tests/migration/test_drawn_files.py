@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 
 from migration_assets.errors import ContentChanged
+from migration_assets.mapping.inventory import inventory
 from migration_assets.migration import payload
 from migration_assets.migration.contents import RecordContents
 from migration_assets.migration.drawn_files import DrawnFiles
@@ -24,6 +25,7 @@ from migration_assets.migration.staging import source_tables
 from migration_assets.migration.survey import read_volumes
 from migration_assets.migration.upload_file import UPLOAD
 from migration_assets.objects.exam_charts import EXAM_CHARTS
+from migration_assets.objects.registry import MAPPED_OBJECTS
 from migration_assets.panda.contents import Contents
 from migration_assets.panda.profile import load_profile
 from migration_assets.practice import PracticeRegistry, Settings
@@ -201,6 +203,15 @@ def test_a_mapping_that_wants_no_pictures_has_none_drawn(office: Office, tmp_pat
 
     with other.upload.open(read_only=True) as session:
         assert [name for name in session.tables(UPLOAD) if name.startswith("drawn_")] == []
+
+
+def test_the_inventory_says_what_a_drawn_files_columns_are(office: Office) -> None:
+    columns = {each.name: each.source_columns for each in MAPPED_OBJECTS}
+    rows = inventory(office.plan.mapping, None, columns).filter(staged_table="exam_charts", field="checksum")
+
+    assert rows.select("source_table", "source_column", "transform").rows() == [
+        ("ClinicalExam", "ExamID", "computed: hash of the picture drawn from the exam's chart")
+    ]
 
 
 def test_a_survey_counts_the_files_that_will_be_drawn(office: Office) -> None:

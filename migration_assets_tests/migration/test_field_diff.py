@@ -9,7 +9,8 @@ import pytest
 
 from migration_assets.destinations.base import payload_dtype
 from migration_assets.errors import ConfigurationError
-from migration_assets.migration.field_diff.compute import CHECKS, DIFF_COLUMNS, DIFFERING, Diff, compute
+from migration_assets.migration.field_diff.compute import compute
+from migration_assets.migration.field_diff.shape import CHECKS, DIFF_COLUMNS, DIFFERING, Diff
 from migration_assets.migration.operations import Migration
 from migration_assets.perio_chart import model as perio_chart
 from migration_assets.warehouse import Session

@@ -15,7 +15,7 @@ from migration_assets.errors import ConfigurationError, LedgerError, LedgerMisma
 from migration_assets.migration.ledger import STATE_COLUMNS, Hold, Ledger, Presence, Target
 from migration_assets.migration.ledger_database import open_ledger_database, read_known_jobs
 from migration_assets.migration.practice_keys import PracticeKeys
-from migration_assets_tests.migration.records import ACCOUNT, CONTACT, contact
+from migration_assets_tests.migration.records import ACCOUNT, CONTACT, before_image, contact
 
 ORG = DestinationIdentity("00D1", is_sandbox=True, name="Maple")
 ONE, TWO = contact(1), contact(2)
@@ -165,16 +165,16 @@ def test_the_earliest_image_is_the_one_that_is_kept(ledger: Ledger) -> None:
     assert ledger.keep_before_images(CONTACT, [(ONE, {"LastName": "First"})], "run1") == 1
     assert ledger.keep_before_images(CONTACT, [(ONE, {"LastName": "Second"}), (TWO, {})], "run2") == 1
 
-    assert ledger.before_image(CONTACT, ONE) == {"LastName": "First"}
-    assert ledger.before_image(CONTACT, TWO) == {}
-    assert ledger.before_image(ACCOUNT, ONE) is None
+    assert before_image(ledger, CONTACT, ONE) == {"LastName": "First"}
+    assert before_image(ledger, CONTACT, TWO) == {}
+    assert before_image(ledger, ACCOUNT, ONE) is None
 
 
 def test_images_of_dates_and_times_can_be_kept(ledger: Ledger) -> None:
     moment = datetime(2024, 5, 6, 7, 8, tzinfo=UTC)
     ledger.keep_before_images(CONTACT, [(ONE, {"Birthdate": date(2001, 2, 3), "At": moment})], "run")
 
-    assert ledger.before_image(CONTACT, ONE) == {
+    assert before_image(ledger, CONTACT, ONE) == {
         "Birthdate": "2001-02-03",
         "At": "2024-05-06 07:08:00+00:00",
     }
@@ -188,7 +188,7 @@ def test_an_image_cant_be_read_on_disk_nor_under_another_key(ledger: Ledger, eng
 
     assert b"Quillington" not in sealed
     with pytest.raises(ConfigurationError, match="can't be decrypted"):
-        ledger.before_image(CONTACT, TWO)
+        before_image(ledger, CONTACT, TWO)
 
 
 def test_an_image_needs_the_secret_that_sealed_it(ledger: Ledger, engine: Engine) -> None:
@@ -196,7 +196,7 @@ def test_an_image_needs_the_secret_that_sealed_it(ledger: Ledger, engine: Engine
     other = Ledger(engine, ledger.target, PracticeKeys("maple", "another secret altogether"))
 
     with pytest.raises(ConfigurationError, match="restore that one"):
-        other.before_image(CONTACT, ONE)
+        before_image(other, CONTACT, ONE)
 
 
 def test_keys_that_may_be_ours_are_those_loaded_or_with_a_lost_answer(ledger: Ledger) -> None:
@@ -225,9 +225,9 @@ def test_practices_and_environments_share_a_database_and_nothing_else(
         assert other.open_batches(CONTACT) == []
         assert other.written_keys(CONTACT) == frozenset()
         assert other.created_in_run(CONTACT, "run") == frozenset()
-        assert other.before_image(CONTACT, ONE) is None
+        assert before_image(other, CONTACT, ONE) is None
         assert other.keep_before_images(CONTACT, [(ONE, {"LastName": "Ames"})], "run") == 1
-    assert ours.before_image(CONTACT, ONE) == {"LastName": "Quill"}
+    assert before_image(ours, CONTACT, ONE) == {"LastName": "Quill"}
 
 
 def test_objects_of_one_target_are_apart(ledger: Ledger) -> None:

@@ -21,6 +21,7 @@ from migration_assets_tests.migration.records import (
     NO_PROBLEMS,
     account,
     accounts,
+    before_image,
     contact,
     contacts,
     fresh_ledger,
@@ -183,10 +184,10 @@ def test_what_stood_there_before_is_kept_before_it_is_overwritten(
 
     summary = loader(destination, ledger).load(contacts(1, 2))
 
-    image = ledger.before_image(CONTACT, contact(1))
+    image = before_image(ledger, CONTACT, contact(1))
     assert image is not None
     assert image["LastName"] == "Before"
-    assert ledger.before_image(CONTACT, contact(2)) is None
+    assert before_image(ledger, CONTACT, contact(2)) is None
     assert (summary.created, summary.updated) == (1, 1)
 
 
@@ -194,7 +195,7 @@ def test_our_own_record_has_no_before_image(destination: FakeDestination, ledger
     loader(destination, ledger).load(contacts(1))
     loader(destination, ledger, "second").load(contacts(1, name="Ames"))
 
-    assert ledger.before_image(CONTACT, contact(1)) is None
+    assert before_image(ledger, CONTACT, contact(1)) is None
 
 
 def test_a_record_outside_the_scope_has_no_before_image(destination: FakeDestination, ledger: Ledger) -> None:
@@ -202,7 +203,7 @@ def test_a_record_outside_the_scope_has_no_before_image(destination: FakeDestina
 
     loader(destination, ledger).load(contacts(1))
 
-    assert ledger.before_image(CONTACT, contact(9)) is None
+    assert before_image(ledger, CONTACT, contact(9)) is None
 
 
 class Forgetful(FakeDestination):

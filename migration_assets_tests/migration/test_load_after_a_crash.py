@@ -17,6 +17,7 @@ from migration_assets_tests.migration.records import (
     CONTACT,
     KEY,
     SCHEMAS,
+    before_image,
     contact,
     contacts,
     fresh_ledger,
@@ -90,7 +91,7 @@ def test_after_several_deaths_the_ledger_tells_what_is_there(
         assert all(destination.writes[contact(number)] == 1 for number in loaded)
         assert ledger.open_batches(CONTACT) == []
         for number in loaded:
-            image = ledger.before_image(CONTACT, contact(number))
+            image = before_image(ledger, CONTACT, contact(number))
             assert (image is not None) == (number in there_before)
 
         destination.sent.clear()
@@ -119,7 +120,7 @@ def test_our_own_record_of_a_forgotten_job_is_no_before_image() -> None:
         destination.forgets_jobs = True
         run(destination, ledger, "second")
 
-        assert all(ledger.before_image(CONTACT, contact(number)) is None for number in NUMBERS)
+        assert all(before_image(ledger, CONTACT, contact(number)) is None for number in NUMBERS)
 
 
 def test_answers_that_came_before_the_job_was_forgotten_are_kept() -> None:

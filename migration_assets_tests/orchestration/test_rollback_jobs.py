@@ -11,6 +11,7 @@ from dagster import AssetObservation, DagsterInstance, ExecuteInProcessResult
 
 from migration_assets.destinations.base import KeyChange
 from migration_assets.migration.decisions import Head
+from migration_assets.migration.operations import Migration
 from migration_assets.migration.rollback import Outcome, Rollback
 from migration_assets.migration.rollback_plan import Record, RollbackPlan
 from migration_assets.orchestration.coordinator import job_locks
@@ -46,7 +47,7 @@ def rollback(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     monkeypatch.setattr(Rollback, "plan", lambda *_: PLAN)
     monkeypatch.setattr(Rollback, "roll_back", roll_back)
-    monkeypatch.setattr(Rollback, "audit_head", lambda _: HEAD)
+    monkeypatch.setattr(Migration, "audit_head", lambda _: HEAD)
     return asked
 
 

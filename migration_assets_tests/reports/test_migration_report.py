@@ -19,7 +19,6 @@ from dagster import DagsterInstance, materialize
 
 from migration_assets.migration.decisions import Decision, Exported, UploadBegan, UploadEnded
 from migration_assets.migration.ledger import Target
-from migration_assets.migration.operations import Migration
 from migration_assets.migration.plan import Plan, load_mapping
 from migration_assets.migration.reconciliation import Reject
 from migration_assets.migration.report_facts import course
@@ -248,7 +247,7 @@ def test_dagster_links_the_files_and_the_audit_log_names_them(
 ) -> None:
     migration = office.migration()
     monkeypatch.setattr(report_assets, "make_report", lambda *_: report)
-    monkeypatch.setattr(report_assets, "_migration", lambda *_: Migration(office.platform, migration.target))
+    monkeypatch.setattr(report_assets, "Migration", lambda *_: office.migration())
     for module in (migration_report, go_live_guide):
         monkeypatch.setattr(module, "render_pdf", lambda _: b"%PDF- of another test")
     platform = PlatformResource(data=str(office.platform.data), practices=None, warehouse=WarehouseResource())

@@ -29,7 +29,6 @@ logger = logging.getLogger("migration_sandbox.salesforce")
 
 MAX_FIELDS = 5_000
 MAX_RECORD_CHARACTERS = 400_000
-MAX_FIELD_CHARACTERS = 131_072
 IDLE_SECONDS = 0.5
 
 

@@ -21,12 +21,7 @@ from migration_assets.migration.field_diff.diagnosis import diagnosed
 from migration_assets.migration.field_diff.missing import missing_records
 from migration_assets.migration.field_diff.sample import Sampled, read_sample
 from migration_assets.migration.field_diff.shape import (
-    CHECK_COLUMNS,
-    CHECKS,
     CLASSES,
-    DIAGNOSES,
-    DIFF_COLUMNS,
-    DIFFERING,
     FIELD_COLUMNS,
     PATIENT_COLUMNS,
     ChartPair,
@@ -35,20 +30,6 @@ from migration_assets.migration.field_diff.shape import (
 from migration_assets.migration.object_meaning import ObjectMeaning, chosen, load_meanings
 from migration_assets.migration.operations import Migration
 from migration_assets.objects.registry import MAPPED_OBJECTS
-
-__all__ = [
-    "CHECKS",
-    "CHECK_COLUMNS",
-    "CLASSES",
-    "DIAGNOSES",
-    "DIFFERING",
-    "DIFF_COLUMNS",
-    "FIELD_COLUMNS",
-    "PATIENT_COLUMNS",
-    "ChartPair",
-    "Diff",
-    "compute",
-]
 
 
 def compute(migration: Migration, patients: Sequence[str] | None = None) -> Diff:
