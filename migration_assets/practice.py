@@ -71,9 +71,9 @@ class Policies(Settings):
 
     ``failure_limit``: of an object's records in scope, the share that a destination may refuse and the run
     still only warns. ``undecided_adoptions``: what becomes of records that may be there already as somebody
-    else's, until a person has decided. ``shared_emails``: what becomes of an address that several people have,
-    where a destination keeps addresses unique: the first of them keeps it and the others have it in a second
-    field, or nowhere (``first``, listed); ``as_is`` where an administrator has switched uniqueness off.
+    else's, until a person has decided. ``shared_emails``: what becomes of an address that several people
+    have, where a destination keeps addresses unique: the first of them keeps it and the others have it in a
+    second field, or nowhere (``first``, listed); ``as_is`` where an administrator has switched that off.
     """
 
     reject_limit: Annotated[float, Field(ge=0, le=1)] = 0.02

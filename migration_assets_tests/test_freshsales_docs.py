@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from migration_assets.destinations.freshsales.capacity import PLANS
+from migration_assets.destinations.freshsales.capacity import PLANS, kind_of, needed_fields
 from migration_assets.destinations.freshsales.settings import BulkSettings, EnvironmentSettings, FileSettings
+from migration_assets.migration.plan import load_mapping
 
 ROOT = Path(__file__).parents[1]
 FRESHSALES = ROOT / "migration_assets" / "destinations" / "freshsales"
@@ -78,3 +79,11 @@ def test_the_plans_are_those_of_the_code() -> None:
     lookups = [str(each.by_kind["lookup"] or "none") for each in plans]
     assert told["look-ups"] == lookups
     assert [bool(each.modules) for each in plans] == [cell != "none" for cell in told["custom modules"]]
+
+
+def test_what_growth_has_no_room_beside_is_what_the_mapping_needs() -> None:
+    contact = load_mapping("freshsales").of_object("contact").schema
+    texts = [field for field in needed_fields(contact) if kind_of(field) == "text"]
+
+    (told,) = re.findall(r"needs (\d+) text fields on contacts, which is all that Growth has", TEXT)
+    assert int(told) == len(texts) == PLANS["growth"].by_kind["text"]

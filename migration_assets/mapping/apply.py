@@ -138,7 +138,7 @@ def apply(
         excused.extend(_no_records(source, staged))
         for merged in source.merged:
             taken, left_over = merged_lineage(
-                spec.name, source.key_space, _rows(source, staged)["source_id"], merged, staged, practice
+                spec.name, source.key_space, records_of(source, staged)["source_id"], merged, staged, practice
             )
             lineage.append(taken)
             excused.extend(left_over)
@@ -160,7 +160,7 @@ def _records(
     """One row a staged row, all declared fields and ``_SOURCE_ID``; those that this source doesn't map are
     null."""
     schema = spec.schema
-    rows = with_composed(_rows(source, staged), source, schema, staged)
+    rows = with_composed(records_of(source, staged), source, schema, staged)
     columns = [pl.col("source_id").cast(pl.String).alias(_SOURCE_ID)]
     columns.append(keys(practice, source.key_space, "source_id").alias(schema.key_field))
     for each in schema.fields:
@@ -181,7 +181,7 @@ def _records(
     return records
 
 
-def _rows(source: SourceSpec, staged: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+def records_of(source: SourceSpec, staged: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     """The staged rows that are records of their own."""
     wanted = [pl.col(column) == pl.lit(value) for column, value in source.where.items()]
     wanted += [pl.col(column).is_not_null() for column in source.present]
@@ -192,7 +192,7 @@ def _no_records(source: SourceSpec, staged: Mapping[str, pl.DataFrame]) -> pl.Da
     """The staged rows that aren't, as EXCUSED_COLUMNS; some may give fields to another's record."""
     if not source.where and not source.present:
         return pl.DataFrame(schema=EXCUSED_COLUMNS)
-    others = staged[source.staged].join(_rows(source, staged), on="source_id", how="anti")
+    others = staged[source.staged].join(records_of(source, staged), on="source_id", how="anti")
     return others.select(
         pl.lit(source_table(source.staged)).alias("source_table"),
         pl.col("source_id").cast(pl.String),
@@ -248,7 +248,7 @@ def _is_absent(column: str, parents: pl.DataFrame) -> pl.Expr:
 
 
 def _left_empty(source: SourceSpec, staged: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    rows = _rows(source, staged)
+    rows = records_of(source, staged)
     parts = [
         rows.filter(_is_absent(way.column, staged[parent])).select(
             source_table=pl.lit(source_table(source.staged)),

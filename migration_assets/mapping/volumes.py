@@ -17,11 +17,13 @@ def volumes(
     rows: Mapping[str, int],
     teeth_without_slot: int,
     *,
+    kept: Mapping[tuple[str, str], int] | None = None,
     wide: ChartLayout | None = None,
     files: int = 0,
     file_bytes: int = 0,
 ) -> Volumes:
-    """``rows`` by staged table; ``teeth_without_slot`` counts charted primary and supernumerary teeth; files
+    """``rows`` by staged table; ``kept``, by object and key space, those of them that a source makes records
+    of, where it leaves some out; ``teeth_without_slot`` counts charted primary and supernumerary teeth; files
     are the same in any layout.
 
     A wide layout makes records of single teeth of those, and of every tooth where a measure had no room;
@@ -29,13 +31,13 @@ def volumes(
     beside ``per_tooth`` where it is given, since it depends on the organisation's room.
     """
     if layout is None:
-        return Volumes(_records(mapping, None, rows, 0), files, file_bytes)
+        return Volumes(_records(mapping, None, rows, kept or {}, 0), files, file_bytes)
     charted = mapping.charted.chart if mapping.charted is not None else None
     teeth = rows.get(charted.declaration.staged, 0) if charted is not None else 0
 
     def records(of: ChartLayout) -> dict[str, int]:
         every_tooth = of.kind == "per_tooth" or of.unplaced
-        return _records(mapping, of, rows, teeth if every_tooth else teeth_without_slot)
+        return _records(mapping, of, rows, kept or {}, teeth if every_tooth else teeth_without_slot)
 
     if layout.kind == "per_tooth":
         others = {} if wide is None else {"wide": records(wide)}
@@ -45,10 +47,14 @@ def volumes(
 
 
 def _records(
-    mapping: MappingSet, layout: ChartLayout | None, rows: Mapping[str, int], teeth: int
+    mapping: MappingSet,
+    layout: ChartLayout | None,
+    rows: Mapping[str, int],
+    kept: Mapping[tuple[str, str], int],
+    teeth: int,
 ) -> dict[str, int]:
     return {
-        spec.name: teeth if _holds_teeth(spec) else _rows_of(spec, rows)
+        spec.name: teeth if _holds_teeth(spec) else _rows_of(spec, rows, kept)
         for spec in mapping
         if spec.is_used(layout)
     }
@@ -58,5 +64,9 @@ def _holds_teeth(spec: ObjectSpec) -> bool:
     return spec.chart is not None and spec.chart.holds is ChartPart.TEETH
 
 
-def _rows_of(spec: ObjectSpec, rows: Mapping[str, int]) -> int:
-    return sum(1 if each.staged == PRACTICE_TABLE else rows.get(each.staged, 0) for each in spec.sources)
+def _rows_of(spec: ObjectSpec, rows: Mapping[str, int], kept: Mapping[tuple[str, str], int]) -> int:
+    of_source = (
+        1 if each.staged == PRACTICE_TABLE else kept.get((spec.name, each.key_space), rows.get(each.staged, 0))
+        for each in spec.sources
+    )
+    return sum(of_source)

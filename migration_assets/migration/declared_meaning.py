@@ -1,4 +1,4 @@
-"""What meanings/<destination>.yaml may say of a field: where its value stands in the raw tables, and how it reads.
+"""What meanings/<destination>.yaml may say of a field: where its value stands, and how it reads.
 
 Declarations only; how each is carried out stands in the module of its kind (``field_meaning``,
 ``text_meaning``, ``unique_meaning``, ``figures_meaning`` and those of papers, people and offices).

@@ -49,6 +49,8 @@ def expected_of_figures(
 ) -> dict[str, pl.DataFrame]:
     """By field with a FigureMeaning ``_raw`` and ``expected``, a row each of the ``patients``."""
     wanted = {field: each.figure for field, each in fields.items() if isinstance(each, FigureMeaning)}
+    if not wanted:
+        return {}
     chart = declared.chart
     there = staged_keys(chart.exams.table, raw)
     told = raw_figures.figures(

@@ -223,24 +223,25 @@ def told_at_once(
 
     ``meanings`` are those of all key spaces of the object.
     """
-    told = expected_of_people(meaning.fields, raw) if meaning.people else {}
-    told |= expected_unique(meaning.key_space, meaning.fields, [each.space for each in meanings], raw)
-    told |= expected_referrals(meaning.fields, raw)
-    told |= expected_of_offices(meaning.fields, raw)
+    wanted = {field: declared for field, declared in meaning.fields.items() if field in fields}
+    told = expected_of_people(wanted, raw) if meaning.people else {}
+    told |= expected_unique(meaning.key_space, wanted, [each.space for each in meanings], raw)
+    told |= expected_referrals(wanted, raw)
+    told |= expected_of_offices(wanted, raw)
     if meaning.figures is not None:
         patients = staged_keys(meaning.table, raw)
-        told |= expected_of_figures(meaning.fields, meaning.figures, patients, raw)
+        told |= expected_of_figures(wanted, meaning.figures, patients, raw)
     if meaning.files:
-        told |= expected_of_files(meaning.fields, meaning.table, meaning.key, raw)
+        told |= expected_of_files(wanted, meaning.table, meaning.key, raw)
     if meaning.households:
-        told |= expected_of_households(meaning.fields, raw)
+        told |= expected_of_households(wanted, raw)
     for merged in meaning.merged:
         if set(merged.field_names) & set(fields):
             told |= expected_merged(merged, raw)
     return told
 
 
-def beside_expected(
+def beside_expected(  # noqa: PLR0911
     there: pl.DataFrame, meaning: ObjectMeaning, field: str, told: pl.DataFrame | None, raw: RawPractice
 ) -> pl.DataFrame:
     """The field's values there (key, _raw, actual) with what each must be; nothing where none is declared.

@@ -1,7 +1,7 @@
 """What records of one key space of an object mirror in the raw tables, and which of them must be there.
 
-A part of the comparison of meaning: read from meanings/<destination>.yaml; no code of objects/ and mapping/ is
-used. What the fields show is ``meaning``'s.
+A part of the comparison of meaning: read from meanings/<destination>.yaml; no code of objects/ and mapping/
+is used. What the fields show is ``meaning``'s.
 """
 
 from __future__ import annotations

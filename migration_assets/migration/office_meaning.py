@@ -61,7 +61,7 @@ def expected_of_offices(fields: Mapping[str, FieldMeaning], raw: RawPractice) ->
 
 
 def _own_offices(declared: OwnOfficeMeaning, told: pl.DataFrame, raw: RawPractice) -> pl.DataFrame:
-    """A provider's row names the office itself; of a referrer's it is the one that the person's own text is."""
+    """A provider's row names the office itself; a referrer's is the one whose name the person's text is."""
     key = (f"{raw.practice}:office:" + pl.col("record")).alias(EXPECTED)
     if declared.own_office == "provider":
         return told.filter(pl.col("table") == _PROVIDERS).select(pl.col("row").alias(RAW), key)

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from migration_assets.destinations.administration import ManualStep
 from migration_assets.destinations.base import BlobSource, Destination, SchemaDeployment
 from migration_assets.errors import StagingRefused
 from migration_assets.mapping.spec import ObjectSpec
@@ -87,6 +88,11 @@ class Migration(AdoptionOperations):
         counts = {name: len(getattr(deployment, name)) for name in ("created", "updated", "unchanged")}
         self.note(SchemaDeployed(**self._of_run(run_id, plan), counts=counts))
         return Prepared(plan.hash, deployment)
+
+    def steps_by_hand(self) -> tuple[Plan, list[ManualStep]]:
+        """What the destination's administrator has to make before the plan's schema fits, as it is now."""
+        with self.planned() as (plan, destination):
+            return plan, destination.checklist(tuple(plan.schemas.values()))
 
     @contextmanager
     def planned(self) -> Iterator[tuple[Plan, Destination]]:

@@ -1,8 +1,8 @@
 """The second reader's figures of charts: what a patient's latest chart says in numbers, and a chart in words.
 
 Told from raw chart rows as ``raw_chart`` reads them, tooth by tooth in plain numbers; the definitions are
-staging's (see ``objects.chart_summaries``), none of its code is used. A chart's lines are those that an exam's
-note must show, so that no value depends on a picture.
+staging's (see ``objects.chart_summaries``), none of its code is used. A chart's lines are those that an
+exam's note must show, so that no value depends on a picture.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import polars as pl
 
 from migration_assets.migration.raw_chart import ChartTable, charted_teeth, placed_teeth
 from migration_assets.migration.raw_practice import RawPractice
+from migration_assets.migration.raw_reader import MONEY
 
 Figure = Literal[
     "deepest",
@@ -37,7 +38,7 @@ Figure = Literal[
     "visits",
     "visit_days",
 ]
-_SUM, _WHOLE = pl.Decimal(38, 18), pl.Int64()
+_SUM, _WHOLE = MONEY, pl.Int64()
 FIGURES: Mapping[Figure, pl.DataType] = {
     **dict.fromkeys(
         ("deepest", "probed", "from_4mm", "from_6mm", "recession", "furcation", "visits"), _WHOLE
@@ -129,8 +130,7 @@ def _of_patient(
 def _of_chart(teeth: Sequence[_Tooth]) -> Iterator[tuple[Figure, Any]]:
     yield "recession", _largest(teeth, "recession ")
     yield "furcation", _largest(teeth, "furcation ")
-    mobility = _largest(teeth, "mobility ", halves=True)
-    yield "mobility", mobility
+    yield "mobility", _largest(teeth, "mobility ", halves=True)
     answers = [answer for _, answer in _values(teeth, "bleeding ")]
     if answers:
         yield "bleeding", _rounded(Decimal(100 * answers.count("Yes")) / len(answers))

@@ -15,6 +15,7 @@ from sqlalchemy import Engine, func, select
 
 from migration_assets.destinations.base import Finding, Volumes
 from migration_assets.errors import StagingRefused, WarehouseTableMissing
+from migration_assets.mapping.apply import records_of
 from migration_assets.mapping.chart_layout import MEASURES, SLOT_COLUMN, ChartLayout
 from migration_assets.mapping.volumes import volumes
 from migration_assets.migration.data_findings import (
@@ -50,7 +51,7 @@ from migration_assets.migration.plan import Plan
 from migration_assets.migration.platform import Platform
 from migration_assets.migration.scoping import ChartFacts, Scope, make_scope
 from migration_assets.migration.staging import Verdict, read_verdicts
-from migration_assets.objects.base import StagingContext, StagingInputs
+from migration_assets.objects.base import DrawnObject, StagingContext, StagingInputs
 from migration_assets.objects.referrers import match_referrers
 from migration_assets.warehouse import Session, quoted
 
@@ -117,7 +118,7 @@ def stored_scope(platform: Platform, target: Target) -> tuple[Plan, Scope]:
 def read_volumes(session: Session, plan: Plan, wide: ChartLayout | None = None) -> Volumes:
     """From the staged tables as they are; raises WarehouseTableMissing where charts aren't staged yet.
 
-    Files that will be drawn are counted as if every row had one of the usual size.
+    Files that will be drawn are counted as of the usual size each.
     """
     charted = plan.mapping.charted
     rows = {name: session.count("staged", name) for name in session.tables("staged")}
@@ -126,17 +127,38 @@ def read_volumes(session: Session, plan: Plan, wide: ChartLayout | None = None) 
         chart = session.read("staged", charted.chart.declaration.staged, [SLOT_COLUMN])
         without_slot = chart[SLOT_COLUMN].null_count()
     sizes = [_sizes(session, name)["bytes"] for name in _file_tables(plan) if name in rows]
-    drawn = [(each, rows.get(each.of.name, 0)) for each in drawn_of(plan.mapping)]
+    drawn = [(each, _to_draw(session, each)) for each in drawn_of(plan.mapping)]
     return volumes(
         plan.mapping,
         plan.layout,
         rows | {each.name: count for each, count in drawn},
         without_slot,
+        kept=_kept(session, plan),
         wide=wide,
         files=sum(each.len() - each.null_count() for each in sizes) + sum(count for _, count in drawn),
         file_bytes=sum(int(each.sum()) for each in sizes)
         + sum(each.typical_bytes * count for each, count in drawn),
     )
+
+
+def _to_draw(session: Session, drawn: DrawnObject) -> int:
+    """How many rows will have a file."""
+    table, column = drawn.named_in
+    ids = session.read("staged", drawn.of.name, ["source_id"])["source_id"]
+    return int(ids.is_in(session.read("staged", table, [column])[column].unique().implode()).sum())
+
+
+def _kept(session: Session, plan: Plan) -> dict[tuple[str, str], int]:
+    """By object and key space, the staged rows that are records, of sources that leave some out."""
+    there = set(session.tables("staged"))
+    found = {}
+    for spec in plan.specs:
+        for source in spec.sources:
+            if source.staged in there and (source.where or source.present):
+                columns = ["source_id", *source.where, *source.present]
+                staged = session.read("staged", source.staged, list(dict.fromkeys(columns)))
+                found[spec.name, source.key_space] = records_of(source, {source.staged: staged}).height
+    return found
 
 
 def _file_tables(plan: Plan) -> list[str]:

@@ -52,7 +52,8 @@ Texts = list[str | None]
 
 
 def expected_texts(table: str, key: str, declared: TextMeaning, raw: RawPractice) -> pl.DataFrame:
-    """TOLD, a row each raw row of the table in its order; a text of nothing but what is always said is null."""
+    """TOLD, a row each raw row of the table in its order; a text of nothing but what is always said is
+    null."""
     keys = raw.keys(table, key)
     columns = [_part(table, key, part, raw) for part in declared.text]
     optional = [at for at, part in enumerate(declared.text) if part.say is None]
@@ -146,7 +147,7 @@ def _found(part: TextPart, table: str, raw: RawPractice) -> dict[str, str]:
 
 
 def _rows(part: TextPart, table: str, raw: RawPractice) -> dict[str, str]:
-    """What the column ``by`` of the other table's staged rows names -> a line for each of these, by number."""
+    """Record that the column ``by`` of the other table's staged rows names -> a line for each of these."""
     key, by = raw.profile.table(table).key, str(part.by)
     if part.lines is not None:
         lines: Texts = list(classified_lines(table, key, by, raw))

@@ -133,8 +133,9 @@ class DrawnObject:
     It is drawn for the payload of a mapping that uses it, so that no other practice pays for it. ``draw``
     takes the staged frames of ``uses`` and gives the rows of ``model`` with CONTENT beside them, a batch at a
     time; the same frames always give the same bytes. There is one row for each row of the staged object
-    ``of``, with its ``source_id``. ``typical_bytes`` is about what a file has, for estimates before any is
-    drawn; ``source_columns`` and ``computed`` as of a StagedObject.
+    ``of``, with its ``source_id``; it has a file where that id stands in ``named_in``, a staged table and its
+    column. ``typical_bytes`` is about what a file has, for estimates before any is drawn; ``source_columns``
+    and ``computed`` as of a StagedObject.
     """
 
     name: str
@@ -142,6 +143,7 @@ class DrawnObject:
     uses: tuple[str, ...]
     model: type[DataFrameModel]
     draw: Callable[[Mapping[str, pl.DataFrame]], Iterator[pl.DataFrame]]
+    named_in: tuple[str, str]
     source_columns: Mapping[str, str]
     computed: Mapping[str, str]
     typical_bytes: int

@@ -100,6 +100,7 @@ EXAM_CHARTS = DrawnObject(
     uses=("clinical_exams", "charting"),
     model=ExamChart,
     draw=draw,
+    named_in=("charting", "exam_id"),
     source_columns=SOURCE_COLUMNS,
     computed=COMPUTED,
     typical_bytes=_TYPICAL_BYTES,

@@ -3,6 +3,8 @@ owners, payload, adoptions, an upload for each object, reconciliation, field dif
 live. One factory for every destination and environment, driven by the mapping."""
 
 from collections.abc import Callable, Generator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TypeVar
 
 from dagster import (
@@ -14,7 +16,7 @@ from dagster import (
     MetadataValue,
 )
 
-from migration_assets.errors import GateClosed, StagingRefused
+from migration_assets.errors import GateClosed, SchemaDeploymentFailed, StagingRefused
 from migration_assets.mapping.spec import MappingSet, ObjectSpec
 from migration_assets.migration.audit import AUDIT_LOG
 from migration_assets.migration.decisions import Head
@@ -52,6 +54,7 @@ from migration_assets.orchestration.report_assets import build_go_live_guide, bu
 from migration_assets.orchestration.resources import PlatformResource
 from migration_assets.orchestration.staged_assets import staged_key
 from migration_assets.reports.reconciliation import write_reconciliation
+from migration_assets.reports.schema_checklist import ask_for_steps
 
 MAY_UPLOAD = "may_upload"
 SCHEMA_DRIFT = "schema_drift"
@@ -115,11 +118,17 @@ class _Factory:
         def schema(
             context: AssetExecutionContext, platform: PlatformResource
         ) -> Iterator[AssetCheckResult | MaterializeResult[None]]:
-            def work() -> tuple[Prepared, Head]:
+            def work() -> tuple[Prepared, Head, int, Path]:
                 migration = self._migration(context, platform)
-                return migration.prepare(context.run.run_id), migration.audit_head()
+                try:
+                    prepared = migration.prepare(context.run.run_id)
+                except SchemaDeploymentFailed as error:
+                    _, page = ask_for_steps(migration, datetime.now(UTC))
+                    error.args = (f"{error}; the administrator's steps: {page}",)
+                    raise
+                return prepared, migration.audit_head(), *ask_for_steps(migration, datetime.now(UTC))
 
-            prepared, head = yield from _where_allowed(context.partition_key, work)
+            prepared, head, by_hand, page = yield from _where_allowed(context.partition_key, work)
             deployment = prepared.deployment
             yield MaterializeResult(
                 metadata={
@@ -127,6 +136,8 @@ class _Factory:
                     "created": len(deployment.created),
                     "updated": len(deployment.updated),
                     "unchanged": len(deployment.unchanged),
+                    "by_hand": by_hand,
+                    "checklist": MetadataValue.path(str(page)),
                     AUDIT_LOG: str(head),
                 },
                 check_results=[

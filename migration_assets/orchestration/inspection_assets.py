@@ -64,9 +64,10 @@ def build_field_inventory(group: str, destination: str, environment: str) -> Ass
             installation = platform.platform()
             target = Target(context.partition_key, destination, environment)
             migration = Migration(installation, target)
-            with migration.planned() as (plan, _):
+            with migration.planned() as (plan, connected):
                 name, head = migration.practice.name, migration.audit_head()
-                made = make_inventory(target, name, plan, datetime.now(UTC), head)
+                rooms = connected.plans(tuple(plan.schemas.values()))
+                made = make_inventory(target, name, plan, datetime.now(UTC), head, rooms)
             workbook, document = write_inventory(made, installation.report_directory(target))
         return MaterializeResult(
             metadata={

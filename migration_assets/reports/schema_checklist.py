@@ -21,6 +21,7 @@ from migration_assets.mapping.inventory import why_of_field
 from migration_assets.mapping.spec import ObjectSpec
 from migration_assets.migration.decisions import Head
 from migration_assets.migration.ledger import Target
+from migration_assets.migration.operations import Migration
 from migration_assets.migration.plan import Plan
 from migration_assets.reports.files import write_private
 from migration_assets.reports.page import render, source
@@ -93,6 +94,16 @@ def _why(step: ManualStep, spec: ObjectSpec | None) -> str:
         return f"{spec.schema.plural_label} are records of it."
     help_text = spec.schema.field(step.field).help_text or ""
     return f"{sentence(why_of_field(spec, step.field))} {help_text}".rstrip()
+
+
+def ask_for_steps(migration: Migration, made_at: datetime) -> tuple[int, Path]:
+    """How many steps the destination has for its administrator now, and the page that tells them."""
+    plan, steps = migration.steps_by_hand()
+    target, name = migration.target, migration.practice.name
+    directory = migration.platform.report_directory(target)
+    head = migration.audit_head()
+    _, page = write_schema_checklist(steps, plan, target, name, made_at, head, directory)
+    return len(steps), page
 
 
 def write_schema_checklist(

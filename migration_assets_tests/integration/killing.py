@@ -20,12 +20,14 @@ _PATIENCE_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Places:
-    """Where a worker dies: at one of these requests (a path's pattern, and the last that it may be), or
-    between two parts of an upload's time."""
+    """Where a worker dies: at one of these requests (a path's pattern, the first and the last that it may be),
+    or between two parts of an upload's time."""
 
-    requests: Sequence[tuple[str, int]]
+    requests: Sequence[tuple[str, int, int]]
     earliest: float
     latest: float
+    at_requests: float = 0.5
+    """The share of workers that die at a request."""
 
 
 @dataclass
@@ -46,7 +48,7 @@ class Killer:
         """Start a worker and kill it; False where it was done before its time came."""
         entries = self.control.requests()
         seen = entries[-1].sequence if entries else 0
-        at_a_request = self.dice.random() < 0.5
+        at_a_request = self.dice.random() < self.places.at_requests
         worker = self._at_a_request(run_id) if at_a_request else self._after_a_while(run_id)
         self.ended = worker.wait()
         if self.ended.signal is None:
@@ -64,9 +66,9 @@ class Killer:
         return worker
 
     def _at_a_request(self, run_id: str) -> Worker:
-        path, last = self.dice.choice(self.places.requests)
+        path, first, last = self.dice.choice(self.places.requests)
         moment = self.dice.choice(["before", "after", "download"])
-        hold = self.control.hold("*", path, self.dice.randint(3, last), moment, self.dice.randint(1, 200))
+        hold = self.control.hold("*", path, self.dice.randint(first, last), moment, self.dice.randint(1, 200))
         worker = self.installation.start(run_id=run_id)
         while not worker.ended_within(0):
             try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from migration_assets.mapping.chart_layout import MEASURES, ChartLayout, LayoutKind, plan
+from migration_assets.destinations.kind import LayoutKind
+from migration_assets.mapping.chart_layout import MEASURES, ChartLayout, plan
 from migration_assets.mapping.loader import load_specs
 from migration_assets.mapping.volumes import volumes
 from migration_assets_tests.mapping.staged import STAGED_MODELS

@@ -57,4 +57,4 @@ def _questions(
     yield from preflight_account.uniqueness(settings, schemas)
     if volumes is not None:
         yield from preflight_account.storage(settings, discovery, volumes)
-        yield from preflight_calls.calls_and_time(client, settings, volumes)
+        yield from preflight_calls.calls_and_time(client, discovery, schemas, volumes)

@@ -1,78 +1,140 @@
 """How many calls a load takes, and how long that is under the account's limits.
 
-An estimate at most, from volumes: each record is created once, and everything is listed before it is sent and
-read back afterwards. What a kind of record costs is what the modules of records do.
+An estimate at most, from volumes: the schema's missing parts are made, each record is created once, and
+everything is listed before it is sent and read back afterwards. What a kind of record costs is what the
+modules of records do.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from migration_assets.destinations.base import Finding, Volumes
-from migration_assets.destinations.freshsales import capacity
+from migration_assets.destinations.base import Finding, ObjectSchema, Volumes
+from migration_assets.destinations.freshsales import capacity, schema_plan
 from migration_assets.destinations.freshsales.client import FreshsalesClient
+from migration_assets.destinations.freshsales.discovery import Discovery
 from migration_assets.destinations.freshsales.settings import EnvironmentSettings
-from migration_assets.destinations.freshsales.shapes import CONTACT, DEAL, DOCUMENT, NOTE
+from migration_assets.destinations.freshsales.shapes import APPOINTMENT, CONTACT, DEAL, DOCUMENT, NOTE, TARGET
 
 PAGE = 100
-CALLS_A_BULK_JOB = 5
-"""The job, its status asked for twice or thrice, and a listing of what it changed."""
-LISTINGS = 2
-"""Before the sending (what is there) and after it (what came of it)."""
-CALLS_AT_FIRST = 40
-"""Discovery, the views, and lists that are read anew where a run goes on to the next object."""
+CALLS_A_BULK_JOB = 4
+"""The job, its status asked for once or twice, and a listing of what it changed."""
+CALLS_FOR_WORDS = 2
+"""Before a listing: the names of its fields, and of the account's views."""
+MORE_VIEWS = {DEAL: 2, APPOINTMENT: 1}
+"""Lists that an object has besides the first: deals are open, won or lost, appointments past or upcoming."""
+SCHEMA = "schema"
 
 _LONG_SECONDS = 24 * 3600.0
 
 
-def calls_needed(records: Mapping[str, int], settings: EnvironmentSettings) -> dict[str, int]:
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """``calls`` by object and for the ``schema``; ``seconds`` are real ones, until the last call is made."""
+
+    calls: Mapping[str, int]
+    seconds: float
+
+    @property
+    def total(self) -> int:
+        return sum(self.calls.values())
+
+
+def calls_needed(
+    records: Mapping[str, int], settings: EnvironmentSettings, schemas: Sequence[ObjectSchema]
+) -> dict[str, int]:
     """By object, for sending everything once into an account that has nothing of it, and reading it back.
 
-    A deal's contacts and a contact's notes are a call each where lists don't bring them along; the files of a
-    contact or a deal always are, before and after.
+    An upload lists the object itself, which is empty, and whatever its records point to; the reading back
+    lists the object. A deal's contacts and the notes of a record are a call each where lists don't bring them
+    along; the files of a record always are, before and after.
     """
-    holders = records.get(CONTACT, 0) + records.get(DEAL, 0)
-    brought_along = settings.notes_in_views
     needed = {}
-    for name, count in records.items():
-        calls, listed, alone = count, count, 0
-        if name == CONTACT:
-            calls = _pages(count, settings.bulk.rows) * CALLS_A_BULK_JOB
-        elif name == DEAL:
-            alone = 0 if brought_along else count
-        elif name == NOTE:
-            listed, alone = holders, 0 if brought_along else min(count, holders)
-        elif name == DOCUMENT:
-            alone = LISTINGS * holders
-        needed[name] = calls + LISTINGS * _pages(listed, PAGE) + alone if count else 0
+    for schema in schemas:
+        name, count = schema.name, records.get(schema.name, 0)
+        if not count:
+            continue
+        parents = {target for field in schema.references for target in field.targets} - {name}
+        before = _listing(name, 0) + sum(_listing(parent, records.get(parent, 0)) for parent in parents)
+        needed[name] = before + _sending(name, count, settings) + _reading(schema, records, settings)
     return needed
+
+
+def _sending(name: str, count: int, settings: EnvironmentSettings) -> int:
+    return _pages(count, settings.bulk.rows) * CALLS_A_BULK_JOB if name == CONTACT else count
+
+
+def _reading(schema: ObjectSchema, records: Mapping[str, int], settings: EnvironmentSettings) -> int:
+    """Of notes and files what lists their records is read twice, before the sending and after it."""
+    name, count = schema.name, records[schema.name]
+    if name == NOTE:
+        holders = _holders(schema, records)
+        each = 0 if settings.notes_in_views else min(count, sum(holders.values()))
+        return 2 * sum(_listing(*holder) for holder in holders.items()) + each
+    if name == DOCUMENT:
+        return 2 * sum(_holders(schema, records).values())
+    each = count if name == DEAL and not settings.notes_in_views else 0
+    return _listing(name, count) + each
+
+
+def _holders(schema: ObjectSchema, records: Mapping[str, int]) -> dict[str, int]:
+    """The records that may have notes, or files, by object."""
+    return {target: records.get(target, 0) for target in schema.field(TARGET).targets}
+
+
+def _listing(name: str, records: int) -> int:
+    """One listing of a whole object in a run of its own."""
+    return CALLS_FOR_WORDS + MORE_VIEWS.get(name, 0) + max(_pages(records, PAGE), 1)
 
 
 def _pages(records: int, size: int) -> int:
     return math.ceil(records / size)
 
 
+def forecast(
+    client: FreshsalesClient, discovery: Discovery, schemas: Sequence[ObjectSchema], volumes: Volumes
+) -> Forecast:
+    """As things stand now, with nobody else using the account."""
+    settings = client.settings
+    calls = calls_needed(volumes.records, settings, schemas)
+    calls[SCHEMA] = _to_make(discovery, settings, schemas)
+    seconds = client.budget.expected_seconds(
+        sum(calls.values()), client.seconds_a_call, settings.calls_at_once
+    )
+    return Forecast(calls, seconds)
+
+
+def _to_make(
+    discovery: Discovery, settings: EnvironmentSettings, schemas: Sequence[ObjectSchema]
+) -> int:
+    """Modules and fields that the deployment makes, and what it asks the account before and after."""
+    plans = schema_plan.plan(discovery, schemas)
+    missing = sum(len(each.missing) + (not each.exists) for each in plans)
+    asked = 2 * len(plans)
+    return missing + asked if settings.create_schema == "api" else asked
+
+
 def calls_and_time(
-    client: FreshsalesClient, settings: EnvironmentSettings, volumes: Volumes
+    client: FreshsalesClient, discovery: Discovery, schemas: Sequence[ObjectSchema], volumes: Volumes
 ) -> Iterator[Finding]:
     """A note with the duration, a warning where it is more than a day."""
-    by_object = calls_needed(volumes.records, settings)
-    calls = sum(by_object.values()) + CALLS_AT_FIRST
-    seconds = client.budget.expected_seconds(calls, client.seconds_a_call, settings.calls_at_once)
-    most = ", ".join(f"{name} {count:,}" for name, count in by_object.items() if count)
+    settings = client.settings
+    expected = forecast(client, discovery, schemas, volumes)
+    most = ", ".join(f"{name} {count:,}" for name, count in expected.calls.items())
     used, _ = client.budget.used()
     limits = client.budget.limits
     message = (
-        f"the load takes about {calls:,} calls ({most}); {limits.hour:,} an hour and {limits.minute:,} a "
-        f"minute are ours, {used:,} of this hour's are used: about {shown(seconds)}, and the time that files "
-        "take"
+        f"the load takes about {expected.total:,} calls ({most}); {limits.hour:,} an hour and "
+        f"{limits.minute:,} a minute are ours, {used:,} of this hour's are used: about "
+        f"{shown(expected.seconds)}, and the time that files take"
     )
     yield Finding("load_estimate", "note", message)
-    if seconds > _LONG_SECONDS / settings.clock_speed:
+    if expected.seconds > _LONG_SECONDS / settings.clock_speed:
         message = (
-            f"the load lasts {shown(seconds)}, longer than a day; a plan with more calls an hour than "
-            f"{capacity.calls_an_hour(settings):,} shortens it, and so do views that bring notes along "
+            f"the load lasts {shown(expected.seconds)}, longer than a day; a plan with more calls an hour "
+            f"than {capacity.calls_an_hour(settings):,} shortens it, and so do views that bring notes along "
             "(notes_in_views)"
         )
         yield Finding("load_takes_days", "warning", message)

@@ -87,7 +87,7 @@ class CallBudget:
                 return number
             if wait >= _LONG_WAIT_SECONDS and not told:
                 told = True
-                _LOG.warning("Freshsales takes no further call for %.0f s: the hour's calls are used up, or it said so", wait)
+                _LOG.warning("Freshsales: the hour's calls are used up, or it said so; waiting %.0f s", wait)
             if until is not None and time.monotonic() + wait > until:
                 raise DestinationLimitReached(
                     f"Freshsales: no call is left for {wait:,.0f} s ({self.limits.hour:,} an hour and "

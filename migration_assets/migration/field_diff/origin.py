@@ -143,7 +143,7 @@ def _of_merged(merged: MergedMeaning, field: str, raw: RawPractice) -> Origin:
     return Origin(origin.table, origin.column, told.with_columns(rows[RAW]))
 
 
-def _columns(declared: FieldMeaning) -> tuple[str, ...]:
+def _columns(declared: FieldMeaning) -> tuple[str, ...]:  # noqa: PLR0911
     """Logical columns whose text the field shows; none where it is computed."""
     match declared:
         case ColumnMeaning():

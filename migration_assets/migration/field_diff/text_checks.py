@@ -1,7 +1,7 @@
 """The diff's checks where an exam, its chart or a provider stands in a composed text instead of in fields.
 
-Which line of a text it is, the comparison of meaning declares; each is looked for by its label. Checks of fields
-are ``checks``'s.
+Which line of a text it is, the comparison of meaning declares; each is looked for by its label. Checks of
+fields are ``checks``'s.
 """
 
 from __future__ import annotations

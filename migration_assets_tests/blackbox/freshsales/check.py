@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pyodbc
 
 from migration_assets_tests.blackbox.compare import Source
-from migration_assets_tests.blackbox.contents import sample, stored_hashes
+from migration_assets_tests.blackbox.contents import stored_hashes
 from migration_assets_tests.blackbox.freshsales.api import Api
 from migration_assets_tests.blackbox.freshsales.compare import Choices, compare
 from migration_assets_tests.blackbox.freshsales.files import Hashes
@@ -37,14 +37,13 @@ def check(connection: pyodbc.Connection, chosen: argparse.Namespace, announced: 
 
 
 def _hashes(connection: pyodbc.Connection, source: Source, account: Account) -> Hashes:
-    """Of all images on the share, and of a sample of the documents in the database, which tells all MD5s."""
+    """Of all images on the share, and of the documents in the database that the account has."""
     on_share = {row["Path"].strip(): row["SHA256"] for row in source["share."]}
     images = {
         f"radiograph:{row['RadiographID']}": on_share.get(str(row["FilePath"] or "").strip())
         for row in source["Radiograph"]
     }
-    keyed = sample({"PANDA_Key__c": row[KEY]} for row in account.records[DOCUMENT])
-    names = {str(row["PANDA_Key__c"]).partition(":")[2] for row in keyed}
-    sizes = {f"document:{row['DocumentID']}": row["size of"] or 0 for row in source["Document"]}
-    stored = stored_hashes(connection, {name: size for name, size in sizes.items() if name in names and size})
-    return {**images, **stored}
+    there = {str(row[KEY]).partition(":")[2] for row in account.records[DOCUMENT]}
+    sizes = {f"document:{row['DocumentID']}": row["size of"] for row in source["Document"]}
+    sizes = {name: size for name, size in sizes.items() if size and name in there}
+    return {**images, **stored_hashes(connection, sizes)}

@@ -1,7 +1,8 @@
 """What an account holds under a practice's keys, as flat records: custom fields by label, others by name.
 
 Calls: one for 100 records, two for each that is of the practice or of nobody's (its notes, its files). A note
-is read with the record that it is on, so one that hangs on another practice's record isn't seen.
+is read with the record that it is on (all of them, if an include brings all), so one that hangs on another
+practice's record isn't seen.
 """
 
 import hashlib

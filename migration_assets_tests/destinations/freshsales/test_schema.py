@@ -16,6 +16,7 @@ from migration_assets.errors import (
     SchemaAwaitsAdministrator,
     SchemaDeploymentFailed,
 )
+from migration_assets.migration.plan import load_mapping
 from migration_assets_tests.destinations.freshsales.conftest import MakeSettings
 from migration_assets_tests.destinations.freshsales.schema_samples import (
     ALL,
@@ -29,7 +30,16 @@ from migration_assets_tests.destinations.freshsales.schema_samples import (
 from migration_assets_tests.sandbox.freshsales_fixtures import Opened
 
 Deploy = Callable[..., SchemaDeployment]
-KINDS = {"Dropdown": "dropdown", "Number": "number", "Date picker": "date", "Checkbox": "checkbox"}
+KINDS = {
+    "Text field": "text",
+    "Text area": "textarea",
+    "Dropdown": "dropdown",
+    "Multi-select dropdown": "multi_select_dropdown",
+    "Number": "number",
+    "Date picker": "date",
+    "Checkbox": "checkbox",
+    "Look-up": "lookup",
+}
 
 
 @pytest.fixture
@@ -113,6 +123,25 @@ def test_a_list_that_lacks_choices_stops_the_deployment(account: Opened, deploy:
     account.control.add_field("contacts", "Periodontal_Stage__c", "dropdown", choices=["I", "II"])
     with pytest.raises(SchemaDeploymentFailed, match="lacks III, IV"):
         deploy(CONTACT)
+
+
+def test_who_works_through_the_checklist_of_the_whole_mapping_may_load(
+    account: Opened, deploy: Deploy, discovery: Discovery
+) -> None:
+    schemas = [each.schema for each in load_mapping("freshsales").resolved({"modules": "on"})]
+    with pytest.raises(SchemaAwaitsAdministrator):
+        deploy(*schemas, create_schema="by_hand")
+
+    for step in checklist(discovery, schemas):
+        if step.kind == "Custom module":
+            account.control.add_module(step.object.removeprefix("cm_"), step.label, step.label + "s")
+        elif step.kind != "Deal pipeline":
+            more: dict[str, object] = {"choices": list(step.choices)} if step.choices else {}
+            more |= {"lookup_entity": step.points_to} if step.points_to else {}
+            account.control.add_field(step.place, step.label, KINDS[step.kind], **more)
+
+    assert {step.kind for step in checklist(discovery, schemas)} <= {"Deal pipeline"}
+    assert deploy(*schemas, create_schema="by_hand").created == ()
 
 
 def test_the_checklist_is_in_an_administrators_order(account: Opened, discovery: Discovery) -> None:

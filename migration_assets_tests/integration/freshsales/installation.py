@@ -12,7 +12,9 @@ from typing import Any
 
 import yaml
 
-from migration_assets.destinations.base import Finding
+from migration_assets.destinations.freshsales.destination import FreshsalesDestination
+from migration_assets.destinations.freshsales.discovery import Discovery
+from migration_assets.destinations.freshsales.preflight_calls import Forecast, forecast
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.reconcile import Reconciled
 from migration_assets.migration.survey import survey
@@ -123,13 +125,14 @@ class Installation(PracticeFolder):
         self.migration().prepare()
         self.build()
 
-    def preflight(self) -> list[Finding]:
-        """What is found before a load of what is staged now."""
-        migration = self.migration()
-        with migration.planned() as (plan, destination):
+    def forecast(self) -> Forecast:
+        """What is said of the calls and the time of a load of what is staged now, nothing being made yet."""
+        with self.migration().planned() as (plan, destination):
             found = survey(self.platform, self.target, plan)
-            assert found is not None
-            return destination.preflight(tuple(plan.schemas.values()), found.volumes, "America/New_York")
+            assert found is not None and isinstance(destination, FreshsalesDestination)
+            schemas = tuple(plan.schemas.values())
+            discovery = Discovery(destination.client, destination.settings.pipeline)
+            return forecast(destination.client, discovery, schemas, found.volumes)
 
     def payload(self) -> dict[str, list[dict[str, Any]]]:
         """Rows in the upload's scope by object."""

@@ -14,7 +14,7 @@ from migration_assets_tests.integration.killing import Killer, Places
 from migration_sandbox.salesforce.control import Control
 
 _SEED, _KILLS, _KILLS_A_ROUND = 20_261_122, 16, 8
-_PLACES = Places((("/services/", 36), ("/jobs/ingest", 16)), 0.05, 0.4)
+_PLACES = Places((("/services/", 3, 36), ("/jobs/ingest", 3, 16)), 0.05, 0.4)
 """So early in an upload that ten die before it is done."""
 
 

@@ -1,0 +1,202 @@
+"""The account after a rollback against every record and file of it before the migration.
+
+The recycle bin is left aside, and what an account writes by itself into a record that is put back as it was.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from migration_assets.migration.operations import Migration
+from migration_assets.migration.plan import load_mapping
+from migration_assets.migration.rollback import Outcome, Rollback
+from migration_assets_tests.integration import worker
+from migration_assets_tests.integration.freshsales.installation import REHEARSAL, Account, Installation
+from migration_assets_tests.sandbox.freshsales_fixtures import Opened, session_of
+
+Dump = dict[str, dict[str, Any]]
+_ENTITIES = {"Contact": "contacts", "SalesAccount": "sales_accounts", "Deal": "deals"}
+_WHO = "Dr. Ames"
+
+
+@pytest.fixture
+def somebody(installation: Installation) -> Iterator[Opened]:
+    """A person who works in the account."""
+    session = session_of(installation.sandbox)
+    yield Opened(installation.sandbox, session)
+    session.close()
+
+
+@pytest.fixture
+def settled(installation: Installation, somebody: Opened) -> int:
+    """Before the migration: an office, one of our patients who is known there with a note and a file, and a
+    contact of another practice. Answers the patient's id."""
+    person = installation.raw("Patient").sort("PatientID").row(0, named=True)
+    birth = _name_of(somebody, "contacts", "Birth Date")
+    account = somebody.ok("POST", "/sales_accounts", {"sales_account": {"name": "The Office"}})
+    known = somebody.contact(
+        last_name=person["LastName"],
+        first_name=person["FirstName"],
+        city="Before",
+        sales_accounts=[{"id": account["sales_account"]["id"], "is_primary": True}],
+        custom_field={birth: person["DateOfBirth"].strftime("%Y-%m-%d")},
+    )
+    somebody.note(known["id"], "Prefers mornings.")
+    assert somebody.upload(known["id"], b"a scan", "scan.txt").status_code == 200
+    somebody.contact(last_name="Other", external_id="oak:patient:1")
+    return int(known["id"])
+
+
+def test_where_files_can_be_deleted_the_account_is_as_it_was(
+    installation: Installation, account: Account, settled: int
+) -> None:
+    account.control.settings(document_delete=True)
+    before = standing(account)
+    load(installation)
+    loaded = standing(account)
+    assert loaded["contacts"][str(settled)] != before["contacts"][str(settled)]
+    assert {name: len(rows) > len(before[name]) for name, rows in loaded.items()} == dict.fromkeys(
+        before, True
+    )
+
+    done = taken_back(installation)
+
+    assert done.clean
+    assert done.counts["contact.restored"] == 1
+    assert standing(account) == before
+    assert not taken_back(installation).plan.has_work
+
+
+@pytest.mark.usefixtures("settled")
+def test_files_go_with_the_records_that_they_are_on_and_those_on_a_record_that_stays_are_listed(
+    installation: Installation, account: Account
+) -> None:
+    before = standing(account)
+    load(installation)
+
+    done = taken_back(installation)
+
+    after = standing(account)
+    left = {key: each for key, each in after["document"].items() if key not in before["document"]}
+    assert len(left) > 0
+    assert done.findings.is_empty()
+    assert set(done.refused["code"]) == {"goes_with_record"}
+    assert sorted(done.refused["record_id"]) == sorted(left)
+    assert {**after, "document": before["document"]} == before
+    assert done.counts["document.deleted"] > len(left)
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_rollback_that_is_killed_is_ended_by_another(installation: Installation, account: Account) -> None:
+    account.control.settings(document_delete=True)
+    before = standing(account)
+    load(installation)
+    loaded = standing(account)
+
+    _kill_one(installation)
+    killed = standing(account)
+    done = taken_back(installation)
+
+    assert before != killed != loaded
+    assert done.clean
+    assert done.number("gone") > 0
+    assert standing(account) == before
+
+
+def test_what_others_did_since_is_left_with_what_it_needs(
+    installation: Installation, account: Account, somebody: Opened, settled: int
+) -> None:
+    load(installation)
+    patients = {
+        number: each["values"]["external_id"]
+        for number, each in account.control.dump()["contacts"].items()
+        if str(each["values"]["external_id"]).startswith("maple:patient:") and int(number) != settled
+    }
+    moved, called, *_ = patients
+    somebody.ok("PUT", f"/contacts/{moved}", {"contact": {"city": "Elsewhere"}})
+    note = somebody.note(int(called), "Called.")
+
+    done = taken_back(installation)
+
+    left = {
+        key: (reason, detail)
+        for key, reason, detail in done.plan.table.filter(
+            (pl.col("action") == "leave") & (pl.col("object") == "contact")
+        )
+        .select("key", "reason", "detail")
+        .iter_rows()
+    }
+    assert left == {
+        patients[moved]: ("changed_by_others", None),
+        patients[called]: ("has_dependents", "note: 1"),
+    }
+    after = standing(account)
+    assert {moved, called} < set(after["contacts"])
+    assert str(note["id"]) in after["note"]
+
+
+def load(installation: Installation) -> None:
+    migration = installation.migration()
+    found = migration.find_adoptions("look")
+    assert found.list_hash is not None
+    migration.adopt(_WHO, found.list_hash)
+    for spec in load_mapping("freshsales"):
+        ended = installation.run(f"upload {spec.asset}", run_id="load")
+        assert ended.error is None, ended.message
+
+
+def taken_back(installation: Installation) -> Outcome:
+    return Rollback(installation.migration(), "back").roll_back(_WHO)
+
+
+def standing(account: Account) -> Dump:
+    """Live records by entity and id, without what the account writes by itself; files and activities whose
+    record is live."""
+    dump = account.control.dump()
+    records = {
+        name: {
+            number: (
+                {field: value for field, value in each["values"].items() if value not in (None, [], "")},
+                {field: value for field, value in each["custom_field"].items() if value not in (None, False)},
+            )
+            for number, each in dump[name].items()
+            if each["deleted"] is None
+        }
+        for name in (*_ENTITIES.values(), "cm_dental_treatment_plan")
+    }
+
+    def is_live(each: dict[str, Any]) -> bool:
+        targets = each.get("targetables") or each["values"]["targetables"]
+        return any(str(item["id"]) in records[_ENTITIES[item["type"]]] for item in targets)
+
+    activities = {
+        name: {number: each for number, each in dump[name].items() if is_live(each)}
+        for name in ("note", "appointment", "document")
+    }
+    return {**records, **activities}
+
+
+def _name_of(somebody: Opened, entity: str, label: str) -> str:
+    told = somebody.ok("GET", f"/settings/{entity}/fields")["fields"]
+    return next(str(each["name"]) for each in told if each["label"] == label)
+
+
+def _kill_one(installation: Installation) -> None:
+    died = worker.DieAt("INSERT INTO record_events", 4)
+    arguments = (installation.data, dict(installation.environment), died)
+    process = worker._FORKS.Process(target=_roll_back, args=arguments, daemon=True)
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+
+
+def _roll_back(data: Path, environment: dict[str, str], died: worker.DieAt) -> None:
+    os.environ.update(environment)
+    Rollback(Migration(worker.platform_over(data, died), REHEARSAL), "killed").roll_back(_WHO)
