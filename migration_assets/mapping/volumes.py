@@ -66,7 +66,9 @@ def _holds_teeth(spec: ObjectSpec) -> bool:
 
 def _rows_of(spec: ObjectSpec, rows: Mapping[str, int], kept: Mapping[tuple[str, str], int]) -> int:
     of_source = (
-        1 if each.staged == PRACTICE_TABLE else kept.get((spec.name, each.key_space), rows.get(each.staged, 0))
+        1
+        if each.staged == PRACTICE_TABLE
+        else kept.get((spec.name, each.key_space), rows.get(each.staged, 0))
         for each in spec.sources
     )
     return sum(of_source)

@@ -125,6 +125,12 @@ class OwnOfficeMeaning(Settings):
     own_office: Literal["provider", "referrer"]
 
 
+class FurtherOfficesMeaning(Settings):
+    """The other offices that name a dentist, one a line, by the row by which each is known."""
+
+    further_offices: Literal["provider", "referrer"]
+
+
 class HouseholdMeaning(Settings):
     """A value of a household of patients."""
 
@@ -247,6 +253,7 @@ FieldMeaning = (
     | HouseholdMeaning
     | OfficeMeaning
     | OwnOfficeMeaning
+    | FurtherOfficesMeaning
     | PracticeMeaning
     | FileMeaning
     | ReferralsMeaning

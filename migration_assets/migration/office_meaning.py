@@ -15,6 +15,7 @@ from migration_assets.migration import raw_offices, raw_referrers
 from migration_assets.migration.declared_meaning import (
     ColumnMeaning,
     FieldMeaning,
+    FurtherOfficesMeaning,
     OfficeMeaning,
     OwnOfficeMeaning,
 )
@@ -43,34 +44,51 @@ def offices(raw: RawPractice) -> pl.DataFrame:
 
 
 def expected_of_offices(fields: Mapping[str, FieldMeaning], raw: RawPractice) -> dict[str, pl.DataFrame]:
-    """By field with an OfficeMeaning ``_raw`` and ``expected``, a row each office; with an OwnOfficeMeaning a
-    row each dentist who names one."""
-    wanted = {
-        field: each for field, each in fields.items() if isinstance(each, OfficeMeaning | OwnOfficeMeaning)
-    }
-    if not wanted:
-        return {}
-    told = offices(raw)
-    by_name = told.select(pl.col("record").alias(RAW), "name").unique()
-    return {
-        field: by_name.select(RAW, pl.col(each.office).alias(EXPECTED))
-        if isinstance(each, OfficeMeaning)
-        else _own_offices(each, told, raw)
-        for field, each in wanted.items()
-    }
+    """By field with an OfficeMeaning ``_raw`` and ``expected``, a row each office; with the meanings of a
+    dentist's offices a row each dentist who has one."""
+    kinds = OfficeMeaning | OwnOfficeMeaning | FurtherOfficesMeaning
+    wanted = {field: each for field, each in fields.items() if isinstance(each, kinds)}
+    told = offices(raw) if wanted else pl.DataFrame(schema=raw_offices.TOLD)
+    found = {}
+    for field, each in wanted.items():
+        match each:
+            case OfficeMeaning():
+                named = told.select(pl.col("record").alias(RAW), pl.col(each.office).alias(EXPECTED))
+                found[field] = named.unique()
+            case OwnOfficeMeaning():
+                key = f"{raw.practice}:office:" + pl.col("record")
+                own = _own_offices(each.own_office, told, raw)
+                found[field] = own.select(RAW, key.alias(EXPECTED))
+            case FurtherOfficesMeaning():
+                found[field] = _further_offices(each.further_offices, told, raw)
+    return found
 
 
-def _own_offices(declared: OwnOfficeMeaning, told: pl.DataFrame, raw: RawPractice) -> pl.DataFrame:
-    """A provider's row names the office itself; a referrer's is the one whose name the person's text is."""
-    key = (f"{raw.practice}:office:" + pl.col("record")).alias(EXPECTED)
-    if declared.own_office == "provider":
-        return told.filter(pl.col("table") == _PROVIDERS).select(pl.col("row").alias(RAW), key)
+def _further_offices(kind: str, told: pl.DataFrame, raw: RawPractice) -> pl.DataFrame:
+    """``_raw`` and ``expected``: offices that aren't the dentist's own."""
+    staged = {used: given for given, used in raw.minted.get("offices", {}).items()}
+    others = told.filter(pl.col("dentist").str.starts_with(f"{kind}:")).select(
+        pl.col("dentist").str.strip_prefix(f"{kind}:").alias(RAW),
+        "record",
+        "name",
+        place=pl.col("record").replace(staged) + "+",
+    )
+    further = others.unique().join(_own_offices(kind, told, raw), on=[RAW, "record"], how="anti")
+    lines = pl.col("name").sort_by("place").str.join("\n").alias(EXPECTED)
+    return further.group_by(RAW).agg(lines)
+
+
+def _own_offices(kind: str, told: pl.DataFrame, raw: RawPractice) -> pl.DataFrame:
+    """``_raw``, the dentist, and the office's ``record``. A provider's row names it itself; a referrer's is
+    the one whose name the person's text is."""
+    if kind == "provider":
+        return told.filter(pl.col("table") == _PROVIDERS).select(pl.col("row").alias(RAW), "record")
     named = told.with_columns(alike=_alike(told["name"])).select("dentist", "record", "alike").unique()
     people = raw_referrers.people(raw).select(
         pl.col("record").alias(RAW), dentist="referrer:" + pl.col("record"), alike=pl.col("practice_name")
     )
     people = people.with_columns(alike=_alike(people["alike"]))
-    return people.join(named, on=["dentist", "alike"]).select(RAW, key)
+    return people.join(named, on=["dentist", "alike"]).select(RAW, "record")
 
 
 def _alike(written: pl.Series) -> pl.Series:

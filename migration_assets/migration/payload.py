@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from migration_assets.errors import WarehouseTableMissing
-from migration_assets.mapping.apply import LINEAGE_COLUMNS, apply, source_table
+from migration_assets.mapping.apply import LINEAGE_COLUMNS, Payload, apply, source_table
 from migration_assets.mapping.apply import key as record_key
 from migration_assets.mapping.payload_hash import hash_rows
 from migration_assets.mapping.problems import MESSAGES
@@ -54,7 +54,7 @@ from migration_assets.panda.share import SHARE_FILES, SHARE_FILES_COLUMNS
 from migration_assets.practice import Practice
 from migration_assets.warehouse import Session, Warehouse, quoted
 
-_PANDA = "panda_file"
+_PANDA, _EXAMS = "panda_file", "clinical_exams"
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +238,9 @@ def _write(
         frame = payload.frame.with_columns(hash_rows(payload.frame).alias(PAYLOAD_HASH))
         session.replace_table(UPLOAD, payload_table(spec.asset), frame)
         session.replace_table(UPLOAD, problems_table(spec.asset), payload.problems)
-        session.replace_table(UPLOAD, holds_table(spec.asset), _held_by_choice(spec, practice, staged, frame))
+        session.replace_table(
+            UPLOAD, holds_table(spec.asset), _held_by_choice(spec, practice, staged, payload)
+        )
         keys = payload.frame[spec.schema.key_field]
         lineage.append(merged.by_source_row(payload.lineage))
         tables = {source_table(name): (name, objects) for name, objects in accountable(spec, plan.mapping)}
@@ -303,25 +305,29 @@ def _write_scope(session: Session, practice: Practice, plan: Plan, sample: Sampl
 
 
 def _held_by_choice(
-    spec: ObjectSpec, practice: Practice, staged: Mapping[str, pl.DataFrame], records: pl.DataFrame
+    spec: ObjectSpec, practice: Practice, staged: Mapping[str, pl.DataFrame], payload: Payload
 ) -> pl.DataFrame:
-    """HOLD_COLUMNS: exams that lack a tooth with all that hangs on them, where the practice would rather have
-    none than a part."""
-    if spec.chart is None or practice.policies.on_bad_tooth == "load_flagged":
+    """HOLD_COLUMNS: records of exams that lack a tooth, and parts of their charts, where the practice would
+    rather have none than a part."""
+    if _EXAMS not in staged or practice.policies.on_bad_tooth == "load_flagged":
         return pl.DataFrame(schema=HOLD_COLUMNS)
-    exams = staged[spec.chart.exams].filter("chart_incomplete").select("source_id")
-    held = exams.select(pl.lit(record_key(practice.key, spec.chart.exam_key_space, "")) + pl.col("source_id"))
-    key = spec.schema.key_field
-    if spec.name == spec.chart.exam:
-        of_exam = key
-    else:
-        of_exam = next(each.name for each in spec.schema.references if each.reference_to == spec.chart.exam)
-    return records.filter(pl.col(of_exam).is_in(held.to_series().implode())).select(
-        key=pl.col(key),
-        code=pl.lit("chart_incomplete"),
-        message=pl.lit(
-            "rows of its chart are rejects, and the practice holds such exams (policies.on_bad_tooth)"
-        ),
+    exams = staged[_EXAMS].filter("chart_incomplete")["source_id"]
+    of_exams = (pl.col("source_table") == source_table(_EXAMS)) & (pl.col("role") == "record")
+    keys = payload.lineage.filter(of_exams & pl.col("source_id").is_in(exams.implode()))["key"]
+    if spec.chart is not None and spec.name != spec.chart.exam:
+        held = [record_key(practice.key, spec.chart.exam_key_space, each) for each in exams]
+        chart = next(each.name for each in spec.schema.references if each.reference_to == spec.chart.exam)
+        keys = payload.frame.filter(pl.col(chart).is_in(held))[spec.schema.key_field]
+    return (
+        keys.unique(maintain_order=True)
+        .to_frame("key")
+        .select(
+            "key",
+            code=pl.lit("chart_incomplete"),
+            message=pl.lit(
+                "rows of its chart are rejects, and the practice holds such exams (policies.on_bad_tooth)"
+            ),
+        )
     )
 
 

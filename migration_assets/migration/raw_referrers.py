@@ -22,7 +22,7 @@ from migration_assets.migration.raw_practice import RawPractice
 from migration_assets.migration.raw_reader import read
 
 PersonField = Literal[
-    "last_name", "first_name", "credentials", "credentials_text", "role", "email", "phone", "practice_name"
+    "last_name", "first_name", "credentials", "credentials_text", "email", "phone", "practice_name"
 ]
 _STAGED = "referrers"
 _REFERRALS, _REFERRAL = "Referral", "ReferralID"
@@ -87,7 +87,6 @@ def _fields(entries: Sequence[_Entry]) -> dict[PersonField, str | None]:
         "first_name": told.first,
         "credentials": raw_words.credentials(degrees),
         "credentials_text": degrees or None,
-        "role": raw_words.role_of_credentials(degrees),
         "email": next((entry.email for entry in latest if entry.email), None),
         "phone": _telling([(entry.phone, "phone" in dict(entry.details)) for entry in latest]),
         "practice_name": _telling([(entry.practice, "practice" in dict(entry.details)) for entry in latest]),

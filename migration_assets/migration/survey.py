@@ -151,7 +151,7 @@ def _to_draw(session: Session, drawn: DrawnObject) -> int:
 def _kept(session: Session, plan: Plan) -> dict[tuple[str, str], int]:
     """By object and key space, the staged rows that are records, of sources that leave some out."""
     there = set(session.tables("staged"))
-    found = {}
+    found: dict[tuple[str, str], int] = {}
     for spec in plan.specs:
         for source in spec.sources:
             if source.staged in there and (source.where or source.present):

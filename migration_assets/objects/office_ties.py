@@ -31,6 +31,7 @@ SOURCE_COLUMNS: Mapping[str, str] = {
     "provider_id": _KEY,
     "referrer_id": _KEY,
     "office_id": "PracticeName",
+    "office_name": "PracticeName",
     "place": "PracticeName",
 }
 
@@ -46,6 +47,7 @@ class OfficeTie(pa.DataFrameModel):
     provider_id: pl.String = pa.Field(nullable=True)
     referrer_id: pl.String = pa.Field(nullable=True)
     office_id: pl.String
+    office_name: pl.String
     place: pl.String
 
     class Config:
@@ -102,6 +104,7 @@ def _ties(offices: tuple[Office, ...], own: Mapping[Dentist, str | None]) -> Ite
                 "provider_id": dentist.provider,
                 "referrer_id": dentist.referrer,
                 "office_id": office.source_id,
+                "office_name": office.name,
                 "place": "first" if own.get(dentist) == office.folded else "further",
             }
 

@@ -20,14 +20,18 @@ _PATIENCE_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Places:
-    """Where a worker dies: at one of these requests (a path's pattern, the first and the last that it may be),
-    or between two parts of an upload's time."""
+    """Where a worker dies: at one of these requests (a path's pattern, the first and the last that it may
+    be), or between two parts of an upload's time."""
 
     requests: Sequence[tuple[str, int, int]]
     earliest: float
     latest: float
     at_requests: float = 0.5
     """The share of workers that die at a request."""
+    moments: tuple[str, ...] = ("before", "after", "download")
+    """When a request is stopped; one that a fault strikes only before."""
+    steps: tuple[str, ...] = ()
+    """What a worker does; all uploads where nothing is said."""
 
 
 @dataclass
@@ -59,7 +63,7 @@ class Killer:
         return True
 
     def _after_a_while(self, run_id: str) -> Worker:
-        worker = self.installation.start(run_id=run_id)
+        worker = self.installation.start(*self.places.steps, run_id=run_id)
         until = self.dice.uniform(self.places.earliest, self.places.latest) * self.seconds
         if not worker.ended_within(until):
             worker.kill()
@@ -67,9 +71,9 @@ class Killer:
 
     def _at_a_request(self, run_id: str) -> Worker:
         path, first, last = self.dice.choice(self.places.requests)
-        moment = self.dice.choice(["before", "after", "download"])
+        moment = self.dice.choice(self.places.moments)
         hold = self.control.hold("*", path, self.dice.randint(first, last), moment, self.dice.randint(1, 200))
-        worker = self.installation.start(run_id=run_id)
+        worker = self.installation.start(*self.places.steps, run_id=run_id)
         while not worker.ended_within(0):
             try:
                 hold.wait(_PATIENCE_SECONDS)

@@ -382,7 +382,7 @@ def test_two_files_for_one_object_are_refused(specs: Path) -> None:
 
 
 def test_an_unknown_destination_is_refused() -> None:
-    with pytest.raises(SpecError, match="known: salesforce"):
+    with pytest.raises(SpecError, match="known: freshsales, salesforce"):
         load_specs("salesfroce", STAGED_MODELS)
 
 

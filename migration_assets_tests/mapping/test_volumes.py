@@ -58,3 +58,10 @@ def test_files_are_the_same_in_any_layout() -> None:
     for kind in (layout(463, 700), layout(463, 700, "per_tooth"), None):
         counted = volumes(MAPPING, kind, ROWS, 25, files=7, file_bytes=3_000)
         assert (counted.files, counted.file_bytes) == (7, 3_000)
+
+
+def test_rows_that_a_source_leaves_out_make_no_records() -> None:
+    every = volumes(MAPPING, layout(463, 700), ROWS, 0).records["Contact"]
+    kept = {("Contact", "patient"): ROWS["patients"] - 5}
+
+    assert volumes(MAPPING, layout(463, 700), ROWS, 0, kept=kept).records["Contact"] == every - 5

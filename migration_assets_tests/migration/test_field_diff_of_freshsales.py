@@ -98,11 +98,15 @@ def damaged(migration: Migration, table: str, change: Callable[[pl.DataFrame], p
             session.replace_table("readback", table, usual)
 
 
-def in_first(key_space: str, having: str, damage: Callable[[str], str]) -> Callable[[pl.DataFrame], pl.DataFrame]:
+def in_first(
+    key_space: str, having: str, damage: Callable[[str], str]
+) -> Callable[[pl.DataFrame], pl.DataFrame]:
     """Changes the text of the first note of the key space that holds the words."""
 
     def change(notes: pl.DataFrame) -> pl.DataFrame:
-        [key] = [name for name in notes.columns if notes[name].str.starts_with("maple:").all() and name != "target"]
+        [key] = [
+            name for name in notes.columns if notes[name].str.starts_with("maple:").all() and name != "target"
+        ]
         mine = pl.col(key).str.starts_with(f"maple:{key_space}:")
         has = pl.col("description").str.contains(having, literal=True)
         at, text = notes.filter(mine & has).select(key, "description").row(0)
@@ -137,7 +141,9 @@ def test_a_text_shows_the_cells_of_its_row_and_names_the_tables_beside_it(migrat
     texts = diff.fields.filter(pl.col("key").str.starts_with("maple:appointment_note:"), field="description")
     columns = texts.select("source_table", "source_column").unique().rows()
 
-    assert columns == [("Appointment", "StartsAt + SessionType + Status + AppointmentID + Notes + rows of Provider")]
+    assert columns == [
+        ("Appointment", "StartsAt + SessionType + Status + AppointmentID + Notes + rows of Provider")
+    ]
     assert texts["source"].null_count() == 0
     figures = diff.fields.filter(field="cf_sites_4mm")["source_column"].unique().to_list()
     assert figures == ["computed from PeriodontalCharting and ClinicalExam"]
@@ -147,12 +153,24 @@ def test_a_text_shows_the_cells_of_its_row_and_names_the_tables_beside_it(migrat
     ("key_space", "having", "damage", "diagnosis", "checks"),
     [
         ("exam_note", "; depth ", mesial_for_distal, "lines_differ", ["charts"]),
-        ("exam_note", "numbering: FDI", lambda text: text.replace(": FDI", ": Palmer"), "lines_differ", ["numbering_systems"]),
-        ("note", "Provider: ", lambda text: text.replace("Provider: ", "Provider: x"), "lines_differ", ["providers"]),
+        (
+            "exam_note",
+            "numbering: FDI",
+            lambda text: text.replace(": FDI", ": Palmer"),
+            "lines_differ",
+            ["numbering_systems"],
+        ),
+        (
+            "note",
+            "Provider: ",
+            lambda text: text.replace("Provider: ", "Provider: x"),
+            "lines_differ",
+            ["providers"],
+        ),
         ("plan_note", "(part 2 of ", lambda text: text[:-200], "truncated", []),
         ("radiograph_note", "\n", lambda text: text.replace("\n", " "), "line_break_lost", []),
     ],
-)  # fmt: skip
+)
 def test_a_changed_text_is_told_by_its_lines(
     migration: Migration,
     key_space: str,

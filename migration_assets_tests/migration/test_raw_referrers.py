@@ -64,8 +64,7 @@ def test_one_person_in_three_spellings_is_one_record_with_the_latest_of_what_is_
         "credentials_text": "DDS",
         "email": "jane@dentists.example",
         "phone": "518.555.0101 x2",
-        "role": "DDS",
-            "practice_name": "elm dental",
+        "practice_name": "elm dental",
     }
 
 

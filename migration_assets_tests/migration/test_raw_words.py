@@ -193,3 +193,30 @@ def test_a_sum_is_exact_and_who_isnt_active_is_inactive() -> None:
     assert read(sums, "money", zone).to_list() == [Decimal("4250.50"), None]
     assert read(active, "opposite_flag", zone).to_list() == [False, True, False]
     assert read(pl.Series(["perio", None]), "specialty", zone).to_list() == ["Periodontics", None]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("Periodontist", "Periodontist"),
+        ("dental  hygienist", "RDH"),
+        ("Front-Desk", "Office Staff"),
+        ("owner; D.D.S.; dds", "DDS"),
+        ("owner", None),
+    ],
+)
+def test_a_role_is_the_first_known_of_several(written: str, meant: str | None) -> None:
+    assert raw_words.role(written) == meant
+
+
+def test_a_specialty_or_a_degree_tells_a_role_and_a_status_a_stage() -> None:
+    assert raw_words.role_of_specialty("Perio") == "Periodontist"
+    assert raw_words.role_of_specialty("Prosthodontics") is None
+    assert raw_words.role_of_credentials("MS, D.M.D.") == "DMD"
+    assert raw_words.role_of_credentials("MS") is None
+    assert [raw_words.deal_stage(each) for each in ("Proposed", "in progress", "declined", "lost")] == [
+        "Consultation",
+        "In Treatment",
+        "Lost",
+        None,
+    ]

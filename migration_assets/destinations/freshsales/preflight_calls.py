@@ -22,9 +22,10 @@ PAGE = 100
 CALLS_A_BULK_JOB = 4
 """The job, its status asked for once or twice, and a listing of what it changed."""
 CALLS_FOR_WORDS = 2
-"""Before a listing: the names of its fields, and of the account's views."""
-MORE_VIEWS = {DEAL: 2, APPOINTMENT: 1}
-"""Lists that an object has besides the first: deals are open, won or lost, appointments past or upcoming."""
+"""Once a run for each object that is listed: the names of its fields, and of the account's views."""
+VIEWS = {DEAL: 3, APPOINTMENT: 2}
+"""Lists that together are all of an object, where it isn't one: deals are open, won or lost, appointments
+past or upcoming."""
 SCHEMA = "schema"
 
 _LONG_SECONDS = 24 * 3600.0
@@ -54,11 +55,11 @@ def calls_needed(
     needed = {}
     for schema in schemas:
         name, count = schema.name, records.get(schema.name, 0)
-        if not count:
-            continue
-        parents = {target for field in schema.references for target in field.targets} - {name}
-        before = _listing(name, 0) + sum(_listing(parent, records.get(parent, 0)) for parent in parents)
-        needed[name] = before + _sending(name, count, settings) + _reading(schema, records, settings)
+        if count:
+            parents = {target for field in schema.references for target in field.targets} - {name}
+            before = _words(name) + _listing(name, 0)
+            before += sum(_words(each) + _listing(each, records.get(each, 0)) for each in parents)
+            needed[name] = before + _sending(name, count, settings) + _reading(schema, records, settings)
     return needed
 
 
@@ -67,26 +68,28 @@ def _sending(name: str, count: int, settings: EnvironmentSettings) -> int:
 
 
 def _reading(schema: ObjectSchema, records: Mapping[str, int], settings: EnvironmentSettings) -> int:
-    """Of notes and files what lists their records is read twice, before the sending and after it."""
+    """Afterwards; of notes and files what their records take before the sending, too."""
     name, count = schema.name, records[schema.name]
-    if name == NOTE:
-        holders = _holders(schema, records)
+    if name in (NOTE, DOCUMENT):
+        holders = {target: records.get(target, 0) for target in schema.field(TARGET).targets}
+        if name == DOCUMENT:
+            return 2 * sum(holders.values())
         each = 0 if settings.notes_in_views else min(count, sum(holders.values()))
         return 2 * sum(_listing(*holder) for holder in holders.items()) + each
-    if name == DOCUMENT:
-        return 2 * sum(_holders(schema, records).values())
     each = count if name == DEAL and not settings.notes_in_views else 0
-    return _listing(name, count) + each
+    return _words(name) + _listing(name, count) + each
 
 
-def _holders(schema: ObjectSchema, records: Mapping[str, int]) -> dict[str, int]:
-    """The records that may have notes, or files, by object."""
-    return {target: records.get(target, 0) for target in schema.field(TARGET).targets}
+def _words(name: str) -> int:
+    return 0 if name in (NOTE, DOCUMENT, APPOINTMENT) else CALLS_FOR_WORDS
 
 
 def _listing(name: str, records: int) -> int:
-    """One listing of a whole object in a run of its own."""
-    return CALLS_FOR_WORDS + MORE_VIEWS.get(name, 0) + max(_pages(records, PAGE), 1)
+    """The pages of a whole object; notes and files have no list of their own."""
+    if name in (NOTE, DOCUMENT):
+        return 0
+    # The last page of each view is half full on average.
+    return max(_pages(records, PAGE) + (VIEWS.get(name, 1) - 1) // 2, VIEWS.get(name, 1))
 
 
 def _pages(records: int, size: int) -> int:
@@ -106,9 +109,7 @@ def forecast(
     return Forecast(calls, seconds)
 
 
-def _to_make(
-    discovery: Discovery, settings: EnvironmentSettings, schemas: Sequence[ObjectSchema]
-) -> int:
+def _to_make(discovery: Discovery, settings: EnvironmentSettings, schemas: Sequence[ObjectSchema]) -> int:
     """Modules and fields that the deployment makes, and what it asks the account before and after."""
     plans = schema_plan.plan(discovery, schemas)
     missing = sum(len(each.missing) + (not each.exists) for each in plans)

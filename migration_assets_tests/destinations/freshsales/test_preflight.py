@@ -124,11 +124,11 @@ def test_the_load_is_told_in_calls_and_hours(make_settings: MakeSettings) -> Non
     settings = make_settings(plan="growth", calls_an_hour=1_000, calls_a_minute=400)
     told = found(settings, volumes=VOLUMES)
     calls = calls_needed(VOLUMES.records, settings, (CONTACT, DEAL, NOTE))
-    # Words and views, all three of deals; what they point to; the sending; and the reading back.
+    # Words and lists, of deals three; what they point to; the sending; and the reading back.
     assert calls == {
-        "contact": 3 + 5 * 4 + 7,
-        "deal": 5 + 7 + 300 + 7 + 300,
-        "note": 3 + 7 + 7 + 800 + 2 * (7 + 7) + 800,
+        "contact": (2 + 1) + 5 * 4 + (2 + 5),
+        "deal": (2 + 3) + (2 + 5) + 300 + (2 + 4) + 300,
+        "note": (2 + 5) + (2 + 4) + 800 + 2 * (5 + 4) + 800,
     }
     assert "about 2 h" in told["load_estimate"].message
     slow = found(make_settings(calls_an_hour=50), volumes=VOLUMES)

@@ -218,7 +218,8 @@ def _marked(text: str) -> str:
 
 def assert_there_once(installation: Installation, account: Account) -> None:
     """Nothing lost, nothing twice, nothing open, and the same again sends nothing."""
-    expected = installation.payload_keys()
+    nothing: dict[str, list[str]] = {name: [] for name in OBJECTS.values()}
+    expected = nothing | installation.payload_keys()
     assert account.keys() == expected
     assert installation.open_batches() == []
     before = account.last_request()

@@ -1,5 +1,5 @@
-"""Calls that fail, answers that are lost and workers that are killed, at random by a fixed seed, over the whole
-load of a practice: resumed until it is done there is nothing twice and nothing lost, notes and files too.
+"""Calls that fail, answers that are lost and workers that are killed, at random by a fixed seed, over the
+whole load of a practice: resumed until it is done, nothing is twice and nothing lost, notes and files too.
 
 What was struck is counted from the account's own log, so that the test says itself if its faults stop
 reaching every object.
@@ -11,6 +11,7 @@ import hashlib
 import random
 from collections import Counter
 from collections.abc import Mapping
+from itertools import cycle
 
 from migration_assets_tests.integration.freshsales.installation import (
     OBJECTS,
@@ -24,10 +25,10 @@ from migration_assets_tests.integration.killing import Killer, Places
 from migration_sandbox.freshsales.control import Control, RequestEntry
 
 _SEED, _MOST_RUNS = 20_261_123, 30
-_KILLED_AT = ("contact", "deal", "cm_dental_treatment_plan", "appointment", "note", "document")
-"""A worker dies at one of the first creations of each."""
 _SPEED = 20.0
 """The account's clock: what Retry-After says is over in a twentieth of it."""
+_MOMENTS = ("before", "after", "before", "download")
+"""Of its creation when a worker dies, by turns of the objects."""
 _ROWS = 6
 """Contacts of a call: with so few there are several."""
 _WRITES = {
@@ -43,7 +44,7 @@ _WRITES = {
 _KINDS = ("lost_before", "lost_after", "limit", "limit_unsaid", "error", "unavailable", "gateway")
 _ANYWHERE = 0.01
 """The share of all calls that each kind of fault strikes."""
-_AT_CREATIONS, _MOST_OFTEN, _FEW = 3, 0.5, 20
+_AT_CREATIONS, _MOST_OFTEN, _FEW = 3, 0.4, 20
 """How many of an object's creations each kind is to strike besides, and at which share at most: so that of
 few creations each kind strikes one."""
 
@@ -80,13 +81,13 @@ def test_random_faults_over_a_whole_load_lose_nothing_and_double_nothing(
     _let_loose(control, dice, {**rows, "contact": rows["contact"] // _ROWS})
     killer = Killer(installation, control, 0, Places((), 0, 0), dice)
     run = (f"run-{number}" for number in range(_MOST_RUNS))
-    for name in _KILLED_AT:
-        killer.places = Places(((_WRITES[name], 1, 3),), 0, 0, at_requests=1)
+    for name, moment in zip(OBJECTS, cycle(_MOMENTS), strict=False):
+        at = ((_WRITES[name], 1, 4),)
+        killer.places = Places(at, 0, 0, 1, (moment,), (f"upload {name}",))
         while not killer.kill_one(next(run)) and killer.ended is not None and killer.ended.error:
             pass
     while killer.ended is None or killer.ended.error or killer.ended.signal:
         killer.ended = installation.run(run_id=next(run))
-    print('RUNS', next(run), killer.objects)
     struck = _ended(control.requests())
     control.forget_faults()
     # What an answer that never came has left open is settled by the next run.
@@ -102,9 +103,10 @@ def test_random_faults_over_a_whole_load_lose_nothing_and_double_nothing(
             assert digest == hashlib.sha256(held[table, source_id]).hexdigest()
     made = {name: len(keys) for name, keys in account.keys().items()}
     for name, answers in struck.items():
-        assert answers["lost"] and answers["limited"] and answers["failed"], (name, answers)
+        assert answers["lost"], (name, answers)
+        assert answers["limited"] + answers["failed"], (name, answers)
         if name != "contact":
             # Some of the lost answers were about records that were made.
             assert answers["done"] < made[name], (name, answers)
     assert struck.keys() == set(OBJECTS)
-    assert len(killer.objects) >= len(_KILLED_AT) - 1, (killer.objects, killer.phases)
+    assert len(killer.objects) >= len(OBJECTS) // 2, (killer.objects, killer.phases)
