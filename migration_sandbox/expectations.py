@@ -6,6 +6,7 @@ that the reconciliation has no source of are nobody's: the migration doesn't rea
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,25 @@ _TABLES = {
     "referral": "Referral",
     "document": "Document",
     "radiograph": "Radiograph",
+    "exam_note": "ClinicalExam",
+    "chart": "ClinicalExam",
+    "appointment_note": "Appointment",
+    "plan_note": "TreatmentPlan",
+    "plan_line_note": "TreatmentPlanLine",
+    "referral_note": "Referral",
+    "letter_note": "Letter",
+    "radiograph_note": "Radiograph",
+    "document_note": "Document",
 }
 """Key space of a record -> the table of the row that it is; records of other spaces are never held back."""
-_GO_WITH_ANOTHER = ("PeriodontalClassification", "Insurance", "Letter")
-"""Tables whose rows are fields of another row's record: what holds that one back is listed for it alone."""
+_GO_WITH_ANOTHER = {
+    "salesforce": ("PeriodontalClassification", "Insurance", "Letter"),
+    "freshsales": ("PeriodontalClassification", "Insurance", "ExamFinding"),
+}
+"""By destination, tables whose rows are fields or lines of another row's record: what holds that one back is
+listed for it alone."""
+_FURTHER = re.compile(r"-part\d+$")
+"""A text that goes on in further records."""
 _FOLLOW = ("exam_tooth", "file_link", "attendee", "account_tie")
 """Key spaces that no manifest lists: rows of a chart, which are records of their own where the layout says
 so, and links, which go with the two records that they join."""
@@ -46,12 +62,18 @@ def unexpected(manifest_file: Path, reconciliation_file: Path) -> list[str]:
         found = {_cell(each) for each in reconciliation[listed]}
         lines += [f"planted, but not {outcome}: {_words(cell)}" for cell in sorted(planted - found)]
         lines += [f"{outcome}, but not planted: {_words(cell)}" for cell in sorted(found - planted)]
-    with_records = tables.difference(_GO_WITH_ANOTHER)
-    # A column says of which other record the row is fields: what holds that one back is listed for it alone.
-    kept_back = {
-        (table, key) for table, key, column, _ in _planted(manifest, "held_back", with_records) if not column
+    with_records = tables.difference(_GO_WITH_ANOTHER[reconciliation["destination"]])
+    # A column says of which other record the row is fields: what holds that one back is listed for it, and
+    # for the row itself only where it has a record of its own besides (a note).
+    planted_back = _planted(manifest, "held_back", with_records)
+    kept_back = {(table, key) for table, key, column, _ in planted_back if not column}
+    with_another = {(table, key) for table, key, column, _ in planted_back if column}
+    held = {
+        row
+        for each in reconciliation["held_back"]
+        if (row := _source_row(each["key"])) is not None
+        and not (_is_note(each["key"]) and row in with_another)
     }
-    held = {row for each in reconciliation["held_back"] if (row := _source_row(each["key"])) is not None}
     lines += [f"planted, but not held back: {table} {key}" for table, key in sorted(kept_back - held)]
     lines += [f"held back, but not planted: {table} {key}" for table, key in sorted(held - kept_back)]
     kept = {(table, key) for table, key, _, _ in _planted(manifest, "kept", tables)}
@@ -74,7 +96,11 @@ def _planted(manifest: dict[str, Any], outcome: str, tables: set[str]) -> set[Ce
 def _source_row(key: str) -> tuple[str, str] | None:
     """Table and source key of a record's key; None for one that follows another row's fate."""
     _, space, source_key = key.split(":", 2)
-    return None if space in _FOLLOW else (_TABLES.get(space, space), source_key)
+    return None if space in _FOLLOW else (_TABLES.get(space, space), _FURTHER.sub("", source_key))
+
+
+def _is_note(key: str) -> bool:
+    return key.split(":", 2)[1].endswith("_note")
 
 
 def _cell(listed: dict[str, Any]) -> Cell:

@@ -18,19 +18,38 @@ _RECORDS = {
     "document": "Document",
     "radiograph": "Radiograph",
 }
+_NOTES = {
+    "exam_note": "ClinicalExam",
+    "chart": "ClinicalExam",
+    "appointment_note": "Appointment",
+    "plan_note": "TreatmentPlan",
+    "plan_line_note": "TreatmentPlanLine",
+    "referral_note": "Referral",
+    "letter_note": "Letter",
+    "radiograph_note": "Radiograph",
+    "document_note": "Document",
+}
 
 
 def defect(table: str, key: str, column: str, code: str, outcome: str) -> dict[str, str]:
     return {"table": table, "source_key": key, "column": column, "code": code, "outcome": outcome}
 
 
-def lines(folder: Path, defects: list[dict[str, str]], tables: list[str], **listed: Any) -> list[str]:
+def lines(
+    folder: Path,
+    defects: list[dict[str, str]],
+    tables: list[str],
+    destination: str = "salesforce",
+    **listed: Any,
+) -> list[str]:
     """``listed``: rejects, corrections, held_back, failures of the reconciliation; the others are empty."""
     manifest, reconciliation = folder / "manifest.json", folder / "reconciliation.json"
     manifest.write_text(json.dumps({"defects": defects}), encoding="utf-8")
     empty: dict[str, list[Any]] = {"rejects": [], "corrections": [], "held_back": [], "failures": []}
     sources = [{"table": table} for table in tables]
-    reconciliation.write_text(json.dumps({"sources": sources, **empty, **listed}), encoding="utf-8")
+    reconciliation.write_text(
+        json.dumps({"destination": destination, "sources": sources, **empty, **listed}), encoding="utf-8"
+    )
     return unexpected(manifest, reconciliation)
 
 
@@ -42,6 +61,24 @@ def test_a_record_held_back_is_known_by_its_key_space(tmp_path: Path, space: str
     assert lines(tmp_path, planted, [table], held_back=held) == []
     assert lines(tmp_path, planted, [table]) == [f"planted, but not held back: {table} 7"]
     assert lines(tmp_path, [], [table], held_back=held) == [f"held back, but not planted: {table} 7"]
+
+
+@pytest.mark.parametrize(("space", "table"), _NOTES.items())
+def test_a_note_held_back_is_its_row_s_with_all_its_parts(tmp_path: Path, space: str, table: str) -> None:
+    planted = [defect(table, "7", "", "parent_rejected", "held_back")]
+    held = [{"key": f"maple:{space}:7"}, {"key": f"maple:{space}:7-part2"}]
+
+    assert lines(tmp_path, planted, [table], "freshsales", held_back=held) == []
+    told = lines(tmp_path, planted, [table], "freshsales")
+    assert told == [f"planted, but not held back: {table} 7"]
+
+
+def test_a_row_that_another_s_record_holds_may_have_a_note_that_is_held_back(tmp_path: Path) -> None:
+    planted = [defect("Radiograph", "7", "DocumentID", "parent_rejected", "held_back")]
+    held = [{"key": "maple:radiograph_note:7"}]
+
+    assert lines(tmp_path, planted, ["Radiograph"], "freshsales", held_back=held) == []
+    assert lines(tmp_path, planted, ["Radiograph"]) == []
 
 
 @pytest.mark.parametrize("table", ["PeriodontalClassification", "Insurance", "Letter"])
