@@ -26,7 +26,7 @@ from migration_sandbox.freshsales.control import Control, RequestEntry
 
 _SEED, _MOST_RUNS = 20_261_123, 30
 _SPEED = 20.0
-"""The account's clock: what Retry-After says is over in a twentieth of it."""
+"""What we take the account's clock for: what Retry-After says is waited for a twentieth of it."""
 _MOMENTS = ("before", "after", "before", "download")
 """Of its creation when a worker dies, by turns of the objects."""
 _ROWS = 6
@@ -75,7 +75,6 @@ def test_random_faults_over_a_whole_load_lose_nothing_and_double_nothing(
     installation: Installation, control: Control, account: Account
 ) -> None:
     dice = random.Random(_SEED)
-    control.settings(clock_speed=_SPEED)
     installation.configure(clock_speed=_SPEED, bulk={"rows": _ROWS, "poll_first": 0.02, "poll_longest": 0.05})
     rows = {name: len(keys) for name, keys in installation.payload_keys().items()}
     _let_loose(control, dice, {**rows, "contact": rows["contact"] // _ROWS})

@@ -8,26 +8,39 @@ The account is small here as the practice is; 500 patients under 1,000 calls an 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from migration_assets_tests.integration.freshsales.installation import Installation
+from migration_assets_tests.integration.freshsales.conftest import UNLIMITED
+from migration_assets_tests.integration.freshsales.installation import PIPELINE, STAGES, Installation
 from migration_assets_tests.integration.freshsales.practices import whole
-from migration_sandbox.freshsales.control import Control
+from migration_sandbox.freshsales.launch import FreshsalesSandbox
 
 _AN_HOUR, _A_MINUTE = 100, 40
 _SPEED = 720.0
 """The account's hour takes five seconds."""
 
 
+@pytest.fixture(scope="module")
+def hurrying(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FreshsalesSandbox]:
+    """An account of its own: its clock is ahead of ours afterwards."""
+    with FreshsalesSandbox(tmp_path_factory.mktemp("hurrying") / "account") as running:
+        running.control.add_pipeline(PIPELINE, STAGES)
+        yield running
+
+
 @pytest.mark.parametrize("rate_window", ["sliding", "clock"])
 def test_a_practice_passes_through_the_hourly_limit_in_the_time_that_was_said(
-    rate_window: str, template: Installation, control: Control, tmp_path: Path
+    rate_window: str, hurrying: FreshsalesSandbox, tmp_path: Path
 ) -> None:
     limits: dict[str, Any] = {"calls_an_hour": _AN_HOUR, "calls_a_minute": _A_MINUTE, "clock_speed": _SPEED}
-    made = Installation.create(tmp_path / "data", template.sandbox, **limits)
+    control = hurrying.control
+    control.reset()
+    control.settings(**UNLIMITED)
+    made = Installation.create(tmp_path / "data", hurrying)
     with made.in_environment():
         made.prepared(whole(6))
         control.settings(**limits, rate_window=rate_window)
