@@ -1,13 +1,13 @@
 """SIGKILLs at random moments of an upload, by a fixed seed: each time it is resumed to the same end.
 
-Half of the workers die after a random time, half at a random request. What they were doing then is counted,
-so that the test says itself if its kills stop reaching the phases and objects that matter.
+Half of the workers die at a random request, half a random time after one; time alone would say how busy the
+machine is. What they were doing then is counted, so that the test says itself if its kills stop reaching the
+phases and objects that matter.
 """
 
 from __future__ import annotations
 
 import random
-import time
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -15,12 +15,12 @@ from migration_assets_tests.integration.installation import Installation, Org, a
 from migration_assets_tests.integration.worker import Worker
 from migration_sandbox.salesforce.control import Control, NotHeld
 
-_SEED, _KILLS, _KILLS_A_ROUND = 20_261_122, 16, 8
-_PLACES = (("/services/", 36), ("/jobs/ingest", 16))
-"""Where a worker dies that dies at a request: which ones are counted, and the last that it may be."""
+_SEED, _KILLS, _KILLS_A_ROUND = 20_261_123, 12, 8
+_PLACES = (("/services/", 36), ("/jobs/ingest", 30), ("/jobs/ingest", 12))
+"""Which requests are counted, and the last that it may be: two of three kills aim at a batch, near or far."""
 _PATIENCE_SECONDS = 0.1
-_EARLIEST, _LATEST = 0.05, 0.4
-"""Parts of an upload's time after which a worker dies: so early that ten die before the upload is done."""
+_LATEST_SECONDS = 0.2
+"""How long after a request a worker dies that doesn't die at it."""
 
 
 @dataclass
@@ -30,7 +30,6 @@ class _Killer:
     installation: Installation
     control: Control
     org: Org
-    seconds: float
     dice: random.Random = field(default_factory=lambda: random.Random(_SEED))
     phases: Counter[str] = field(default_factory=Counter)
     objects: Counter[str] = field(default_factory=Counter)
@@ -38,32 +37,29 @@ class _Killer:
     def kill_one(self, run_id: str) -> bool:
         """Start a worker and kill it; False where it was done before its time came."""
         seen = self.org.last_request()
-        at_a_request = self.dice.random() < 0.5
-        died = self._at_a_request(run_id) if at_a_request else self._after_a_while(run_id)
+        died = self._start_and_kill(run_id)
         if died:
             self.phases[self._phase(seen)] += 1
             self.objects.update(self.installation.open_batches())
         return died
 
-    def _after_a_while(self, run_id: str) -> bool:
-        worker = self.installation.start(run_id=run_id)
-        if worker.ended_within(self.dice.uniform(_EARLIEST, _LATEST) * self.seconds):
-            return self._was_killed(worker)
-        worker.kill()
-        return self._was_killed(worker)
-
-    def _at_a_request(self, run_id: str) -> bool:
+    def _start_and_kill(self, run_id: str) -> bool:
         moment, (path, last) = self.dice.choice(["before", "after", "download"]), self.dice.choice(_PLACES)
         hold = self.control.hold("*", path, self.dice.randint(3, last), moment, self.dice.randint(1, 200))
+        later = self.dice.choice([0, self.dice.uniform(0, _LATEST_SECONDS)])
         worker = self.installation.start(run_id=run_id)
         while not worker.ended_within(0):
             try:
                 hold.wait(_PATIENCE_SECONDS)
             except NotHeld:
                 continue
-            worker.kill()
+            if later:
+                hold.release()
+            if not worker.ended_within(later):
+                worker.kill()
             break
-        hold.drop()
+        if hold.state != "released":
+            hold.drop()
         return self._was_killed(worker)
 
     @staticmethod
@@ -84,21 +80,10 @@ class _Killer:
         return "between batches" if self.org.sandbox.control.requests(seen) else "before the first request"
 
 
-def _usual_seconds(template: Installation, installation: Installation, control: Control) -> float:
-    """How long an upload takes that nobody kills; the first worker of all takes longer to start."""
-    installation.run("upload account")
-    control.reset()
-    unhurried = template.copy(installation.data.with_name("unhurried"))
-    began = time.monotonic()
-    unhurried.run()
-    return time.monotonic() - began
-
-
 def test_random_kills_lose_nothing_and_double_nothing(
     template: Installation, installation: Installation, control: Control, org: Org
 ) -> None:
-    usual = _usual_seconds(template, installation, control)
-    killer = _Killer(installation, control, org, usual)
+    killer = _Killer(installation, control, org)
     killed, rounds = 0, 0
     while killed < _KILLS:
         rounds += 1
