@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 from itertools import cycle, islice
 
 import polars as pl
@@ -36,6 +37,12 @@ def generated(habit: Habit | tuple[Numbering, ...] = "Universal", patients: int 
     Some exams chart a tooth that has a record of its own: a primary one, a supernumerary one (in Universal),
     or one with the grade of a furcation that it hasn't.
     """
+    made = _generated(habit, patients)
+    return replace(made, tables=dict(made.tables))
+
+
+@cache
+def _generated(habit: Habit | tuple[Numbering, ...], patients: int) -> Practice:
     made = generate(7, patients, exams_per_patient=2.5, planted=0, canaries=4, tables="all")
     tables = {name: rows if name in TABLES else rows.clear() for name, rows in made.tables.items()}
     tables["Provider"] = tables["Provider"].sort("IsReferring", "ProviderID").head(PROVIDERS)

@@ -14,11 +14,11 @@ import pytest
 from migration_assets.errors import SourceError, StagingRefused
 from migration_assets.mapping.apply import Payload
 from migration_assets.migration import payload
-from migration_assets.migration.reconciliation import Reconciliation
+from migration_assets.migration.reconcile import Reconciled
 from migration_assets.objects import validation
 from migration_assets.panda import extract as extraction
 from migration_assets_tests.integration.chart_model import KEY, TOOTH, charts
-from migration_assets_tests.integration.damage import BlackBox
+from migration_assets_tests.integration.damage import BlackBox, Checked
 from migration_assets_tests.integration.installation import PRACTICE, Installation, different
 from migration_assets_tests.integration.practices import generated
 from migration_sandbox.salesforce.control import Control
@@ -39,76 +39,88 @@ def black_box(sandbox: SalesforceSandbox, tmp_path_factory: pytest.TempPathFacto
         yield checker
 
 
-def _lose(patch: pytest.MonkeyPatch, keys: set[str], *, lineage: bool) -> None:
-    """The payload is made without these records; ``lineage``: so is what it says of their rows."""
+@dataclass(frozen=True)
+class Lost:
+    """Keys that the payload lost, and what was said of them.
+
+    ``told`` is a line whose row has a record if one asks the payload's lineage; the lineage of the others
+    says nothing of them.
+    """
+
+    told: str
+    untold: str
+    tooth: str
+    reconciled: Reconciled
+    checked: Checked
+
+
+@pytest.fixture(scope="module")
+def lost(
+    template: Installation,
+    sandbox: SalesforceSandbox,
+    black_box: BlackBox,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Lost]:
+    """An upload whose payload lost two lines and a tooth's own record."""
+    told, untold = (f"maple:plan_line:{ROWS[TABLE]['LineID'][place]}" for place in (1, 2))
+    charted = charts(ROWS)
+    [tooth] = [key for key in charted.alone if charted.teeth[key]["ToothNumber__c"] in _PERMANENT]
+    sandbox.control.reset()
+    made = template.copy(tmp_path_factory.mktemp("losing") / "data")
+    with made.in_environment():
+        with pytest.MonkeyPatch.context() as patch:
+            _lose(patch, {told, untold, tooth}, without_lineage={untold, tooth})
+            made.build()
+        made.run()
+        found = Lost(told, untold, tooth, made.reconcile(), black_box.check())
+    yield found
+    sandbox.control.reset()
+
+
+def _lose(patch: pytest.MonkeyPatch, keys: set[str], *, without_lineage: set[str]) -> None:
+    """The payload is made without these records, and of some without what it says of their rows."""
     sound: Callable[..., Payload] = vars(payload)["apply"]
 
-    def without(frame: pl.DataFrame, column: str) -> pl.DataFrame:
-        return frame.filter(~pl.col(column).is_in(list(keys)))
+    def without(frame: pl.DataFrame, column: str, lost: set[str]) -> pl.DataFrame:
+        return frame.filter(~pl.col(column).is_in(list(lost)))
 
     def apply(*arguments: Any) -> Payload:
         made = sound(*arguments)
-        told = without(made.lineage, "key") if lineage else made.lineage
-        return replace(made, frame=without(made.frame, made.schema.key_field), lineage=told)
+        told = without(made.lineage, "key", without_lineage)
+        return replace(made, frame=without(made.frame, made.schema.key_field, keys), lineage=told)
 
     patch.setattr(payload, "apply", apply)
 
 
-def test_a_plan_line_that_the_payload_loses_is_named_and_its_lineage_isnt_total(
-    installation: Installation, control: Control, black_box: BlackBox
-) -> None:
-    """Though the payload says of the line's row that it has a record."""
-    control.forget_requests()
-    lost = f"maple:plan_line:{ROWS[TABLE]['LineID'][1]}"
-    with pytest.MonkeyPatch.context() as patch:
-        _lose(patch, {lost}, lineage=False)
-        installation.build()
-    installation.run()
+def test_plan_lines_that_the_payload_loses_are_named_and_their_lineage_isnt_total(lost: Lost) -> None:
+    """Also where the payload says of the line's row that it has a record."""
+    lines = {lost.told, lost.untold}
 
-    reconciled, checked = installation.reconcile(), black_box.check()
-
-    assert different(reconciled) == [("meaning", LINE, lost, KEY, "record_missing")]
-    told = reconciled.reconciliation
-    _assert_one_line_is_missing(told)
+    assert {each for each in different(lost.reconciled) if each[1] == LINE} == {
+        ("meaning", LINE, line, KEY, "record_missing") for line in lines
+    }
+    told = lost.reconciled.reconciliation
     state = next(each.state for each in told.objects if each.object == LINE)
-    assert state.in_scope == state.loaded == state.in_destination == LINES - 1
-    assert (told.balanced, told.clean) == (False, False)
-    assert checked.names(f"{LINE}.{KEY} missing:", lost)
+    assert state.in_scope == state.loaded == state.in_destination == LINES - len(lines)
+    [of_lines] = [each for each in told.lineage if each.object == LINE]
+    assert (of_lines.staged, of_lines.with_payload, of_lines.excused) == (LINES, LINES - len(lines), {})
+    assert (of_lines.total, told.balanced, told.clean) == (False, False, False)
+    assert all(lost.checked.names(f"{LINE}.{KEY} missing:", line) for line in lines)
 
 
 def test_a_tooths_own_record_that_the_payload_loses_is_named_though_the_charts_lineage_is_total(
-    installation: Installation, control: Control, black_box: BlackBox
+    lost: Lost,
 ) -> None:
     """What else was charted on a permanent tooth has wide fields, so its row has records without it."""
-    control.forget_requests()
-    charted = charts(ROWS)
-    [tooth] = [key for key in charted.alone if charted.teeth[key]["ToothNumber__c"] in _PERMANENT]
-    line = f"maple:plan_line:{ROWS[TABLE]['LineID'][2]}"
-    with pytest.MonkeyPatch.context() as patch:
-        _lose(patch, {tooth, line}, lineage=True)
-        installation.build()
-    installation.run()
-
-    reconciled, checked = installation.reconcile(), black_box.check()
-
-    assert set(different(reconciled)) == {
-        ("meaning", TOOTH, tooth, KEY, "record_missing"),
-        ("meaning", LINE, line, KEY, "record_missing"),
-    }
-    _assert_one_line_is_missing(reconciled.reconciliation)
-    assert not reconciled.reconciliation.balanced
-    assert checked.names(f"{TOOTH}.{KEY} missing:", tooth)
-    assert checked.names(f"{LINE}.{KEY} missing:", line)
+    assert [each for each in different(lost.reconciled) if each[1] != LINE] == [
+        ("meaning", TOOTH, lost.tooth, KEY, "record_missing")
+    ]
+    lineage = lost.reconciled.reconciliation.lineage
+    assert [(each.object, each.source_table) for each in lineage if not each.total] == [(LINE, TABLE)]
+    assert lost.checked.names(f"{TOOTH}.{KEY} missing:", lost.tooth)
 
 
 _PERMANENT = {str(number) for number in range(1, 33)}
-
-
-def _assert_one_line_is_missing(told: Reconciliation) -> None:
-    """The second equation: of all lineages only the lines' isn't total."""
-    [of_lines] = [each for each in told.lineage if not each.total]
-    assert (of_lines.object, of_lines.source_table) == (LINE, TABLE)
-    assert (of_lines.staged, of_lines.with_payload, of_lines.excused) == (LINES, LINES - 1, {})
 
 
 def test_a_plan_line_that_staging_loses_stops_the_upload_before_any_request(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sqlite3
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from dagster import (
     AssetCheckEvaluation,
@@ -21,6 +23,10 @@ from dagster import (
     ExecuteInProcessResult,
     TableMetadataValue,
 )
+from dagster._core.storage.event_log.sqlite import sqlite_event_log
+from dagster._core.storage.runs.sqlite import sqlite_run_storage
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.event import listen
 
 from migration_assets.definitions import build_defs
 from migration_assets.migration.platform import Platform
@@ -238,9 +244,13 @@ class Office:
         ]
         files = [path for path in searched if path.is_file()]
         assert sum(path.suffix == ".db" for path in files) >= 2, "the event log isn't where it is looked for"
-        holding = [str(path) for path in files if any(word in path.read_bytes() for word in wanted)]
+        holding = [str(path) for path in files if _holds(path.read_bytes(), wanted)]
         names = [path.name for path in self.data.rglob("*") if any(word in path.name for word in words)]
         return holding + names
+
+
+def _holds(content: bytes, words: Sequence[bytes]) -> bool:
+    return any(word in content for word in words)
 
 
 def practice_document(around: Outside, practice: str, database: str) -> dict[str, Any]:
@@ -286,9 +296,37 @@ def practice_document(around: Outside, practice: str, database: str) -> dict[str
 def own_instance(data: Path) -> Iterator[DagsterInstance]:
     """An instance of our dagster.yaml whose storage stands in ``data``; the variables must name it."""
     (data / "dagster").mkdir(parents=True, exist_ok=True)
-    with DagsterInstance.from_config(str(ROOT)) as instance:
+    with _kept_open(), DagsterInstance.from_config(str(ROOT)) as instance:
         assert instance.storage_directory().startswith(str(data))
         yield instance
+
+
+@contextmanager
+def _kept_open() -> Iterator[None]:
+    """Dagster makes an engine and opens its database anew for each event, which takes longer than most of our
+    assets do. Here each database keeps its connections to the end, and no write waits for the disk, since
+    nobody cuts the power."""
+    engines: dict[str, Engine] = {}
+
+    def engine(url: str, connect_args: Mapping[str, Any] | None = None, **_: object) -> Engine:
+        if url not in engines:
+            engines[url] = create_engine(url, connect_args=dict(connect_args or {}))
+            listen(engines[url], "connect", _hurry)
+            patch.setattr(engines[url], "dispose", lambda: None)
+        return engines[url]
+
+    with pytest.MonkeyPatch.context() as patch:
+        for storage in (sqlite_event_log, sqlite_run_storage):
+            patch.setattr(storage, "create_engine", engine)
+        yield
+    for each in engines.values():
+        each.dispose()
+
+
+def _hurry(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute("PRAGMA synchronous=OFF")
+    # Its log stays as small as when each connection closes: a test lets files grow to a fifth of a megabyte.
+    connection.execute("PRAGMA wal_autocheckpoint=16")
 
 
 def failure_messages(result: ExecuteInProcessResult) -> dict[str, str]:

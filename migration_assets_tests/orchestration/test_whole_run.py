@@ -19,6 +19,7 @@ from migration_assets.orchestration.inspection_assets import findings_check
 from migration_assets_tests.orchestration.conftest import Migrated
 from migration_assets_tests.orchestration.installation import (
     SOURCE_TABLES,
+    STAGED_TABLES,
     Office,
     evaluations,
     failure_messages,
@@ -195,9 +196,10 @@ def _take_over_warehouse(migrated: Migrated, office: Office) -> None:
     )
 
 
-def test_a_failed_verdict_stops_everything_after_it(office: Office) -> None:
+def test_a_failed_verdict_stops_everything_after_it(migrated: Migrated, office: Office) -> None:
+    _take_over_warehouse(migrated, office)
     office.write_file("panda_maple", policies__reject_limit=0)
-    result = office.materialize()
+    result = office.materialize(*STAGED_TABLES, *office.group("salesforce_rehearsal"))
     assert not result.success
     assert verdicts(result)["staged/patients reject_share"] is False
     assert verdicts(result)["staged/patients rows_accounted_for"] is True
