@@ -237,6 +237,7 @@ def _choices(practice: Mapping[str, Any], environment: Mapping[str, str], destin
     options = ["--accounts", policies.get("accounts", "practice")]
     if destination == "freshsales":
         options += ["--shared-emails", policies.get("shared_emails", "second_field")]
+        options += ["--several-practices", "on" if settings.get("several_practices") else "off"]
     else:
         options += ["--account-relations", "on" if settings.get("account_relations") else "off"]
     options += ["--default-owner", said(owner)] if owner else []

@@ -128,7 +128,8 @@ def apply(
             f"{spec.name}: a source id stands twice among the staged rows; stage the practice again"
         )
     heights = [records.height for records in parts]
-    frame, shared = share(frame, spec.distinct, schema.key_field, _SOURCE_ID, heights)
+    name = staged[PRACTICE_TABLE]["name"].item() if PRACTICE_TABLE in staged else ""
+    frame, shared = share(frame, spec.distinct, schema.key_field, _SOURCE_ID, heights, name)
     lineage = [
         _record_lineage(spec, source, records, key=schema.key_field)
         for source, records in zip(spec.sources, parts, strict=True)

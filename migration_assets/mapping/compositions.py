@@ -130,11 +130,12 @@ class Distinct(Settings):
 
     Case doesn't count. Earlier is the record of the source that stands first, then the one with the smaller
     number. ``then``: ``leave_empty``; ``move`` the value into the field ``to``; ``add_id`` of the record
-    behind it. ``when`` names the practice's choices under which it holds.
+    behind it. ``add_practice`` is for a value that another practice's record may have: the practice's name
+    goes behind each. ``when`` names the choices under which it holds.
     """
 
     field: str
-    then: Literal["leave_empty", "move", "add_id"]
+    then: Literal["leave_empty", "move", "add_id", "add_practice"]
     to: str | None = None
     when: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 

@@ -56,6 +56,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "account_relations": ("off", "on"),
     "shared_emails": ("second_field", "first", "as_is"),
     "modules": ("on", "off"),
+    "several_practices": ("off", "on"),
 }
 """Choices by which a spec may say different things, and what each may be; the first where nothing is chosen.
 
@@ -64,7 +65,8 @@ accounts. ``shared_emails`` is the practice's policy for an address that several
 destination keeps addresses unique: the first of them keeps it, and the others have it in a second field
 (``second_field``) or nowhere (``first``); ``as_is`` leaves it with all, once the destination's administrator
 has switched uniqueness off.
-``modules``: whether the destination's plan has objects of one's own.
+``modules``: whether the destination's plan has objects of one's own. ``several_practices``: whether other
+practices' records come to the same place, where names are to be unique.
 """
 
 

@@ -29,7 +29,12 @@ _ROOM = len(_HEADING) + 6
 
 
 def share(
-    frame: pl.DataFrame, rules: Sequence[Distinct], key: str, source_id: str, sources: Sequence[int]
+    frame: pl.DataFrame,
+    rules: Sequence[Distinct],
+    key: str,
+    source_id: str,
+    sources: Sequence[int],
+    practice_name: str = "",
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """``frame`` as the rules want it, and SHARED_COLUMNS.
 
@@ -41,6 +46,10 @@ def share(
     )
     for rule in rules:
         value = pl.col(rule.field).cast(pl.String)
+        if rule.then == "add_practice":
+            named = value + pl.lit(f" ({practice_name})")
+            frame = frame.with_columns(pl.when(value == practice_name).then(value).otherwise(named))
+            continue
         number = pl.col(source_id).str.extract(r"(\d+)").cast(pl.Int64, strict=False)
         marked = frame.select(
             pl.col(key),

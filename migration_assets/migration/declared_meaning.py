@@ -168,12 +168,14 @@ class UniqueMeaning(Settings):
     number.
 
     ``again`` is what the others show, by the practice's choice ``by`` where there is one: ``nothing``, the
-    ``same`` value, or the value ``with_id`` behind it.
+    ``same`` value, or the value ``with_id`` behind it. Under the choices ``with_practice`` the practice's
+    name stands behind every value but itself.
     """
 
     unique: ColumnMeaning | PersonMeaning | OfficeMeaning | HouseholdMeaning | PracticeMeaning
     by: str | None = None
     again: dict[str, Literal["nothing", "same", "with_id"]]
+    with_practice: Choices | None = None
 
 
 class AgainMeaning(Settings):

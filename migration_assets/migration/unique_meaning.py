@@ -83,7 +83,9 @@ def _values(field: str, spaces: Sequence[Space], raw: RawPractice) -> Iterator[t
         if not isinstance(declared, UniqueMeaning):
             continue
         told = _of_space(table, key, declared, raw).drop_nulls()
-        for number, value in sorted(told.iter_rows(), key=lambda row: _in_order(row[0])):
+        named = declared.with_practice is not None and is_chosen(declared.with_practice, raw)
+        for number, plain in sorted(told.iter_rows(), key=lambda row: _in_order(row[0])):
+            value = f"{plain} ({raw.name})" if named and plain != raw.name else plain
             alike = value.strip().lower()
             yield space, number, value, alike in taken
             taken.add(alike)

@@ -24,6 +24,7 @@ _CHOICES = {
         "whether contacts are tied to more accounts than their own (default: off)",
     ),
     "shared-emails": (SHARED_EMAILS, "what becomes of an address that several people have"),
+    "several-practices": (_SWITCH, "whether other practices' records are in the account, too (default: off)"),
     "modules": (_SWITCH[::-1], "whether the account has the module of plan lines (default: on)"),
 }
 """Option -> its values, the first of which it has where nobody says another, and what it is."""

@@ -20,6 +20,9 @@ KIND = DestinationKind(
     environment_of("freshsales"),
     _connect,
     file_limit=lambda settings: settings.files.max_bytes,
-    options=lambda settings: {"modules": "on" if modules(settings) else "off"},
+    options=lambda settings: {
+        "modules": "on" if modules(settings) else "off",
+        "several_practices": "on" if settings.several_practices else "off",
+    },
     sample_size=60,
 )

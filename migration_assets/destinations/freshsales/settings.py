@@ -80,6 +80,9 @@ class EnvironmentSettings(Settings):
     ``automations_off``: somebody has switched off, or excluded these contacts from, whatever would write to
     them: workflows, sales sequences, journeys, campaigns. The API shows neither.
 
+    ``several_practices``: other practices are migrated into this account, too. It keeps names of accounts
+    unique, so the names of dentists' offices and households get the practice's name behind them.
+
     ``notes_in_views``: lists take ``include=notes`` (U); else the notes of each contact are a call.
 
     ``default_owner`` is the e-mail of the user who owns records of nobody else's; without it the key's user
@@ -110,6 +113,7 @@ class EnvironmentSettings(Settings):
     unique_emails: bool = True
     baa_confirmed: bool = False
     automations_off: bool = False
+    several_practices: bool = False
     notes_in_views: bool = False
     default_owner: TextOrEnv | None = None
     bulk: BulkSettings = BulkSettings()

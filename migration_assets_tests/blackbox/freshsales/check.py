@@ -29,6 +29,7 @@ def check(connection: pyodbc.Connection, chosen: argparse.Namespace, announced: 
         name=chosen.practice_name,
         accounts=chosen.accounts,
         shared_emails=chosen.shared_emails,
+        several_practices=chosen.several_practices == "on",
         modules=chosen.modules == "on",
         default_owner=chosen.default_owner,
         other_kinds=tuple(chosen.other_kinds),

@@ -47,6 +47,7 @@ class Choices:
     name: str | None = None
     accounts: str = "practice"
     shared_emails: str = "second_field"
+    several_practices: bool = False
     modules: bool = True
     default_owner: str | None = None
     other_kinds: tuple[str, ...] = ()
@@ -72,6 +73,7 @@ def compare(
         name=chosen.name,
         accounts=chosen.accounts,
         shared_emails=chosen.shared_emails,
+        several_practices=chosen.several_practices,
         default_owner=chosen.default_owner,
     )
     comparison = _Comparison(report, account, chosen, announced, tables, of_exams)

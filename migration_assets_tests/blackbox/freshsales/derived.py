@@ -40,15 +40,18 @@ def derive(
     name: str | None,
     accounts: str,
     shared_emails: str,
+    several_practices: bool,
     default_owner: str | None,
 ) -> Tables:
     """Raises ValueError where the default owner isn't exactly one user who may own records."""
-    known = _known(account, practice, name)
+    own = _own_name(account, practice) if name is None else name
+    behind = f" ({own})" if several_practices else ""
+    known = _known(account, practice, name, behind)
     groups = tuple(each for each in GROUPS if each != "owners")
     tables = derive_above(source, groups, announced, words.moment(zone), accounts, None, known)
     # The practice's rows are the caller's: what is put beside them goes to copies.
     tables |= {table: [dict(row) for row in tables[table]] for table in _CHANGED}
-    _put_names(tables, account, practice, name)
+    _put_names(tables, practice, own, behind)
     _put_emails(tables, announced, shared_emails)
     _put_offices(tables, announced)
     _put_totals(tables, announced)
@@ -62,10 +65,14 @@ def derive(
     return tables
 
 
-def _known(account: Account, practice: str, name: str | None) -> Known:
-    """Of a name that stands there twice the record's id is behind it."""
+def _known(account: Account, practice: str, name: str | None, behind: str) -> Known:
+    """Of a name that stands there twice the record's id is behind it, and before that what is ``behind`` all
+    names but the practice's."""
     records = [
-        {"PANDA_Key__c": row[KEY], "Name": _without_id(str(row.get("name")), str(row[KEY]))}
+        {
+            "PANDA_Key__c": row[KEY],
+            "Name": _without_id(str(row.get("name")), str(row[KEY])).removesuffix(behind),
+        }
         for row in account.records[ACCOUNT]
     ]
     return Known.of(practice, name, records)
@@ -75,20 +82,20 @@ def _without_id(name: str, key: str) -> str:
     return name.removesuffix(f" ({key.rpartition(':')[2]})")
 
 
-def _put_names(tables: Tables, account: Account, practice: str, name: str | None) -> None:
-    own = next(
-        (
-            row.get("name")
-            for row in account.records[ACCOUNT]
-            if row[KEY] == f"{practice}:practice:{practice}"
-        ),
-        None,
+def _own_name(account: Account, practice: str) -> str | None:
+    names = (
+        row.get("name") for row in account.records[ACCOUNT] if row[KEY] == f"{practice}:practice:{practice}"
     )
-    tables["practice."] = [{"PracticeID": practice, "Name": own if name is None else name}]
+    return next(names, None)
+
+
+def _put_names(tables: Tables, practice: str, own: str | None, behind: str) -> None:
+    tables["practice."] = [{"PracticeID": practice, "Name": own}]
     seen: set[str] = set()
     for table, key in (("practice.", "PracticeID"), ("offices.", "OfficeID"), ("households.", "HouseholdID")):
         for row in sorted(tables.get(table, ()), key=lambda each: _number(each[key])):
             called = str(row["Name"])
+            called += "" if called == own else behind
             row["distinct.Name"] = f"{called} ({row[key]})" if _folded(called) in seen else called
             seen.add(_folded(called))
 

@@ -24,7 +24,7 @@ from migration_assets_tests.integration.freshsales.practices import whole
 from migration_assets_tests.integration.killing import Killer, Places
 from migration_sandbox.freshsales.control import Control, RequestEntry
 
-_SEED, _MOST_RUNS = 20_261_123, 30
+_SEED, _MOST_RUNS = 20_261_123, 60
 _SPEED = 20.0
 """What we take the account's clock for: what Retry-After says is waited for a twentieth of it."""
 _MOMENTS = ("before", "after", "before", "download")
@@ -83,10 +83,9 @@ def test_random_faults_over_a_whole_load_lose_nothing_and_double_nothing(
     for name, moment in zip(OBJECTS, cycle(_MOMENTS), strict=False):
         at = ((_WRITES[name], 1, 4),)
         killer.places = Places(at, 0, 0, 1, (moment,), (f"upload {name}",))
-        while not killer.kill_one(next(run)) and killer.ended is not None and killer.ended.error:
-            pass
-    while killer.ended is None or killer.ended.error or killer.ended.signal:
-        killer.ended = installation.run(run_id=next(run))
+        killer.kill_one(next(run))
+        while killer.ended is None or killer.ended.error or killer.ended.signal:
+            killer.ended = installation.run(f"upload {name}", run_id=next(run))
     struck = _ended(control.requests())
     control.forget_faults()
     # What an answer that never came has left open is settled by the next run.
