@@ -72,6 +72,17 @@ def test_without_modules_the_lines_are_notes(small: Practice) -> None:
     assert ("extra", "note.key") in found(checked(small, CHOICES, modules="off"))
 
 
+@pytest.mark.parametrize("accounts", ["practice", "household"])
+def test_where_several_practices_share_an_account_names_tell_whose_they_are(
+    small: Practice, accounts: str
+) -> None:
+    shared = replace(CHOICES, accounts=accounts, several_practices=True)
+    assert checked(small, shared, accounts=accounts, several_practices="on").differences == []
+    alone = replace(shared, several_practices=False)
+    report = checked(small, alone, accounts=accounts, several_practices="on")
+    assert found(report) == {("differs", "sales_account.name")}
+
+
 @pytest.mark.parametrize("accounts", ["household", "none"])
 def test_patients_hang_on_what_the_practice_chooses(small: Practice, accounts: str) -> None:
     assert checked(small, replace(CHOICES, accounts=accounts), accounts=accounts).differences == []

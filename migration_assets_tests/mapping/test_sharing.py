@@ -67,3 +67,19 @@ def test_the_smaller_number_keeps_a_value_and_an_earlier_source_before_it() -> N
     assert moved["email"].to_list() == ["x@y.z", None, None]
     assert sorted(listed.select("key", "first_key").rows()) == [("b", "a"), ("c", "a")]
     assert alone["email"].to_list() == [None, "x@y.z"]
+
+
+def test_where_another_practice_may_have_a_name_the_practices_own_stands_behind_it() -> None:
+    names = ["Elm Dental", "elm dental", "Maple Periodontics", None]
+    frame = pl.DataFrame({"key": ["a", "b", "c", "d"], "id": ["1", "2", "3", "4"], "name": names})
+    rules = [Distinct(field="name", then="add_practice"), Distinct(field="name", then="add_id")]
+
+    named, listed = share(frame, rules, "key", "id", [4], "Maple Periodontics")
+
+    assert named["name"].to_list() == [
+        "Elm Dental (Maple Periodontics)",
+        "elm dental (Maple Periodontics) (2)",
+        "Maple Periodontics",
+        None,
+    ]
+    assert listed.select("key", "then").rows() == [("b", "add_id")]

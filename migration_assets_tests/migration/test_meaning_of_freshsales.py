@@ -76,7 +76,12 @@ PRACTICES: dict[str, Callable[[], Returned]] = {
     "all systems, households, no modules": lambda: returned(
         small("mixed"), policies=Policies(accounts="household", shared_emails="first"), modules="off"
     ),
-    "uniqueness is off": lambda: returned(small(), policies=Policies(shared_emails="as_is"), modules="on"),
+    "uniqueness is off, several practices": lambda: returned(
+        small(),
+        policies=Policies(shared_emails="as_is"),
+        modules="on",
+        several_practices="on",
+    ),
     "NHANES": _nhanes,
     "a row a measure": _by_measure,
 }
@@ -246,7 +251,7 @@ def test_another_value_is_found(name: str, key_space: str, field: str, value: ob
     [
         ("FDI", [("Kin@example.org", None), (None, "kin@example.org")]),
         ("all systems, households, no modules", [("Kin@example.org",), (None,)]),
-        ("uniqueness is off", [("Kin@example.org",), ("kin@example.org",)]),
+        ("uniqueness is off, several practices", [("Kin@example.org",), ("kin@example.org",)]),
     ],
 )
 def test_who_shares_an_address_shows_it_as_the_practice_chose(
@@ -262,7 +267,7 @@ def test_who_shares_an_address_shows_it_as_the_practice_chose(
     assert [rows[each] for each in relatives] == shown
     both = made.with_value("contact", relatives[1], "email", "kin@example.org")
     found = made.different("contact", both)["key"].to_list()
-    assert found == ([] if practice == "uniqueness is off" else [relatives[1]])
+    assert found == ([] if practice == "uniqueness is off, several practices" else [relatives[1]])
 
 
 def test_lines_of_plans_as_notes_are_unexpected_where_there_are_modules() -> None:

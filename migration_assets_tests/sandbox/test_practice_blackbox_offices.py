@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from migration_assets_tests.blackbox.__main__ import options
+from migration_assets_tests.blackbox.options import options
 from migration_assets_tests.blackbox.compare import Org, compare
 from migration_assets_tests.blackbox.offices import Known, offices
 from migration_assets_tests.blackbox.relations import TIE

@@ -218,3 +218,26 @@ def _addresses(account: Account, key: str) -> tuple[str | None, str | None]:
     labels = {each["values"]["name"]: each["values"]["label"] for each in dump["field"].values()}
     second = [value for name, value in contact["custom_field"].items() if labels[name] == "Other Email"]
     return (emails[0] if emails else None), (second[0] if second else None)
+
+
+def test_an_exam_that_lacks_a_tooth_has_neither_note_nor_chart_where_the_practice_holds_it(
+    installation: Installation, account: Account
+) -> None:
+    installation.configure(policies={"on_bad_tooth": "hold_exam"})
+    row = installation.raw("PeriodontalCharting").row(0, named=True)
+    of_row = pl.col("ChartingID") == row["ChartingID"]
+    installation.change("PeriodontalCharting", of_row, Tooth="99")
+    installation.migration().prepare()
+    installation.build("held")
+
+    ended = installation.run(run_id="held")
+    assert ended.error is None, ended.message
+    reconciliation = installation.reconcile().reconciliation
+
+    held = {f"maple:exam_note:{row['ExamID']}", f"maple:chart:{row['ExamID']}"}
+    assert {(each.key, each.code) for each in reconciliation.held_back} == {
+        (key, "chart_incomplete") for key in held
+    }
+    assert reconciliation.clean
+    there = {key for keys in account.keys().values() for key in keys}
+    assert not there & held
