@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from migration_assets_tests.blackbox import words
-from migration_assets_tests.blackbox.options import options, print_report
+from migration_assets_tests.blackbox.__main__ import print_report
+from migration_assets_tests.blackbox.options import options
 from migration_assets_tests.blackbox.records import GROUPS
 from migration_assets_tests.blackbox.report import Report
 from migration_assets_tests.blackbox.teeth import universal
