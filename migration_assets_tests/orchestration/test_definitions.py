@@ -98,7 +98,7 @@ def _of_group(group: str) -> dict[str, set[str]]:
         "payload": {"schema", "owners"},
         "adoptions": {"payload"},
         **{
-            name: {"payload", *above, *({"adoptions"} if name == "contact" else ())}
+            name: {"payload", *above, *({"adoptions"} if name in ("contact", "sales_account") else ())}
             for name, above in parents.items()
         },
         "reconciliation": set(parents),
