@@ -45,9 +45,10 @@ class Outcome:
 
 def run(patients: int = PATIENTS, speed: float = SPEED, rate_window: str = WINDOW) -> Outcome:
     """Raises RuntimeError where the load isn't balanced and equal at the end."""
-    from migration_assets_tests.integration.freshsales.installation import PIPELINE, STAGES, Installation
+    from migration_assets_tests.integration.freshsales.installation import Installation
     from migration_assets_tests.integration.freshsales.practices import whole
     from migration_sandbox.freshsales.launch import FreshsalesSandbox
+    from migration_sandbox.installation import PIPELINE, STAGES
 
     with (
         tempfile.TemporaryDirectory(prefix="bench-") as folder,

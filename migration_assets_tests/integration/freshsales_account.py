@@ -34,22 +34,19 @@ from migration_assets_tests.mapping.staged import rows
 from migration_assets_tests.objects.rows import stage_raw
 from migration_assets_tests.objects.rows_of_files import as_extracted
 from migration_assets_tests.sandbox.freshsales_fixtures import Opened
+from migration_sandbox.installation import PIPELINE, STAGES
 from migration_sandbox.practice.generator import Practice, write_database
 from migration_sandbox.practice.radiographs import SHARE
 from migration_sandbox.sqlserver.launch import SandboxServer, odbc_driver
 from migration_sandbox.sqlserver.launch import start as start_sql
 
 KEY_VARIABLE, USER = "BLACKBOX_TEST_KEY", "402000000001"
-PIPELINE = "Treatment plans"
-_STAGES = ("Consultation", "Accepted", "In Treatment", "Completed")
 _ROOT = Path(__file__).parents[2]
 
 
 def fill(practice: Practice, account: Opened, **choices: str) -> None:
     """Everything of the practice, as a migration with these choices would bring it there."""
-    account.control.add_pipeline(
-        PIPELINE, [*((name, "Open", 50) for name in _STAGES), ("Lost", "Closed Lost", 0)]
-    )
+    account.control.add_pipeline(PIPELINE, STAGES)
     destination = connect(_settings(account))
     try:
         made = list(_payloads(practice, choices))

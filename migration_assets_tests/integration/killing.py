@@ -6,13 +6,18 @@ phases and objects that matter.
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from migration_assets.migration.operations import Migration
+from migration_assets.migration.rollback import Rollback
+from migration_assets_tests.integration import worker
 from migration_assets_tests.integration.folder import PracticeFolder
-from migration_assets_tests.integration.worker import Ended, Worker
+from migration_assets_tests.integration.worker import DieAt, Ended, Worker
 from migration_sandbox.serving.control import Control, NotHeld
 
 _PATIENCE_SECONDS = 0.1
@@ -94,3 +99,17 @@ class Killer:
             )
             return f"a batch is {kind}"
         return "between batches" if self.control.requests(seen) else "before the first request"
+
+
+def kill_a_rollback(installation: PracticeFolder, decided_by: str) -> None:
+    """One that dies before the fourth thing that it writes into the ledger."""
+    process = worker._FORKS.Process(target=_roll_back, args=(installation, decided_by), daemon=True)
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+
+
+def _roll_back(installation: PracticeFolder, decided_by: str) -> None:
+    os.environ.update(installation.environment)
+    platform = worker.platform_over(installation.data, DieAt("INSERT INTO record_events", 4))
+    Rollback(Migration(platform, installation.target), "killed").roll_back(decided_by)

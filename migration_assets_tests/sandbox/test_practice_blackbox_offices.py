@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from migration_assets_tests.blackbox.options import options
 from migration_assets_tests.blackbox.compare import Org, compare
 from migration_assets_tests.blackbox.offices import Known, offices
+from migration_assets_tests.blackbox.options import options
 from migration_assets_tests.blackbox.relations import TIE
 from migration_assets_tests.blackbox.report import Announced
 from migration_assets_tests.sandbox.blackbox_records_world import REFERRAL, records_org, records_source

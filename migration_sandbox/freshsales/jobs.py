@@ -5,7 +5,6 @@ last row that it did. A row that fails leaves the others alone.
 """
 
 import logging
-import threading
 import time
 from typing import Any
 
@@ -16,11 +15,11 @@ from migration_sandbox.freshsales.render import entity_of
 from migration_sandbox.freshsales.seed import new_row
 from migration_sandbox.freshsales.values import integer
 from migration_sandbox.freshsales.write import find, prepare
+from migration_sandbox.serving.background import Background
 from migration_sandbox.serving.blame import blame
 
 logger = logging.getLogger("migration_sandbox.freshsales")
 
-IDLE_SECONDS = 0.2
 Given = dict[str, Any]
 
 
@@ -103,39 +102,25 @@ def shown(account: Account, job: Row) -> Given:
     }
 
 
-class Worker:
+class Worker(Background):
     """Owns the processing thread. `fail_rows` and `fail_jobs` are faults that the control endpoints set."""
 
     def __init__(self, account: Account) -> None:
+        super().__init__()
         self.account = account
         self.fail_rows = 0
         self.fail_jobs = 0
-        self._wake = threading.Event()
-        self._stopping = False
-        self._thread = threading.Thread(target=self._loop, name="bulk", daemon=True)
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def wake(self) -> None:
-        self._wake.set()
-
-    def stop(self) -> None:
-        self._stopping = True
-        self._wake.set()
-        self._thread.join(timeout=10)
-
-    def _loop(self) -> None:
-        while not self._stopping:
-            with self.account.lock:
-                job = self._next()
-                if job is not None:
-                    self._step(job)
+    def work(self) -> bool:
+        """One row of the oldest job."""
+        with self.account.lock:
+            job = self._next()
             if job is None:
-                self._wake.wait(IDLE_SECONDS)
-                self._wake.clear()
-            elif self.account.settings.bulk_row_seconds:
-                time.sleep(self.account.settings.bulk_row_seconds)
+                return False
+            self._step(job)
+        if self.account.settings.bulk_row_seconds:
+            time.sleep(self.account.settings.bulk_row_seconds)
+        return True
 
     def _next(self) -> Row | None:
         due = self.account.now() - self.account.settings.bulk_start_seconds

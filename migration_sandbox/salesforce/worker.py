@@ -5,7 +5,6 @@ where it was: no batch is done twice and none is skipped.
 """
 
 import logging
-import threading
 import time
 from collections.abc import Iterable
 
@@ -23,60 +22,46 @@ from migration_sandbox.salesforce.soql import parse
 from migration_sandbox.salesforce.soql_run import run
 from migration_sandbox.salesforce.targets import Target, UnknownColumn, resolve
 from migration_sandbox.salesforce.write import CSV_NULL, Batch, Outcome, save
+from migration_sandbox.serving.background import Background
 from migration_sandbox.serving.blame import blame
 
 logger = logging.getLogger("migration_sandbox.salesforce")
 
 MAX_FIELDS = 5_000
 MAX_RECORD_CHARACTERS = 400_000
-IDLE_SECONDS = 0.5
 
 
-class Worker:
+class Worker(Background):
     """Owns the processing thread. `lock_rows` and `fail_jobs` are faults that the control endpoints set."""
 
     def __init__(self, org: Org, jobs: Jobs) -> None:
+        super().__init__()
         self.org = org
         self.jobs = jobs
         self.lock_rows = 0
         self.fail_jobs = 0
-        self._wake = threading.Event()
-        self._stopping = False
-        self._thread = threading.Thread(target=self._loop, name="bulk", daemon=True)
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def wake(self) -> None:
-        self._wake.set()
-
-    def stop(self) -> None:
-        self._stopping = True
-        self._wake.set()
-        self._thread.join(timeout=10)
-
-    def _loop(self) -> None:
-        while not self._stopping:
-            job = self.jobs.waiting()
-            if job is None:
-                self._wake.wait(IDLE_SECONDS)
-                self._wake.clear()
-                continue
-            started = time.monotonic()
-            ACTING.set(job.created_by)
-            try:
-                if job.kind == "query":
-                    self._query(job, started)
-                else:
-                    self._ingest(job, started)
-            except CsvFault as fault:
-                self._fail(job, fault.text)
-            except ApiError as error:
-                self._fail(job, f"InvalidBatch : {error.code}: {error.message}")
-            except Exception as error:
-                # A job that the sandbox itself can't process must not be taken again for ever.
-                logger.error("job %s: %s", job.id, blame(error))
-                self._fail(job, f"InternalServerError : {type(error).__name__} in the sandbox")
+    def work(self) -> bool:
+        """The oldest job."""
+        job = self.jobs.waiting()
+        if job is None:
+            return False
+        started = time.monotonic()
+        ACTING.set(job.created_by)
+        try:
+            if job.kind == "query":
+                self._query(job, started)
+            else:
+                self._ingest(job, started)
+        except CsvFault as fault:
+            self._fail(job, fault.text)
+        except ApiError as error:
+            self._fail(job, f"InvalidBatch : {error.code}: {error.message}")
+        except Exception as error:
+            # A job that the sandbox itself can't process must not be taken again for ever.
+            logger.error("job %s: %s", job.id, blame(error))
+            self._fail(job, f"InternalServerError : {type(error).__name__} in the sandbox")
+        return True
 
     def _fail(self, job: Job, text: str) -> None:
         with self.org.lock:

@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 from migration_assets_tests.integration.freshsales.installation import (
-    PIPELINE,
     PLENTY,
-    STAGES,
     Account,
     Installation,
 )
@@ -18,6 +16,7 @@ from migration_assets_tests.integration.freshsales.practices import whole
 from migration_assets_tests.sandbox.freshsales_fixtures import FIRST
 from migration_sandbox.freshsales.control import Control
 from migration_sandbox.freshsales.launch import FreshsalesSandbox
+from migration_sandbox.installation import PIPELINE, STAGES
 
 UNLIMITED = {**FIRST, "calls_an_hour": PLENTY, "calls_a_minute": PLENTY, "unique_emails": False}
 

@@ -23,6 +23,7 @@ from migration_assets_tests.integration.installation import different
 from migration_assets_tests.objects.rows_of_files import as_extracted
 from migration_sandbox.freshsales.control import Control
 from migration_sandbox.freshsales.launch import FreshsalesSandbox
+from migration_sandbox.installation import PIPELINE
 from migration_sandbox.practice.generator import Practice
 from migration_sandbox.practice.radiographs import SHARE
 
@@ -37,14 +38,6 @@ OBJECTS = {
     "document": "document",
 }
 """By asset, parents first."""
-PIPELINE = "Treatment plans"
-STAGES = (
-    ("Consultation", "Open", 20),
-    ("Accepted", "Open", 60),
-    ("In Treatment", "Open", 80),
-    ("Completed", "Closed Won", 100),
-    ("Lost", "Closed Lost", 0),
-)
 PLENTY = 1_000_000
 """Calls of an account whose limits are no matter."""
 _ENTITIES = {"contact": "contacts", "sales_account": "sales_accounts", "deal": "deals"}

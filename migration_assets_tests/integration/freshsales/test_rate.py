@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from migration_assets_tests.integration.freshsales.conftest import UNLIMITED
-from migration_assets_tests.integration.freshsales.installation import PIPELINE, STAGES, Installation
+from migration_assets_tests.integration.freshsales.installation import Installation
 from migration_assets_tests.integration.freshsales.practices import whole
 from migration_sandbox.freshsales.launch import FreshsalesSandbox
+from migration_sandbox.installation import PIPELINE, STAGES
 
 _AN_HOUR, _A_MINUTE = 100, 40
 _SPEED = 720.0

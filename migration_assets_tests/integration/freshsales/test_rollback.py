@@ -5,20 +5,16 @@ The recycle bin is left aside, and what an account writes by itself into a recor
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
-from migration_assets.migration.operations import Migration
 from migration_assets.migration.plan import load_mapping
 from migration_assets.migration.rollback import Outcome, Rollback
-from migration_assets_tests.integration import worker
-from migration_assets_tests.integration.freshsales.installation import REHEARSAL, Account, Installation
+from migration_assets_tests.integration.freshsales.installation import Account, Installation
+from migration_assets_tests.integration.killing import kill_a_rollback
 from migration_assets_tests.sandbox.freshsales_fixtures import Opened, session_of
 
 Dump = dict[str, dict[str, Any]]
@@ -103,7 +99,7 @@ def test_a_rollback_that_is_killed_is_ended_by_another(installation: Installatio
     load(installation)
     loaded = standing(account)
 
-    _kill_one(installation)
+    kill_a_rollback(installation, _WHO)
     killed = standing(account)
     done = taken_back(installation)
 
@@ -189,17 +185,3 @@ def standing(account: Account) -> Dump:
 def _name_of(somebody: Opened, entity: str, label: str) -> str:
     told = somebody.ok("GET", f"/settings/{entity}/fields")["fields"]
     return next(str(each["name"]) for each in told if each["label"] == label)
-
-
-def _kill_one(installation: Installation) -> None:
-    died = worker.DieAt("INSERT INTO record_events", 4)
-    arguments = (installation.data, dict(installation.environment), died)
-    process = worker._FORKS.Process(target=_roll_back, args=arguments, daemon=True)
-    process.start()
-    process.join(60)
-    assert process.exitcode == -signal.SIGKILL
-
-
-def _roll_back(data: Path, environment: dict[str, str], died: worker.DieAt) -> None:
-    os.environ.update(environment)
-    Rollback(Migration(worker.platform_over(data, died), REHEARSAL), "killed").roll_back(_WHO)

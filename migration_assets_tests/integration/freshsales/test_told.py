@@ -16,8 +16,6 @@ from migration_assets.errors import SchemaAwaitsAdministrator
 from migration_assets_tests.integration.freshsales.conftest import UNLIMITED
 from migration_assets_tests.integration.freshsales.installation import (
     OBJECTS,
-    PIPELINE,
-    STAGES,
     Account,
     Installation,
     assert_all_arrived,
@@ -26,6 +24,7 @@ from migration_assets_tests.integration.freshsales.installation import (
 from migration_assets_tests.integration.freshsales.practices import whole
 from migration_sandbox.freshsales.control import Control
 from migration_sandbox.freshsales.launch import FreshsalesSandbox
+from migration_sandbox.installation import PIPELINE, STAGES
 
 _PEOPLE = ("upload sales_account", "upload contact")
 _ADDRESS = "family@household.example"

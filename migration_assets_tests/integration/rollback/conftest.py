@@ -7,12 +7,9 @@ rollback that is killed and one that ends it, loaded once more, and taken back a
 from __future__ import annotations
 
 import json
-import os
-import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -26,8 +23,8 @@ from migration_assets.migration.operations import Migration
 from migration_assets.migration.plan import load_mapping
 from migration_assets.migration.platform import Platform
 from migration_assets.migration.rollback import Outcome, Rollback
-from migration_assets_tests.integration import worker
 from migration_assets_tests.integration.installation import PRACTICE, REHEARSAL, Installation, Org
+from migration_assets_tests.integration.killing import kill_a_rollback
 from migration_assets_tests.integration.practices import with_few_teeth
 from migration_assets_tests.sandbox.salesforce_fixtures import VERSION, trusting_session
 from migration_sandbox.practice.generator import generate
@@ -135,7 +132,7 @@ def course(
     folder = installation.platform.report_directory(REHEARSAL)
     printed = [run("--plan-only")]
     planned = json.loads((folder / "rollback_plan.json").read_text())
-    _kill_one(installation)
+    kill_a_rollback(installation, "Dr. Ames")
     killed = control.dump()
     printed.append(run("--plan", planned["plan"][:12], "--decide", "Dr. Ames", "--remove-schema"))
     ended = json.loads((folder / "rollback.json").read_text())
@@ -254,17 +251,3 @@ def _move_in(sandbox: SalesforceSandbox, installation: Installation, ames: Any) 
     us.Contact.create({"LastName": "Other", "PANDA_Key__c": "oak:patient:1"})
     us.ContentVersion.create({**SCAN, "PANDA_Key__c": "oak:document:1"})
     ames.ContentVersion.create({**SCAN, "FirstPublishLocationId": office})
-
-
-def _kill_one(installation: Installation) -> None:
-    died = worker.DieAt("INSERT INTO record_events", 4)
-    arguments = (installation.data, dict(installation.environment), died)
-    process = worker._FORKS.Process(target=_roll_back, args=arguments, daemon=True)
-    process.start()
-    process.join(60)
-    assert process.exitcode == -signal.SIGKILL
-
-
-def _roll_back(data: Path, environment: dict[str, str], died: worker.DieAt) -> None:
-    os.environ.update(environment)
-    Rollback(Migration(worker.platform_over(data, died), REHEARSAL), "killed").roll_back("Dr. Ames")
