@@ -12,7 +12,9 @@ import signal
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from migration_assets.migration.ledger import Target
 from migration_assets.migration.operations import Migration
 from migration_assets.migration.rollback import Rollback
 from migration_assets_tests.integration import worker
@@ -103,13 +105,14 @@ class Killer:
 
 def kill_a_rollback(installation: PracticeFolder, decided_by: str) -> None:
     """One that dies before the fourth thing that it writes into the ledger."""
-    process = worker._FORKS.Process(target=_roll_back, args=(installation, decided_by), daemon=True)
+    arguments = (installation.data, dict(installation.environment), installation.target, decided_by)
+    process = worker._FORKS.Process(target=_roll_back, args=arguments, daemon=True)
     process.start()
     process.join(60)
     assert process.exitcode == -signal.SIGKILL
 
 
-def _roll_back(installation: PracticeFolder, decided_by: str) -> None:
-    os.environ.update(installation.environment)
-    platform = worker.platform_over(installation.data, DieAt("INSERT INTO record_events", 4))
-    Rollback(Migration(platform, installation.target), "killed").roll_back(decided_by)
+def _roll_back(data: Path, environment: dict[str, str], target: Target, decided_by: str) -> None:
+    os.environ.update(environment)
+    platform = worker.platform_over(data, DieAt("INSERT INTO record_events", 4))
+    Rollback(Migration(platform, target), "killed").roll_back(decided_by)
