@@ -102,6 +102,14 @@ class Platform:
     def options(self, practice: Practice, target: Target) -> Mapping[str, str]:
         return self.destinations[target.destination].options(self._environment(practice, target))
 
+    def is_configured(self, practice: Practice, target: Target) -> bool:
+        """Whether the practice's file has the environment at all."""
+        try:
+            self._environment(practice, target)
+        except ConfigurationError:
+            return False
+        return True
+
     def _environment(self, practice: Practice, target: Target) -> Any:
         settings = practice.destinations.get(target.destination)
         if settings is None:

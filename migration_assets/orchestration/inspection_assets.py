@@ -56,20 +56,24 @@ def build_field_inventory(group: str, destination: str, environment: str) -> Ass
             "Every object and field that the migration fills, where its value comes from and why it sits "
             "there: a workbook for people and JSON for programs, before anything is deployed."
         ),
+        may_pass=True,
     )
     def field_inventory(
         context: AssetExecutionContext, platform: PlatformResource
-    ) -> MaterializeResult[None]:
+    ) -> Iterator[MaterializeResult[None]]:
         with errors_without_values(context.partition_key):
             installation = platform.platform()
             target = Target(context.partition_key, destination, environment)
             migration = Migration(installation, target)
+            if _asked_for_more(context) and not installation.is_configured(migration.practice, target):
+                context.log.warning(f"{target} isn't in the practice's file: nothing is done for it")
+                return
             with migration.planned() as (plan, connected):
                 name, head = migration.practice.name, migration.audit_head()
                 rooms = connected.plans(tuple(plan.schemas.values()))
                 made = make_inventory(target, name, plan, datetime.now(UTC), head, rooms)
             workbook, document = write_inventory(made, installation.report_directory(target))
-        return MaterializeResult(
+        yield MaterializeResult(
             metadata={
                 "plan_hash": plan.hash,
                 "report": MetadataValue.path(str(workbook)),
@@ -82,6 +86,11 @@ def build_field_inventory(group: str, destination: str, environment: str) -> Ass
         )
 
     return field_inventory
+
+
+def _asked_for_more(context: AssetExecutionContext) -> bool:
+    """Whether the run is to materialise other groups, too: everything there is, not this one by name."""
+    return len({key.path[0] for key in context.job_def.asset_layer.selected_asset_keys}) > 1
 
 
 def build_preflight(

@@ -210,14 +210,19 @@ class Office:
         return job.execute_in_process(
             partition_key=self.practice,
             instance=self.instance,
-            asset_selection=[AssetKey(name.split("/")) for name in assets] or sorted(self.before_live),
+            asset_selection=[AssetKey(name.split("/")) for name in assets] or sorted(self._all_but_live),
             raise_on_error=False,
         )
 
     @property
-    def before_live(self) -> set[AssetKey]:
+    def _all_but_live(self) -> set[AssetKey]:
+        """Also of destinations that the practice hasn't."""
         graph = self.defs.resolve_asset_graph()
         return {key for key in graph.get_all_asset_keys() if key.path[0] != LIVE}
+
+    @property
+    def before_live(self) -> set[AssetKey]:
+        return {key for key in self._all_but_live if not key.path[0].startswith("freshsales")}
 
     def group(self, name: str) -> list[str]:
         """Every asset of a group, as ``materialize`` takes them."""

@@ -139,5 +139,7 @@ def test_a_backfill_is_a_run_a_practice_with_that_practice_s_locks(
             "migration/panda": practice,
             "migration/salesforce_rehearsal": practice,
             "migration/salesforce": practice,
+            "migration/freshsales_rehearsal": practice,
+            "migration/freshsales": practice,
             "migration/cpu_bound": "yes",
         }

@@ -60,6 +60,21 @@ def test_every_asset_of_a_practice_materialises_in_one_run(migrated: Migrated) -
     assert {key for key, entry in materialised.items() if entry} == keys
 
 
+def test_a_destination_that_the_practice_hasn_t_is_passed_over_in_a_run_of_everything(
+    migrated: Migrated,
+) -> None:
+    skipped = {each.step_key for each in migrated.first.all_events if each.is_step_skipped}
+    assert {"freshsales__schema", "freshsales_rehearsal__note", "freshsales__report"} < skipped
+    assert {name.partition("__")[0] for name in skipped} == {"freshsales", "freshsales_rehearsal"}
+
+    alone = migrated.office.materialize(*migrated.office.group("freshsales_rehearsal"))
+    assert not alone.success
+    assert (
+        "destinations.freshsales; add that part"
+        in failure_messages(alone)["freshsales_rehearsal__field_inventory"]
+    )
+
+
 def test_every_check_passes_and_is_stored_for_its_partition(migrated: Migrated) -> None:
     assert set(verdicts(migrated.first).values()) == {True}
     keys = [
