@@ -59,7 +59,7 @@ def run(patients: int = PATIENTS, speed: float = SPEED, rate_window: str = WINDO
         sandbox.control.settings(**limits, rate_window=rate_window, unique_emails=False)
         made = Installation.create(Path(folder) / "data", sandbox, **limits)
         os.environ.update(made.environment)
-        made.put(whole(patients, cut=False))
+        made.put(whole(patients, seed=7, cut=False))
         made.stage()
         return _loaded(made, sandbox, patients, speed)
 

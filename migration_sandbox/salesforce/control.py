@@ -1,5 +1,6 @@
 """The client of the org's own /sandbox/... calls; what every server has stands in serving/control.py."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from migration_sandbox.serving.control import Control as ServerControl
@@ -99,6 +100,7 @@ class Control(ServerControl):
         told: dict[str, int] = self.call("DELETE", "/deleted-schema")
         return told
 
-    def reset(self, records: bool = True) -> None:
-        """Forget log, holds and faults, and all business records (schema, jobs and users stay)."""
-        self.call("POST", "/reset", {"records": records})
+    def reset(self, records: bool = True, kept: Sequence[str] = ()) -> None:
+        """Forget log, holds and faults, and all business records but those of the objects that are ``kept``
+        (schema, jobs and users stay)."""
+        self.call("POST", "/reset", {"records": records, "kept": list(kept)})

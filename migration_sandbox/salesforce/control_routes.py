@@ -143,7 +143,7 @@ class ControlRoutes(GateRoutes):
 
     async def reset(self, ask: Ask) -> Any:
         if ask.body.get("records", True):
-            await run_in_threadpool(self.site.org.drop_records)
+            await run_in_threadpool(self.site.org.drop_records, ask.body.get("kept", []))
         self.gate.reset()
         self.site.worker.lock_rows = self.site.worker.fail_jobs = 0
         return {}

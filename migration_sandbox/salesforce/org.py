@@ -9,7 +9,7 @@ outcome, a job's state) true together. What the transaction didn't reach never h
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
@@ -380,11 +380,12 @@ class Org:
     def used_file_bytes(self) -> int:
         return int(self.tables["ContentVersion"].scan(["ContentSize"])["ContentSize"].sum())
 
-    def drop_records(self) -> None:
-        """Forget every record of a business object (control endpoint); schema and users stay."""
+    def drop_records(self, kept: Collection[str] = ()) -> None:
+        """Forget every record of a business object that isn't ``kept`` (control endpoint); schema and users
+        stay."""
         with self.lock:
             for name, table in self.tables.items():
-                if not table.sobject.holds_data or name == "PermissionSetAssignment":
+                if not table.sobject.holds_data or name in ("PermissionSetAssignment", *kept):
                     continue
                 frame = table.scan(list(table.sobject.fields), binned=True)
                 if frame.height:

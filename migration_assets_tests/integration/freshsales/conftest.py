@@ -31,7 +31,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FreshsalesSand
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory, sandbox: FreshsalesSandbox) -> Installation:
-    """12 patients with everything: schema made, payload built, nothing sent. Tests work on copies."""
+    """A few patients with everything: schema made, payload built, nothing sent. Tests work on copies."""
     made = Installation.create(tmp_path_factory.mktemp("template") / "data", sandbox)
     with made.in_environment():
         sandbox.control.reset(schema=True)

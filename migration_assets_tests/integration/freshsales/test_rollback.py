@@ -6,6 +6,8 @@ The recycle bin is left aside, and what an account writes by itself into a recor
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -13,25 +15,62 @@ import pytest
 
 from migration_assets.migration.plan import load_mapping
 from migration_assets.migration.rollback import Outcome, Rollback
+from migration_assets_tests.integration.freshsales.conftest import UNLIMITED
 from migration_assets_tests.integration.freshsales.installation import Account, Installation
+from migration_assets_tests.integration.freshsales.kept import Kept
 from migration_assets_tests.integration.killing import kill_a_rollback
 from migration_assets_tests.sandbox.freshsales_fixtures import Opened, session_of
+from migration_sandbox.freshsales.control import Control
 
 Dump = dict[str, dict[str, Any]]
 _ENTITIES = {"Contact": "contacts", "SalesAccount": "sales_accounts", "Deal": "deals"}
 _WHO = "Dr. Ames"
 
 
+@dataclass(frozen=True)
+class Migrated:
+    """``before`` is the account before the migration, ``settled`` the id of our patient whom it knew."""
+
+    kept: Kept
+    before: Dump
+    settled: int
+
+
+@pytest.fixture(scope="module")
+def migrated(template: Installation, tmp_path_factory: pytest.TempPathFactory) -> Migrated:
+    """Loaded once for all tests, which take their copy back."""
+    folder = tmp_path_factory.mktemp("migrated")
+    control = template.sandbox.control
+    control.reset()
+    control.settings(**UNLIMITED)
+    made = template.copy(folder / "loaded")
+    session = session_of(made.sandbox)
+    with made.in_environment():
+        made.configure()
+        settled = settle(made, Opened(made.sandbox, session))
+        before = standing(Account(control))
+        load(made)
+    session.close()
+    return Migrated(Kept.of(made, folder), before, settled)
+
+
 @pytest.fixture
-def somebody(installation: Installation) -> Iterator[Opened]:
+def loaded(migrated: Migrated, control: Control, tmp_path: Path) -> Iterator[Installation]:  # noqa: ARG001
+    """Our own copy of the practice that was loaded, beside the account as it was then."""
+    made = migrated.kept.put_back(tmp_path / "data")
+    with made.in_environment():
+        yield made
+
+
+@pytest.fixture
+def somebody(loaded: Installation) -> Iterator[Opened]:
     """A person who works in the account."""
-    session = session_of(installation.sandbox)
-    yield Opened(installation.sandbox, session)
+    session = session_of(loaded.sandbox)
+    yield Opened(loaded.sandbox, session)
     session.close()
 
 
-@pytest.fixture
-def settled(installation: Installation, somebody: Opened) -> int:
+def settle(installation: Installation, somebody: Opened) -> int:
     """Before the migration: an office, one of a dentist of ours by its name, one of our patients who is known
     there with a note and a file, and a contact of another practice. Answers the patient's id."""
     person = installation.raw("Patient").sort("PatientID").row(0, named=True)
@@ -54,33 +93,29 @@ def settled(installation: Installation, somebody: Opened) -> int:
 
 
 def test_where_files_can_be_deleted_the_account_is_as_it_was(
-    installation: Installation, account: Account, settled: int
+    migrated: Migrated, loaded: Installation, account: Account
 ) -> None:
     account.control.settings(document_delete=True)
-    before = standing(account)
-    load(installation)
-    loaded = standing(account)
-    assert loaded["contacts"][str(settled)] != before["contacts"][str(settled)]
-    assert {name: len(rows) > len(before[name]) for name, rows in loaded.items()} == dict.fromkeys(
+    before, settled, there = migrated.before, str(migrated.settled), standing(account)
+    assert there["contacts"][settled] != before["contacts"][settled]
+    assert {name: len(rows) > len(before[name]) for name, rows in there.items()} == dict.fromkeys(
         before, True
     )
 
-    done = taken_back(installation)
+    done = taken_back(loaded)
 
     assert done.clean
     assert (done.counts["contact.restored"], done.counts["sales_account.restored"]) == (1, 1)
     assert standing(account) == before
-    assert not taken_back(installation).plan.has_work
+    assert not taken_back(loaded).plan.has_work
 
 
-@pytest.mark.usefixtures("settled")
 def test_files_go_with_the_records_that_they_are_on_and_those_on_a_record_that_stays_are_listed(
-    installation: Installation, account: Account
+    migrated: Migrated, loaded: Installation, account: Account
 ) -> None:
-    before = standing(account)
-    load(installation)
+    before = migrated.before
 
-    done = taken_back(installation)
+    done = taken_back(loaded)
 
     after = standing(account)
     left = {key: each for key, each in after["document"].items() if key not in before["document"]}
@@ -92,37 +127,35 @@ def test_files_go_with_the_records_that_they_are_on_and_those_on_a_record_that_s
     assert done.counts["document.deleted"] > len(left)
 
 
-@pytest.mark.usefixtures("settled")
-def test_a_rollback_that_is_killed_is_ended_by_another(installation: Installation, account: Account) -> None:
+def test_a_rollback_that_is_killed_is_ended_by_another(
+    migrated: Migrated, loaded: Installation, account: Account
+) -> None:
     account.control.settings(document_delete=True)
-    before = standing(account)
-    load(installation)
-    loaded = standing(account)
+    before, there = migrated.before, standing(account)
 
-    kill_a_rollback(installation, _WHO)
+    kill_a_rollback(loaded, _WHO)
     killed = standing(account)
-    done = taken_back(installation)
+    done = taken_back(loaded)
 
-    assert before != killed != loaded
+    assert before != killed != there
     assert done.clean
     assert done.number("gone") > 0
     assert standing(account) == before
 
 
 def test_what_others_did_since_is_left_with_what_it_needs(
-    installation: Installation, account: Account, somebody: Opened, settled: int
+    migrated: Migrated, loaded: Installation, account: Account, somebody: Opened
 ) -> None:
-    load(installation)
     patients = {
         number: each["values"]["external_id"]
         for number, each in account.control.dump()["contacts"].items()
-        if str(each["values"]["external_id"]).startswith("maple:patient:") and int(number) != settled
+        if str(each["values"]["external_id"]).startswith("maple:patient:") and int(number) != migrated.settled
     }
     moved, called, *_ = patients
     somebody.ok("PUT", f"/contacts/{moved}", {"contact": {"city": "Elsewhere"}})
     note = somebody.note(int(called), "Called.")
 
-    done = taken_back(installation)
+    done = taken_back(loaded)
 
     left = {
         key: (reason, detail)

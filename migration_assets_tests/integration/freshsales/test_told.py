@@ -82,7 +82,7 @@ def test_an_account_whose_api_makes_no_fields_waits_for_its_administrator(
         assert "have an administrator make them in the account's settings" in str(told.value)
         assert "contacts: add 'PANDA_Chart_Number__c', a Text field" in str(told.value)
         made.build()
-        assert "contacts have no field labelled" in made.run("upload contact").message
+        assert "have no field labelled 'PANDA Key'" in made.run("upload contact").message
         assert set(map(len, Account(control).keys().values())) == {0}
 
         with made.migration().planned() as (plan, destination):
