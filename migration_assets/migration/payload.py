@@ -39,6 +39,7 @@ from migration_assets.migration.upload_file import (
     SCOPE_ALL,
     SCOPE_COLUMNS,
     SCOPE_SAMPLE,
+    SHARED,
     SHARED_COLUMNS,
     SOURCE,
     STAGED_ROW_COLUMNS,
@@ -267,7 +268,7 @@ def _write(
     session.replace_table(
         UPLOAD, "left_empty", pl.concat([pl.DataFrame(schema=LEFT_EMPTY_COLUMNS), *left_empty])
     )
-    session.replace_table(UPLOAD, "shared", pl.concat([pl.DataFrame(schema=SHARED_COLUMNS), *shared]))
+    session.replace_table(UPLOAD, SHARED, pl.concat([pl.DataFrame(schema=SHARED_COLUMNS), *shared]))
     session.replace_table(UPLOAD, "staged_rows", answered)
     built = [{**_as_row(build_of), "built_at": datetime.now(UTC)}]
     session.replace_table(UPLOAD, "build", pl.DataFrame(built, schema=BUILD_COLUMNS))

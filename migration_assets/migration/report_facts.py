@@ -32,6 +32,7 @@ from migration_assets.migration.template_reference import (
 )
 from migration_assets.migration.upload_file import (
     READBACK,
+    SHARED,
     SHARED_COLUMNS,
     SOURCE,
     UPLOAD,
@@ -53,9 +54,6 @@ and as the destination returned it (null where it holds no such file)."""
 
 _BYTES, _CHECKSUM, _FILE_NAME = "bytes", "md5", "file_name"
 """Staged columns of a file, whichever table it comes from."""
-
-SHARED = "shared"
-"""Table of the upload's own file: SHARED_COLUMNS."""
 
 Topic = Literal["letters", "appointments", "plans", "referrals"]
 _WORDS: Mapping[Topic, tuple[str, str]] = {

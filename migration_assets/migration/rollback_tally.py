@@ -27,7 +27,6 @@ class Tally:
     def __init__(self, planned: RollbackPlan) -> None:
         self._counts: Counter[str] = Counter()
         self._rows: list[dict[str, str | None]] = []
-        self._by_id = {each.record_id: each for each in planned.records if each.record_id is not None}
         self._hangs_on = planned.hangs_on
         self._needed: set[str] = set()
         self._waiting: list[tuple[Record, str | None, str | None]] = []

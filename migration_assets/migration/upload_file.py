@@ -10,6 +10,8 @@ from typing import Final
 
 import polars as pl
 
+from migration_assets.mapping import sharing
+
 UPLOAD: Final = "upload"
 SOURCE: Final = "source"
 READBACK: Final = "readback"
@@ -76,15 +78,10 @@ UPLOADS_COLUMNS: dict[str, pl.DataType] = {
 """What the last upload of each object did (``UploadSummary``)."""
 
 
-SHARED_COLUMNS: dict[str, pl.DataType] = {
-    "object": pl.String(),
-    "key": pl.String(),
-    "field": pl.String(),
-    "first_key": pl.String(),
-    "then": pl.String(),
-}
+SHARED: Final = "shared"
+SHARED_COLUMNS: dict[str, pl.DataType] = {"object": pl.String(), **sharing.SHARED_COLUMNS}
 """Records with a value that an earlier record has and the destination keeps unique: which, and what became of
-it (``leave_empty``, ``move`` or ``add_id``)."""
+it, in the table SHARED."""
 
 DRAWN_COLUMNS: Final = "source_id VARCHAR, content BLOB USING COMPRESSION uncompressed"
 """Files that were drawn for the payload, packed by zlib: packed by DuckDB, 2048 are unpacked to read one."""

@@ -19,6 +19,7 @@ from rich.text import Text
 
 from migration_assets.migration.adopting import Adopted, GivenBack, Look
 from migration_assets.migration.adoption import ADOPTED, AMBIGUOUS, APART, MATCHED, NO, REASONS
+from migration_assets.migration.audit import AUDIT_LOG
 from migration_assets.migration.decisions import Head
 from migration_assets.migration.ledger import Target
 from migration_assets.reports.files import write_private
@@ -52,7 +53,7 @@ def write_adoptions(
         "list_hash": found.list_hash,
         "counts": counts(found),
         "pairs": [row for side in found.sides.values() for row in side.to_dicts()],
-        "audit_log": head.described(),
+        AUDIT_LOG: head.described(),
     }
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     return (

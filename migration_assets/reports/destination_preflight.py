@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from migration_assets.destinations.base import Finding
+from migration_assets.migration.audit import AUDIT_LOG
 from migration_assets.migration.decisions import Head
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.scoping import Scope
@@ -58,7 +59,7 @@ def write_preflight(
         "files_too_large": [] if survey is None else [asdict(each) for each in survey.files_too_large],
         "dentists_of_several_offices": [] if survey is None else [asdict(each) for each in survey.untied],
         "findings": [asdict(each) for each in worst_first(findings)],
-        "audit_log": head.described(),
+        AUDIT_LOG: head.described(),
     }
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     return write_private(directory / FILE_NAME, text.encode())

@@ -19,6 +19,7 @@ import polars as pl
 from migration_assets.destinations.administration import PlanRoom
 from migration_assets.destinations.base import ObjectSchema
 from migration_assets.mapping.inventory import INVENTORY_COLUMNS, inventory
+from migration_assets.migration.audit import AUDIT_LOG
 from migration_assets.migration.decisions import Head
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.plan import Plan
@@ -143,7 +144,7 @@ def as_document(made: FieldInventory) -> dict[str, Any]:
         "made_at": made.made_at.isoformat(),
         "objects": [_object(made, schema) for schema in made.schemas],
         "plans": [asdict(each) | {"fits": each.fits} for each in made.rooms],
-        "audit_log": made.head.described(),
+        AUDIT_LOG: made.head.described(),
     }
 
 

@@ -20,6 +20,7 @@ from typing import Any, Literal
 import polars as pl
 
 from migration_assets.mapping.inventory import inventory
+from migration_assets.migration.audit import AUDIT_LOG
 from migration_assets.migration.decisions import Head
 from migration_assets.migration.field_diff.compute import compute
 from migration_assets.migration.field_diff.shape import Diff
@@ -27,6 +28,7 @@ from migration_assets.migration.ledger import Target
 from migration_assets.migration.operations import Migration
 from migration_assets.migration.plan import Plan
 from migration_assets.migration.reconciliation import Reconciliation
+from migration_assets.migration.recording import RECONCILIATION_FILE
 from migration_assets.migration.report_facts import ReportFacts, gather
 from migration_assets.objects.registry import MAPPED_OBJECTS
 from migration_assets.reports import letter_templates
@@ -34,7 +36,6 @@ from migration_assets.reports import migration_report_content as content
 from migration_assets.reports.field_diff import document as field_diff_document
 from migration_assets.reports.files import write_private
 from migration_assets.reports.page import render, render_pdf
-from migration_assets.reports.reconciliation import FILE_NAME as RECONCILIATION_NAME
 from migration_assets.reports.reconciliation import read_reconciliation
 from migration_assets.reports.wording import Wording, wording
 
@@ -244,13 +245,13 @@ def as_document(report: Report) -> dict[str, Any]:
         "not_in_scope": [each.model_dump() for each in reconciliation.not_in_scope],
         "letters": letter_templates.as_document(facts.templates),
         "beside": [
-            RECONCILIATION_NAME,
+            RECONCILIATION_FILE,
             FILES_NAME,
             EXCEPTIONS_NAME,
             SHARED_NAME,
             letter_templates.HTML_NAME,
         ],
-        "audit_log": report.head.described(),
+        AUDIT_LOG: report.head.described(),
     }
 
 

@@ -13,6 +13,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from migration_assets.migration.audit import AUDIT_LOG
 from migration_assets.migration.decisions import Head
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.owners import Outcome, Owners, ProviderMatch, StaffMatch
@@ -93,7 +94,7 @@ def as_document(owners: Owners, target: Target, made_at: datetime, head: Head) -
         "to_invite": [each.source_id for each in owners.to_invite],
         "staff": [_described(each) for each in owners.staff],
         "providers": [_described(each) for each in owners.providers],
-        "audit_log": head.described(),
+        AUDIT_LOG: head.described(),
     }
 
 

@@ -11,19 +11,18 @@ from rich.text import Text
 from migration_assets.errors import ConfigurationError
 from migration_assets.migration.reconcile import Reconciled
 from migration_assets.migration.reconciliation import ObjectReconciliation, Reconciliation
+from migration_assets.migration.recording import RECONCILIATION_FILE
 from migration_assets.reports.files import write_private
-
-FILE_NAME = "reconciliation.json"
 
 
 def write_reconciliation(reconciliation: Reconciliation | Reconciled, directory: Path) -> Path:
     """Write ``reconciliation.json`` readable by its owner only, whole or not at all."""
-    return write_private(directory / FILE_NAME, reconciliation.as_json())
+    return write_private(directory / RECONCILIATION_FILE, reconciliation.as_json())
 
 
 def read_reconciliation(directory: Path) -> Reconciliation:
     """Raises ConfigurationError where nothing was reconciled yet, or by another version."""
-    path = directory / FILE_NAME
+    path = directory / RECONCILIATION_FILE
     if not path.exists():
         raise ConfigurationError(f"{path} isn't there; materialise the environment's reconciliation first")
     try:

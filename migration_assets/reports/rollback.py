@@ -16,6 +16,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from migration_assets.migration.audit import AUDIT_LOG
 from migration_assets.migration.decisions import Head
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.rollback import Outcome
@@ -194,7 +195,7 @@ def _about(target: Target, head: Head) -> dict[str, Any]:
         "destination": target.destination,
         "environment": target.environment,
         "made_at": datetime.now(UTC).isoformat(),
-        "audit_log": {"sequence": head.sequence, "link": head.link},
+        AUDIT_LOG: head.described(),
     }
 
 

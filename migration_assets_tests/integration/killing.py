@@ -1,4 +1,4 @@
-"""SIGKILLs at random moments of an upload: some after a random time, some at a random request.
+"""SIGKILLs at random requests of an upload: a random time would say how busy the machine is.
 
 What a worker was doing when it died is counted, so that a test says itself if its kills stop reaching the
 phases and objects that matter.
@@ -28,13 +28,9 @@ _PATIENCE_SECONDS = 0.1
 @dataclass(frozen=True)
 class Places:
     """Where a worker dies: at one of these requests (a path's pattern, the first and the last that it may
-    be), or between two parts of an upload's time."""
+    be)."""
 
     requests: Sequence[tuple[str, int, int]]
-    earliest: float
-    latest: float
-    at_requests: float = 0.5
-    """The share of workers that die at a request."""
     moments: tuple[str, ...] = ("before", "after", "download")
     """When a request is stopped; one that a fault strikes only before."""
     steps: tuple[str, ...] = ()
@@ -43,11 +39,10 @@ class Places:
 
 @dataclass
 class Killer:
-    """Kills workers, and notes in which phase each was. ``seconds`` is what an upload usually takes."""
+    """Kills workers, and notes in which phase each was."""
 
     installation: PracticeFolder
     control: Control
-    seconds: float
     places: Places
     dice: random.Random
     phases: Counter[str] = field(default_factory=Counter)
@@ -59,8 +54,7 @@ class Killer:
         """Start a worker and kill it; False where it was done before its time came."""
         entries = self.control.requests()
         seen = entries[-1].sequence if entries else 0
-        at_a_request = self.dice.random() < self.places.at_requests
-        worker = self._at_a_request(run_id) if at_a_request else self._after_a_while(run_id)
+        worker = self._at_a_request(run_id)
         self.ended = worker.wait()
         if self.ended.signal is None:
             return False
@@ -68,13 +62,6 @@ class Killer:
         self.phases[self._phase(seen)] += 1
         self.objects.update(self.installation.open_batches())
         return True
-
-    def _after_a_while(self, run_id: str) -> Worker:
-        worker = self.installation.start(*self.places.steps, run_id=run_id)
-        until = self.dice.uniform(self.places.earliest, self.places.latest) * self.seconds
-        if not worker.ended_within(until):
-            worker.kill()
-        return worker
 
     def _at_a_request(self, run_id: str) -> Worker:
         path, first, last = self.dice.choice(self.places.requests)

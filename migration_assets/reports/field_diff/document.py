@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from migration_assets.migration.audit import AUDIT_LOG
 from migration_assets.migration.decisions import Head
 from migration_assets.migration.field_diff.shape import CHECK_COLUMNS, CLASSES, DIFFERING, Diff
 from migration_assets.migration.ledger import Target
@@ -48,7 +49,7 @@ def document(
         "destination": target.destination,
         "environment": target.environment,
         "made_at": made_at.isoformat(timespec="seconds"),
-        "audit_log": None if head is None else head.described(),
+        AUDIT_LOG: None if head is None else head.described(),
         "summary": summary(diff),
         "checks": diff.checks.select(CHECK_COLUMNS.keys()).to_dicts(),
         "patients": [

@@ -78,11 +78,11 @@ def test_random_faults_over_a_whole_load_lose_nothing_and_double_nothing(
     installation.configure(clock_speed=_SPEED, bulk={"rows": _ROWS, "poll_first": 0.02, "poll_longest": 0.05})
     rows = {name: len(keys) for name, keys in installation.payload_keys().items()}
     _let_loose(control, dice, {**rows, "contact": rows["contact"] // _ROWS})
-    killer = Killer(installation, control, 0, Places((), 0, 0), dice)
+    killer = Killer(installation, control, Places(()), dice)
     run = (f"run-{number}" for number in range(_MOST_RUNS))
     for name, moment in zip(OBJECTS, cycle(_MOMENTS), strict=False):
         at = ((_WRITES[name], 1, 4),)
-        killer.places = Places(at, 0, 0, 1, (moment,), (f"upload {name}",))
+        killer.places = Places(at, (moment,), (f"upload {name}",))
         killer.kill_one(next(run))
         while killer.ended is None or killer.ended.error or killer.ended.signal:
             killer.ended = installation.run(f"upload {name}", run_id=next(run))

@@ -13,16 +13,14 @@ from migration_assets_tests.integration.killing import Killer, Places
 from migration_sandbox.salesforce.control import Control
 
 _SEED, _KILLS, _KILLS_A_ROUND = 20_261_123, 12, 8
-_PLACES = Places(
-    (("/services/", 3, 36), ("/jobs/ingest", 3, 30), ("/jobs/ingest", 3, 12)), 0, 0, at_requests=1
-)
-"""At requests alone: time would say how busy the machine is. Two of three aim at a batch, near or far."""
+_PLACES = Places((("/services/", 3, 36), ("/jobs/ingest", 3, 30), ("/jobs/ingest", 3, 12)))
+"""Two of three aim at a batch, near or far."""
 
 
 def test_random_kills_lose_nothing_and_double_nothing(
     template: Installation, installation: Installation, control: Control, org: Org
 ) -> None:
-    killer = Killer(installation, control, 0, _PLACES, random.Random(_SEED))
+    killer = Killer(installation, control, _PLACES, random.Random(_SEED))
     killed, rounds = 0, 0
     while killed < _KILLS:
         rounds += 1
