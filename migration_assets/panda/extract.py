@@ -8,19 +8,19 @@ are, with their size and MD5 here. What a value means is not known here.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import polars as pl
 
-from migration_assets.errors import MigrationError, WarehouseError
 from migration_assets.panda.catalog import Catalog, NotInScope, count_outside, read_catalog
-from migration_assets.panda.connection import Batches, BulkConnection, Query, Source
+from migration_assets.panda.connection import BulkConnection, Query, Source
 from migration_assets.panda.profile import Profile
 from migration_assets.panda.reading import Reading, measure, plan_reading
 from migration_assets.panda.retrying import ATTEMPTS, PAUSE_SECONDS, SourceChanged, read_again
 from migration_assets.panda.share import SHARE_FILES, FileShare, look_at_files, paths_in
+from migration_assets.panda.storing import store, storing_streams
 from migration_assets.warehouse import Session, Warehouse
 
 SCHEMA = "panda"
@@ -93,7 +93,7 @@ def extract(
     scope = profile.tables if in_scope is None else in_scope
     with_files = any(profile.table(logical).file_paths for logical in tables)
     share = FileShare(source.settings.resolved_file_share() if with_files else {})
-    with _storing_streams(warehouse).open() as session:
+    with storing_streams(warehouse).open() as session:
 
         def read() -> Extraction:
             with session.transaction():
@@ -103,11 +103,6 @@ def extract(
                 return replace(extraction, share_files=_look_at_share(session, profile, tables, share))
 
         return read_again(read, attempts, pause_seconds)
-
-
-def _storing_streams(warehouse: Warehouse) -> Warehouse:
-    """One stream fills one table; with several threads DuckDB groups its rows twice: double the CPU time."""
-    return replace(warehouse, settings=warehouse.settings.model_copy(update={"threads": 1}))
 
 
 def _extract_once(
@@ -171,7 +166,7 @@ def _read_table(
         max_bytes_per_batch=measures.max_bytes_per_batch,
         batch_rows=reading.batch_rows,
     )
-    rows = _store(session, logical, batches)
+    rows = store(session, SCHEMA, logical, batches)
     if rows != measures.rows:
         raise SourceChanged(
             f"{doing}: {measures.rows} rows were counted and {rows} read; allow snapshot isolation in the "
@@ -185,28 +180,6 @@ def _read_table(
         left_out=reading.left_out,
         max_modified_at=measures.max_modified_at,
     )
-
-
-def _store(session: Session, logical: str, batches: Batches) -> int:
-    """Streams the batches in; DuckDB wraps what they raise in an exception of its own."""
-    import pyarrow as pa
-
-    raised: list[MigrationError] = []
-
-    def guarded() -> Iterator[pa.RecordBatch]:
-        try:
-            yield from batches
-        except MigrationError as error:
-            raised.append(error)
-            raise
-
-    reader = pa.RecordBatchReader.from_batches(batches.schema, guarded())
-    try:
-        return session.replace_table(SCHEMA, logical, reader)
-    except WarehouseError:
-        if raised:
-            raise raised[0] from None
-        raise
 
 
 def _look_at_share(

@@ -26,6 +26,7 @@ class Reading:
 
     Of each of ``contents``, the large objects that the profile declares, come its size and its MD5 instead:
     columns ``<name>__bytes`` (bigint) and ``<name>__md5`` (32 lower-case hex digits), null where it is null.
+    ``where``: a T-SQL condition on the rows; None reads them all.
     """
 
     table: SourceTable
@@ -34,6 +35,12 @@ class Reading:
     left_out: tuple[str, ...]
     undeclared: tuple[str, ...]
     modified_at: str | None
+    where: str | None = None
+
+    @property
+    def rows(self) -> str:
+        """What stands after FROM."""
+        return self.table.sql_name if self.where is None else f"{self.table.sql_name} WHERE {self.where}"
 
     @property
     def query(self) -> str:
@@ -44,7 +51,7 @@ class Reading:
                 f"CAST(DATALENGTH({content}) AS bigint) AS {bracketed(size)}",
                 f"LOWER(CONVERT(varchar({_MD5_DIGITS}), HASHBYTES('MD5', {content}), 2)) AS {bracketed(md5)}",
             ]
-        return f"SELECT {', '.join(selected)} FROM {self.table.sql_name}"
+        return f"SELECT {', '.join(selected)} FROM {self.rows}"
 
     @property
     def batch_rows(self) -> int:
@@ -95,7 +102,7 @@ def measure(query: Query, reading: Reading) -> Measures:
     asked += [
         f"MAX(DATALENGTH({as_selected(column)})) AS l{position}" for position, column in enumerate(unbounded)
     ]
-    found = list(query(f"SELECT {', '.join(asked)} FROM {reading.table.sql_name}")[0])
+    found = list(query(f"SELECT {', '.join(asked)} FROM {reading.rows}")[0])
     rows = int(found.pop(0))
     latest = found.pop(0) if reading.modified_at is not None else None
     lengths = {

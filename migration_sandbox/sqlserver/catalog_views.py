@@ -227,6 +227,28 @@ def _database_files(environment: Environment) -> list[Row]:
     ]
 
 
+def _tracking_database(environment: Environment) -> list[Row]:
+    number = _database_id(environment.database.name)
+    found = _rows(environment, "SELECT auto_cleanup, retention, units FROM sandbox.tracking")
+    return [(number, *row) for row in found]
+
+
+def _tracked_tables(environment: Environment) -> list[Row]:
+    found = _rows(
+        environment,
+        "SELECT name, false, min_valid_version, begin_version, cleanup_version FROM sandbox.tracked_table",
+    )
+    return [(object_id(str(row[0])), *row[1:]) for row in found]
+
+
+def _rows(environment: Environment, sql: str) -> list[Row]:
+    cursor = environment.database.cursor()
+    try:
+        return cursor.execute(sql).fetchall()
+    finally:
+        cursor.close()
+
+
 # A two-letter code, such as U for a user table.
 _KIND = SqlType("char", 2)
 _OBJECT = (("name", SYSNAME), ("object_id", INT), ("schema_id", INT), ("parent_object_id", INT),
@@ -369,13 +391,13 @@ VIEWS: dict[str, View] = {
     "sys.change_tracking_databases": View(
         (("database_id", INT), ("is_auto_cleanup_on", TINYINT), ("retention_period", INT),
          ("retention_period_units", TINYINT)),
-        lambda environment: [],
+        _tracking_database,
     ),
     "sys.change_tracking_tables": View(
         (("object_id", INT), ("is_track_columns_updated_on", BIT), ("min_valid_version", BIGINT),
          ("begin_version", BIGINT),
          ("cleanup_version", BIGINT)),
-        lambda environment: [],
+        _tracked_tables,
     ),
     "information_schema.tables": View(
         (("TABLE_CATALOG", SYSNAME), ("TABLE_SCHEMA", SYSNAME), ("TABLE_NAME", SYSNAME), ("TABLE_TYPE",

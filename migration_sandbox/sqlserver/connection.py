@@ -123,6 +123,8 @@ class Connection:
         who = authenticated(request.user, request.password)
         if who is None:
             raise SqlServerError(18456, f"Login failed for user '{request.user}'.", severity=14)
+        if not who.is_owner and self._faults.is_unreachable(request.database):
+            raise ConnectionLost("unreachable by a fault")
         try:
             database = self._open_database(request.database)
         except (FileNotFoundError, duckdb.Error):
@@ -174,6 +176,8 @@ class Connection:
             self._acknowledge_attention()
             return
         session = self.session
+        if not session.login.is_owner and self._faults.is_unreachable(session.database.name):
+            raise ConnectionLost("unreachable by a fault")
         session.cancelled.clear()
         if message.resets:
             session.reset()

@@ -1,7 +1,8 @@
 """A SQL Server database kept in one DuckDB file: made from its DDL, opened, filled without the wire.
 
 The file holds the tables in DuckDB's schema dbo and, in schema sandbox, the T-SQL text that declared them
-(parsed again at each opening), the rowversion counter and the foreign keys that were loaded without a check.
+(parsed again at each opening), the rowversion counter, the foreign keys that were loaded without a check and
+what change_tracking.py keeps.
 DuckDB's own constraints aren't used: SQL Server's rules are in storage_rules.py, with SQL Server's error
 numbers.
 
@@ -11,10 +12,9 @@ What a statement does over the wire is in session.py and statements.py.
 from __future__ import annotations
 
 import contextlib
-import datetime
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -24,8 +24,12 @@ import polars as pl
 import pyarrow as pa
 
 from . import udfs
+from .change_tracking import ChangeTracking
+from .clock import Clock
 from .ddl import parse_schema
 from .errors import SqlServerError, invalid_column, invalid_object
+from .locks import Blocked, Locks
+from .row_locks import lock_parents, lock_rows
 from .schema import Column, Schema, Table, quoted
 from .sqltypes import SqlType
 from .storage_rules import Assignment, assign, check_foreign_key, check_primary_key, checked
@@ -48,12 +52,25 @@ CREATE TABLE sandbox.untrusted_foreign_key (name VARCHAR);
 class Database:
     """One open database. Safe for several threads as long as each uses a cursor of its own."""
 
-    def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection, schema: Schema) -> None:
+    def __init__(
+        self,
+        path: Path,
+        connection: duckdb.DuckDBPyConnection,
+        schema: Schema,
+        clock: Clock | None = None,
+    ) -> None:
         self.path = path
         self.name = path.stem
         self.schema = schema
-        # Held from a transaction's first write to its end: one writer at a time, as if it locked every table.
+        # Held while a statement writes or a transaction commits; between them its rows are held by `locks`.
         self.write_lock = threading.Lock()
+        self.locks = Locks()
+        self.clock = clock or Clock()
+        self.tracking = ChangeTracking(connection, schema)
+        # The count of commits, and for each table what it was at its last one.
+        self.commits = 0
+        self._last_commit: dict[str, int] = {}
+        self._written: dict[object, set[str]] = {}
         self._connection = connection
         udfs.register(connection)
         self._rowversion_lock = threading.Lock()
@@ -84,7 +101,7 @@ class Database:
         return cls(path, connection, schema)
 
     @classmethod
-    def open(cls, path: str | Path) -> Database:
+    def open(cls, path: str | Path, clock: Clock | None = None) -> Database:
         """Opens a file that `create` made; raises FileNotFoundError or duckdb.IOException where it can't."""
         path = Path(path)
         if not path.exists():
@@ -92,7 +109,7 @@ class Database:
         connection = duckdb.connect(str(path))
         found = connection.execute("SELECT ddl FROM sandbox.declaration").fetchone()
         assert found is not None
-        return cls(path, connection, parse_schema(found[0]))
+        return cls(path, connection, parse_schema(found[0]), clock)
 
     def close(self) -> None:
         """Keeps the rowversion counter and lets go of the file."""
@@ -124,24 +141,64 @@ class Database:
         cursor = self.cursor()
         try:
             with self.write_lock, self.transaction(cursor):
+                self.locks.take_table(cursor, target.full_name)
                 if not check_foreign_keys:
                     names = [[key.name] for key in target.foreign_keys]
                     if names:
                         cursor.executemany("INSERT INTO sandbox.untrusted_foreign_key VALUES (?)", names)
                 return self.insert(cursor, target, rows, check_foreign_keys=check_foreign_keys)
+        except Blocked:
+            raise SqlServerError(1222, "Lock request time out period exceeded.", state=51) from None
         finally:
-            self.release_rowversions(cursor)
+            self.release(cursor)
             cursor.close()
+
+    # Transactions
 
     @contextlib.contextmanager
     def transaction(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        """The caller holds the write lock, as for `commit` and `rollback`."""
         cursor.execute("BEGIN")
         try:
             yield
         except BaseException:
-            cursor.execute("ROLLBACK")
+            self.rollback(cursor)
             raise
-        cursor.execute("COMMIT")
+        self.commit(cursor)
+
+    def commit(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """What the cursor's transaction wrote becomes visible, with its version of change tracking."""
+        try:
+            self.tracking.before_commit(cursor)
+            cursor.execute("COMMIT")
+        except duckdb.Error:
+            self.tracking.ended(cursor, committed=False)
+            self._written.pop(cursor, None)
+            with contextlib.suppress(duckdb.Error):
+                cursor.execute("ROLLBACK")
+            raise
+        self.tracking.ended(cursor, committed=True)
+        self.commits += 1
+        for name in self._written.pop(cursor, ()):
+            self._last_commit[name] = self.commits
+
+    def rollback(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        self.tracking.ended(cursor, committed=False)
+        self._written.pop(cursor, None)
+        cursor.execute("ROLLBACK")
+
+    def release(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """At a transaction's end, whichever: its row versions and its locks."""
+        self.release_rowversions(cursor)
+        self.locks.release(cursor)
+
+    def writes(self, cursor: duckdb.DuckDBPyConnection, table: Table) -> None:
+        """Notes that the cursor's transaction writes to the table."""
+        self._written.setdefault(cursor, set()).add(table.full_name)
+
+    def changed_since(self, commits: int, tables: Iterable[Table]) -> bool:
+        """Whether another transaction has committed to one of the tables after so many commits."""
+        return any(self._last_commit.get(table.full_name, 0) > commits for table in tables)
 
     def table(self, name: str) -> Table:
         owner, _, bare = name.rpartition(".")
@@ -158,18 +215,25 @@ class Database:
         *,
         check_foreign_keys: bool = True,
     ) -> int:
-        """The rows checked and stored inside the cursor's transaction; the caller holds the write lock."""
+        """The rows checked and stored inside the cursor's transaction; the caller holds the write lock.
+
+        Raises Blocked, with nothing written, where another transaction holds one of their keys.
+        """
         assignments = self._assignments(table, rows)
         rows = _without_null_types(rows)
         version = table.rowversion_column
-        if version is not None:
-            rows = rows.append_column("$rowversion", self._rowversions(rows.num_rows, owner=cursor))
         stored = ", ".join(f"{item.expression} AS {quoted(item.column.name)}" for item in assignments)
-        if version is not None:
-            stored += f', "$rowversion" AS {quoted(version.name)}'
         cursor.register("incoming_values", rows)
         try:
             checked(cursor, "incoming_values", assignments)
+            arriving = f"(SELECT {stored} FROM incoming_values)"
+            if not self.locks.holds_table(cursor, table.full_name):
+                lock_rows(self.locks, cursor, table, arriving, come_or_go=True, new=True)
+                lock_parents(self.locks, cursor, self.schema, table.foreign_keys, table, arriving)
+            if version is not None:
+                rows = rows.append_column("$rowversion", self._rowversions(rows.num_rows, owner=cursor))
+                cursor.register("incoming_values", rows)
+                stored += f', "$rowversion" AS {quoted(version.name)}'
             computed = f"SELECT {stored} FROM incoming_values"
             if rows.num_rows <= _COPIED_ROWS:
                 cursor.register("incoming_rows", cursor.execute(computed).to_arrow_table())
@@ -180,7 +244,9 @@ class Database:
                 for key in table.foreign_keys:
                     check_foreign_key(cursor, self.schema, table, key, "incoming_rows", "INSERT", self.name)
             names = ", ".join(quoted(column.name) for column in table.columns)
+            self.writes(cursor, table)
             cursor.execute(f"INSERT INTO {table.duckdb_name} ({names}) SELECT {names} FROM incoming_rows")
+            self.tracking.record(cursor, table, "I", "incoming_rows")
         finally:
             with contextlib.suppress(duckdb.Error):  # an aborted transaction takes the view with it
                 cursor.execute("DROP VIEW IF EXISTS incoming_rows")
@@ -208,7 +274,7 @@ class Database:
                     )
                 )
             else:
-                value, arrow_type = default_value(column)
+                value, arrow_type = default_value(column, self.clock)
                 assignments.append(assign(table, column, value, arrow_type, "INSERT"))
         return assignments
 
@@ -256,17 +322,16 @@ def rowversion_array(values: np.ndarray[tuple[int], np.dtype[np.uint64]]) -> pa.
     )
 
 
-def default_value(column: Column) -> tuple[str, pa.DataType]:
+def default_value(column: Column, clock: Clock) -> tuple[str, pa.DataType]:
     """A column's default as a DuckDB expression and the Arrow type that it stands for."""
     text = column.default
     if text is None or text.upper() == "NULL":
         return "NULL", pa.null()
     call = text.upper()
     if call in ("GETDATE()", "SYSDATETIME()"):
-        return f"TIMESTAMP '{datetime.datetime.now().isoformat(sep=' ')}'", pa.timestamp("us")
+        return f"TIMESTAMP '{clock.local().isoformat(sep=' ')}'", pa.timestamp("us")
     if call in ("GETUTCDATE()", "SYSUTCDATETIME()"):
-        now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
-        return f"TIMESTAMP '{now.isoformat(sep=' ')}'", pa.timestamp("us")
+        return f"TIMESTAMP '{clock.utc().isoformat(sep=' ')}'", pa.timestamp("us")
     if call == "NEWID()":
         return f"'{uuid.uuid4()}'", pa.string()
     if text.startswith(("'", "N'")):

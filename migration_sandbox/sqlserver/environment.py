@@ -45,6 +45,9 @@ class Environment:
         default_factory=lambda: datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
     )
 
+    # Set by a function whose answer is a version of the data: reading it is an access to the database.
+    reads_versions: bool = False
+
     @property
     def server_name(self) -> str:
         return os.uname().nodename.upper()

@@ -93,6 +93,16 @@ def still_referenced(
     )
 
 
+def deadlocked(session: int) -> SqlServerError:
+    return SqlServerError(
+        1205,
+        f"Transaction (Process ID {session}) was deadlocked on lock resources with another process and has "
+        "been chosen as the deadlock victim. Rerun the transaction.",
+        severity=13,
+        state=51,
+    )
+
+
 def would_truncate(table: str, column: str) -> SqlServerError:
     """2628 without "Truncated value": SQL Server quotes the value's beginning, the sandbox doesn't."""
     return SqlServerError(

@@ -14,6 +14,7 @@ from . import functions, session_functions, syntax
 from .conversions import convert, failure
 from .environment import Environment
 from .errors import SqlServerError, refused
+from .permissions import object_table
 from .scope import Bound, OutputColumn, Scope
 from .sqltypes import (
     INT,
@@ -294,6 +295,9 @@ class ExpressionBinder(abc.ABC):
             case syntax.Call(name, arguments) if name in ("DB_NAME", "OBJECT_ID", "USER_NAME", "SUSER_SNAME"):
                 if name == "DB_NAME" and not arguments:
                     return self.environment.database.name
+                if name == "OBJECT_ID" and len(arguments) == 1:
+                    table = object_table(self.environment.database.schema, str(self.constant(arguments[0])))
+                    return table.object_id if table is not None else None
                 if name != "OBJECT_ID" and not arguments:
                     return self.environment.login.name
         raise refused("an argument that isn't a constant here")

@@ -210,6 +210,8 @@ def _table(stream: TokenStream) -> syntax.Source:
             raise stream.error()
         return syntax.DerivedTable(inner, alias, _names(stream) if stream.at_mark("(") else ())
     parts = qualified_name(stream)
+    if stream.at_mark("(") and parts[-1].upper() == "CHANGETABLE":
+        return _change_table(stream)
     if stream.at_mark("("):
         return syntax.TableFunction(parts[-1], _arguments(stream), _optional_alias(stream))
     alias = _optional_alias(stream)
@@ -218,6 +220,24 @@ def _table(stream: TokenStream) -> syntax.Source:
     if stream.at("TABLESAMPLE") or stream.at("FOR", "SYSTEM_TIME"):
         raise refused(stream.current.keyword)
     return syntax.TableName(parts, alias)
+
+
+def _change_table(stream: TokenStream) -> syntax.Source:
+    stream.expect_mark("(")
+    if not stream.accept("CHANGES"):
+        raise refused("CHANGETABLE of another kind than CHANGES")
+    table = syntax.TableName(qualified_name(stream), None)
+    stream.expect_mark(",")
+    since = expression(stream)
+    if stream.at_mark(","):
+        raise refused("CHANGETABLE with FORCESEEK")
+    stream.expect_mark(")")
+    alias = _optional_alias(stream)
+    if alias is None:
+        raise SqlServerError(22104, "A table returned by the CHANGETABLE function must be aliased.")
+    if stream.at_mark("("):
+        raise refused("CHANGETABLE with a column list")
+    return syntax.ChangeTable(table, since, alias)
 
 
 def qualified_name(stream: TokenStream) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from dataclasses import asdict, dataclass, field
 
-from .errors import SqlServerError
+from .errors import deadlocked
 
 _REMEMBERED = 10_000
 
@@ -32,6 +32,7 @@ class Faults:
     _cut_after: int | None = None
     _deadlocks: dict[str, int] = field(default_factory=dict)
     _delay: float = 0.0
+    _unreachable: set[str] = field(default_factory=set)
     _records: deque[StatementRecord] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     _count: int = 0
 
@@ -50,8 +51,18 @@ class Faults:
         with self._lock:
             self._delay = seconds
 
+    def unreachable(self, database: str) -> None:
+        """The reader's connections to it are cut, new ones too, while the owner goes on working."""
+        with self._lock:
+            self._unreachable.add(database.casefold())
+
+    def is_unreachable(self, database: str) -> bool:
+        with self._lock:
+            return database.casefold() in self._unreachable
+
     def clear(self) -> None:
         with self._lock:
+            self._unreachable.clear()
             self._cut_after, self._delay = None, 0.0
             self._deadlocks.clear()
 
@@ -71,14 +82,7 @@ class Faults:
                 if not left:
                     continue
                 self._deadlocks[table.casefold()] = left - 1
-                raise SqlServerError(
-                    1205,
-                    f"Transaction (Process ID {session}) was deadlocked on lock resources with another "
-                    "process and "
-                    "has been chosen as the deadlock victim. Rerun the transaction.",
-                    severity=13,
-                    state=51,
-                )
+                raise deadlocked(session)
 
     def record(
         self,

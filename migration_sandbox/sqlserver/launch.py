@@ -6,6 +6,7 @@ with start(directory, owner_password="...", reader_password="...") as server:
 
 from __future__ import annotations
 
+import datetime
 import importlib.util
 import json
 import os
@@ -21,13 +22,13 @@ from typing import Any
 from .permissions import OWNER, PASSWORD_VARIABLES, READER
 
 _START_SECONDS = 30.0
+_STATUS_FILE = "sandbox-server.json"
 
 
 @dataclass
-class SandboxServer:
+class ServerAddress:
     """A running server; `certificate` is the PEM file that a client names to verify it."""
 
-    process: subprocess.Popen[bytes]
     directory: Path
     port: int
     control_port: int
@@ -57,8 +58,24 @@ class SandboxServer:
     def delay(self, seconds: float) -> None:
         self._control("POST", "/faults", {"delay": seconds})
 
+    def unreachable(self, database: str) -> None:
+        """For the reader, until the faults are cleared; the practice's own login goes on."""
+        self._control("POST", "/faults", {"unreachable": database})
+
     def clear_faults(self) -> None:
         self._control("DELETE", "/faults")
+
+    def set_clock(self, utc: datetime.datetime | None = None, speed: float | None = None) -> None:
+        """What SYSUTCDATETIME and its kin say: another moment (backwards too), another speed, or both."""
+        asked = {"utc": None if utc is None else utc.isoformat(), "speed": speed}
+        self._control("POST", "/clock", {name: value for name, value in asked.items() if value is not None})
+
+    def reset_clock(self) -> None:
+        self._control("DELETE", "/clock")
+
+    def clean_up_changes(self, database: str) -> None:
+        """As if change tracking's retention had passed: versions up to now are no longer valid."""
+        self._control("POST", "/change-tracking/cleanup", {"database": database})
 
     def statements(self) -> list[dict[str, Any]]:
         """What clients asked so far: kind, tables, login, database, count of parameters, error number."""
@@ -76,6 +93,13 @@ class SandboxServer:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(request, timeout=10) as response:
             return json.load(response)
+
+
+@dataclass
+class SandboxServer(ServerAddress):
+    """A server that this process has started."""
+
+    process: subprocess.Popen[bytes]
 
     def stop(self) -> None:
         self.process.terminate()
@@ -112,7 +136,7 @@ def start(
     its databases can't be written to then.
     Raises RuntimeError where the process ends, TimeoutError where it doesn't answer in half a minute.
     """
-    status_file = directory / "sandbox-server.json"
+    status_file = directory / _STATUS_FILE
     status_file.unlink(missing_ok=True)
     environment = dict(os.environ)
     for login, password in ((OWNER, owner_password), (READER, reader_password)):
@@ -133,10 +157,14 @@ def start(
             process.kill()
             raise TimeoutError("the sandbox SQL Server didn't answer")
         time.sleep(0.02)
-    status = json.loads(status_file.read_text())
-    return SandboxServer(
-        process, directory, status["port"], status["control_port"], Path(status["certificate"])
-    )
+    found = running(directory)
+    return SandboxServer(directory, found.port, found.control_port, found.certificate, process)
+
+
+def running(directory: Path) -> ServerAddress:
+    """The server over this directory, by the file it wrote; raises FileNotFoundError without one."""
+    status = json.loads((directory / _STATUS_FILE).read_text())
+    return ServerAddress(directory, status["port"], status["control_port"], Path(status["certificate"]))
 
 
 def odbc_driver() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import syntax
+from .change_tracking import UNITS
 from .errors import SqlServerError, refused
 from .expression_parser import expression, predicate, qualified_name, query
 from .lexer import Kind, TokenStream, tokenize
@@ -11,7 +12,6 @@ from .syntax import Expression, Statement
 _TRANSACTION = ("TRAN", "TRANSACTION", "WORK")
 _STATEMENTS_REFUSED = frozenset(
     [
-        "ALTER",
         "BACKUP",
         "BULK",
         "CHECKPOINT",
@@ -24,7 +24,6 @@ _STATEMENTS_REFUSED = frozenset(
         "DROP",
         "FETCH",
         "GOTO",
-        "GRANT",
         "KILL",
         "MERGE",
         "OPEN",
@@ -75,6 +74,10 @@ def _statement(stream: TokenStream, *, first: bool) -> Statement:
         return _transaction(stream)
     if word == "IF":
         return _if(stream)
+    if word == "ALTER":
+        return _alter(stream)
+    if word == "GRANT":
+        return _grant(stream)
     if word == "USE":
         stream.expect("USE")
         return syntax.Use(stream.identifier())
@@ -170,6 +173,71 @@ def _set(stream: TokenStream) -> Statement:
     if stream.current.kind in (Kind.END, Kind.MARK):
         raise stream.error()
     return syntax.SetOption(name, sign + stream.advance().text.upper())
+
+
+def _alter(stream: TokenStream) -> Statement:
+    stream.expect("ALTER")
+    if stream.accept("DATABASE"):
+        database = None if stream.accept("CURRENT") else stream.identifier()
+        stream.expect("SET")
+        return _database_tracking(stream, database)
+    if not stream.accept("TABLE"):
+        raise refused(f"ALTER {stream.current.keyword}")
+    table = syntax.TableName(qualified_name(stream), None)
+    on = stream.accept("ENABLE", "CHANGE_TRACKING")
+    if not on and not stream.accept("DISABLE", "CHANGE_TRACKING"):
+        raise refused("ALTER TABLE other than of change tracking")
+    if on and stream.accept("WITH"):
+        stream.expect_mark("(")
+        stream.expect("TRACK_COLUMNS_UPDATED")
+        stream.expect_mark("=")
+        if not stream.accept("OFF"):
+            raise refused("TRACK_COLUMNS_UPDATED")
+        stream.expect_mark(")")
+    return syntax.AlterTable(table, on)
+
+
+def _database_tracking(stream: TokenStream, database: str | None) -> Statement:
+    if not stream.accept("CHANGE_TRACKING"):
+        raise refused("ALTER DATABASE other than of change tracking")
+    stream.expect_mark("=")
+    if stream.accept("OFF"):
+        return syntax.AlterDatabase(database, on=False, retention=0, units="DAYS", auto_cleanup=False)
+    stream.expect("ON")
+    retention, units, cleanup = 2, "DAYS", True  # SQL Server's defaults
+    if stream.accept_mark("("):
+        while True:
+            if stream.accept("CHANGE_RETENTION"):
+                stream.expect_mark("=")
+                number = stream.advance()
+                if number.kind is not Kind.NUMBER or not number.text.isdigit():
+                    raise stream.error()
+                retention, units = int(number.text), stream.advance().keyword
+                if units not in UNITS:
+                    raise stream.error()
+            else:
+                stream.expect("AUTO_CLEANUP")
+                stream.expect_mark("=")
+                cleanup = stream.accept("ON")
+                if not cleanup:
+                    stream.expect("OFF")
+            if not stream.accept_mark(","):
+                break
+        stream.expect_mark(")")
+    return syntax.AlterDatabase(database, on=True, retention=retention, units=units, auto_cleanup=cleanup)
+
+
+def _grant(stream: TokenStream) -> Statement:
+    stream.expect("GRANT")
+    if not stream.accept("VIEW", "CHANGE", "TRACKING"):
+        raise refused("GRANT of another permission than VIEW CHANGE TRACKING")
+    stream.expect("ON")
+    if stream.at("OBJECT") and stream.peek().text == "::":
+        stream.advance()
+        stream.expect_mark("::")
+    table = syntax.TableName(qualified_name(stream), None)
+    stream.expect("TO")
+    return syntax.Grant(table, stream.identifier())
 
 
 def _transaction(stream: TokenStream) -> Statement:

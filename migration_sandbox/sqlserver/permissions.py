@@ -16,6 +16,7 @@ OWNER = "panda_owner"
 READER = "panda_reader"
 PASSWORD_VARIABLES = {OWNER: "PANDA_SANDBOX_OWNER_PASSWORD", READER: "PANDA_SANDBOX_READER_PASSWORD"}
 
+VIEW_CHANGE_TRACKING = "VIEW CHANGE TRACKING"
 OBJECT_PERMISSIONS = (
     "SELECT", "UPDATE", "REFERENCES", "INSERT", "DELETE", "VIEW CHANGE TRACKING", "VIEW DEFINITION", "ALTER",
     "TAKE OWNERSHIP", "CONTROL",
@@ -61,7 +62,7 @@ class Login:
         return self.name == OWNER
 
     def may(self, permission: str) -> bool:
-        """On every table of a database: the two roles have no grants on single objects."""
+        """By its role, on every table; VIEW CHANGE TRACKING may be granted on single ones too."""
         return self.is_owner or permission == "SELECT"
 
     def database_permissions(self) -> tuple[str, ...]:

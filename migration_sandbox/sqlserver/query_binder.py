@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from . import syntax
 from .aggregates import aggregate, any_value, count, has_aggregate
 from .catalog_views import VIEWS, relation
+from .change_tracking import changetable_columns
 from .environment import Environment
 from .errors import SqlServerError, invalid_object, permission_denied, refused
 from .expression_binder import ExpressionBinder
-from .permissions import my_permissions
+from .permissions import VIEW_CHANGE_TRACKING, my_permissions, object_table
 from .schema import Table, quoted
 from .scope import Bound, OutputColumn, Scope, SourceColumn, SourceTable
 from .sqltypes import BIGINT, SYSNAME
@@ -289,6 +290,8 @@ class QueryBinder(ExpressionBinder):
                 return self._named_table(source, scope)
             case syntax.TableFunction():
                 return self._table_function(source, scope)
+            case syntax.ChangeTable():
+                return self._change_table(source, scope)
             case syntax.DerivedTable(query, alias, columns):
                 _check_subquery_order(query)
                 sql, output = self.query(query)
@@ -336,8 +339,27 @@ class QueryBinder(ExpressionBinder):
         return found
 
     def require(self, permission: str, table: Table) -> None:
-        if not self.environment.login.may(permission):
+        environment = self.environment
+        granted = permission == VIEW_CHANGE_TRACKING and environment.database.tracking.granted(
+            environment.login.name, table
+        )
+        if not granted and not environment.login.may(permission):
             raise permission_denied(permission, table.name, self.environment.database.name, table.schema)
+
+    def _change_table(self, source: syntax.ChangeTable, scope: Scope) -> str:
+        table = self.table(source.table)
+        self.require(VIEW_CHANGE_TRACKING, table)
+        tracking = self.environment.database.tracking
+        if self.environment.describing and isinstance(source.since, syntax.Parameter):
+            self.suggested.setdefault(source.since.name.casefold(), BIGINT)
+            since = None
+        else:
+            since = self.constant(source.since)
+        if isinstance(since, str):
+            raise refused("CHANGETABLE since a version that isn't a number")
+        self.tables.append(table)
+        output = [OutputColumn(name, kind, nullable=True) for name, kind in changetable_columns(table)]
+        return self._relation(tracking.changes(table, since), source.alias, None, output, scope)
 
     def _table_function(self, source: syntax.TableFunction, scope: Scope) -> str:
         if source.name.casefold() != "fn_my_permissions" or len(source.arguments) != 2:
@@ -349,6 +371,10 @@ class QueryBinder(ExpressionBinder):
             None if securable is None else str(securable),
             None if kind is None else str(kind),
         )
+        table = object_table(self.environment.database.schema, str(securable or ""))
+        tracking = self.environment.database.tracking
+        if table is not None and rows and tracking.granted(self.environment.login.name, table):
+            rows.append((str(securable), "", VIEW_CHANGE_TRACKING))
         names = ("entity_name", "subentity_name", "permission_name")
         output = [OutputColumn(name, SYSNAME, nullable=True) for name in names]
         quoted_rows = [

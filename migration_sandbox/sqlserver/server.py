@@ -18,6 +18,7 @@ from pathlib import Path
 import duckdb
 
 from .certificate import make_certificate
+from .clock import Clock
 from .connection import Connection
 from .control import serve_control
 from .database import Database
@@ -33,8 +34,9 @@ _FIRST_SESSION = 51  # SQL Server keeps the ones below for itself
 class Databases:
     """The open databases of a directory, each counted by its connections."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, clock: Clock) -> None:
         self._directory = directory
+        self._clock = clock
         self._lock = threading.Lock()
         self._open: dict[str, tuple[Database, int]] = {}
 
@@ -46,7 +48,7 @@ class Databases:
             key = name.casefold()
             database, users = self._open.get(key, (None, 0))
             if database is None:
-                database = Database.open(self._path(key))
+                database = Database.open(self._path(key), self._clock)
             self._open[key] = (database, users + 1)
             return database
 
@@ -66,6 +68,17 @@ class Databases:
             del self._open[key]
             found.close()
 
+    def clean_up_changes(self, name: str) -> None:
+        """As if change tracking's retention had passed; raises FileNotFoundError."""
+        database = self.open(name)
+        cursor = database.cursor()
+        try:
+            with database.write_lock, database.transaction(cursor):
+                database.tracking.clean_up(cursor)
+        finally:
+            cursor.close()
+            self.close(database)
+
     def close_all(self) -> None:
         """At the server's end, whoever is connected."""
         with self._lock:
@@ -78,10 +91,11 @@ def serve(directory: Path, port: int, status_file: Path | None, *, keep_results:
     """Until the process ends. The status file, written once clients may connect, says where everything is."""
     certificate, context = make_certificate(directory)
     faults = Faults()
-    databases = Databases(directory)
+    clock = Clock()
+    databases = Databases(directory, clock)
     watcher = Watcher()
     recordings = Recordings(on=keep_results)
-    control = serve_control(faults)
+    control = serve_control(faults, clock, databases.clean_up_changes)
     numbers = itertools.count(_FIRST_SESSION)
     with socket.create_server(("127.0.0.1", port), backlog=64) as listener:
         bound = listener.getsockname()[1]

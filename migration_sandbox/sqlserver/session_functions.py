@@ -6,10 +6,11 @@ import datetime
 from collections.abc import Callable, Sequence
 
 from . import permissions
+from .change_tracking import CURRENT_VERSION
 from .environment import VERSION, VERSION_TEXT, Environment
 from .errors import refused
 from .scope import Bound
-from .sqltypes import DATETIME, INT, SMALLINT, SYSNAME, SqlType, datetime2, nvarchar, varbinary
+from .sqltypes import BIGINT, DATETIME, INT, SMALLINT, SYSNAME, SqlType, datetime2, nvarchar, varbinary
 
 Constant = str | int | None
 
@@ -117,6 +118,10 @@ def _has_permission(environment: Environment, arguments: Sequence[Constant]) -> 
     answer = permissions.has_permission(
         environment.login, database.schema, database.name, securable, kind, permission
     )
+    if answer == 0 and str(permission).upper().rstrip() == permissions.VIEW_CHANGE_TRACKING:
+        table = permissions.object_table(database.schema, securable or "")
+        if table is not None and database.tracking.granted(environment.login.name, table):
+            answer = 1
     return constant(answer, INT)
 
 
@@ -136,6 +141,22 @@ def _login_name(environment: Environment, arguments: Sequence[Constant]) -> Boun
     if arguments:
         raise refused("the name of another principal")
     return constant(environment.login.name, nvarchar(128))
+
+
+def _version(environment: Environment, sql: str) -> Bound:
+    environment.reads_versions = True
+    return Bound(sql, BIGINT)
+
+
+def _min_valid_version(environment: Environment, arguments: Sequence[Constant]) -> Bound:
+    if len(arguments) != 1 or isinstance(arguments[0], str):
+        raise refused("CHANGE_TRACKING_MIN_VALID_VERSION of something else than an object's id")
+    tracking = environment.database.tracking
+    visible = environment.login.may(permissions.VIEW_CHANGE_TRACKING) or any(
+        table.object_id == arguments[0] and tracking.granted(environment.login.name, table)
+        for table in environment.database.schema.tables
+    )
+    return _version(environment, tracking.min_valid_version(arguments[0] if visible else None))
 
 
 FUNCTIONS: dict[str, Callable[[Environment, Sequence[Constant]], Bound]] = {
@@ -165,7 +186,6 @@ FUNCTIONS: dict[str, Callable[[Environment, Sequence[Constant]], Bound]] = {
     "IS_MEMBER": _role_member,
     "IS_ROLEMEMBER": _role_member,
     "IS_SRVROLEMEMBER": _server_role_member,
-    # Change tracking is off in every sandbox database.
-    "CHANGE_TRACKING_CURRENT_VERSION": lambda e, _: constant(None, SqlType("bigint")),
-    "CHANGE_TRACKING_MIN_VALID_VERSION": lambda e, _: constant(None, SqlType("bigint")),
+    "CHANGE_TRACKING_CURRENT_VERSION": lambda e, _: _version(e, CURRENT_VERSION),
+    "CHANGE_TRACKING_MIN_VALID_VERSION": _min_valid_version,
 }

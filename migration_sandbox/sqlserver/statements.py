@@ -1,23 +1,26 @@
 """INSERT, UPDATE, DELETE and TRUNCATE inside a session's transaction, by SQL Server's rules of permission
 and keys.
 
-Each function returns the count of rows. The caller holds the database's write lock and has begun the
-transaction.
+Each function returns the count of rows, or raises Blocked before it has written any. The caller holds the
+database's write lock and has begun the transaction.
 """
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
 from . import syntax
+from .change_tracking import key_columns
 from .database import Database, default_value, rowversion_array
-from .errors import SqlServerError, invalid_column, refused, still_referenced
+from .errors import SqlServerError, invalid_column, still_referenced
 from .query_binder import QueryBinder
-from .schema import Column, Table, quoted
+from .row_locks import lock_parents, lock_rows
+from .schema import Column, ForeignKey, Table, quoted
 from .scope import Bound, Scope, SourceColumn, SourceTable
 from .sqltypes import MAX, SqlType
 from .storage_rules import assign, check_foreign_key, check_primary_key, checked, comparison_key
@@ -92,7 +95,7 @@ def _wrong_count(wanted: int, given: int) -> SqlServerError:
 def _value(binder: QueryBinder, column: Column, item: syntax.Expression | None) -> Bound:
     if item is not None:
         return binder.bind(item, Scope())
-    sql, _ = default_value(column)
+    sql, _ = default_value(column, binder.environment.database.clock)
     return Bound(f"CAST({sql} AS {column.type.duckdb})", column.type)
 
 
@@ -156,53 +159,114 @@ def update(
 ) -> int:
     table, columns, sql = bind_update(binder, statement)
     changed = {column.name for column in columns}
-    keys = {name.casefold() for name in table.primary_key.columns} if table.primary_key else set()
-    if {name.casefold() for name in changed} & keys and database.schema.referencing(table):
-        raise refused("the update of a primary key that foreign keys refer to")
+    kept = [c for c in table.columns if c.name not in changed and c is not table.rowversion_column]
+    rekeyed = any(column in columns for column in key_columns(table))
     rows = cursor.execute(sql, binder.arguments).to_arrow_table()
     if not rows.num_rows:
         return 0
-    version = table.rowversion_column
-    if version is not None:
-        first = database.allocate_rowversions(rows.num_rows, cursor)
-        values = np.arange(first, first + rows.num_rows, dtype=np.uint64)
-        rows = rows.append_column("$rowversion", rowversion_array(values))
     assignments = [
         assign(table, c, quoted(c.name), rows.schema.field(c.name).type, "UPDATE", rows.column(c.name))
         for c in columns
     ]
+    touched = [key for key in table.foreign_keys if _names(key.columns) & _names(changed)]
     cursor.register("incoming_values", rows)
     try:
         checked(cursor, "incoming_values", assignments)
         stored = ", ".join(f"{item.expression} AS {quoted(item.column.name)}" for item in assignments)
-        kept = [c for c in table.columns if c.name not in changed and c is not version]
         others = "".join(f", t.{quoted(c.name)} AS {quoted(c.name)}" for c in kept)
-        bumped = ', i."$rowversion"' if version is not None else ""
-        new = f'SELECT i."$rowid"{bumped}, {stored}'
         cursor.execute(
-            f"CREATE OR REPLACE TEMP TABLE incoming_rows AS SELECT n.*{others} FROM ({new} FROM "
-            "incoming_values i) n "
+            f'CREATE OR REPLACE TEMP TABLE incoming_rows AS SELECT n.*{others} FROM (SELECT i."$rowid", '
+            f"{stored} FROM incoming_values i) n "
             f'JOIN {table.duckdb_name} t ON t.rowid = n."$rowid"'
         )
-        if keys & {name.casefold() for name in changed}:
+        present = (
+            f'(SELECT t.*, t.rowid AS "$rowid" FROM {table.duckdb_name} t '
+            'WHERE t.rowid IN (SELECT "$rowid" FROM incoming_rows))'
+        )
+        lock_rows(database.locks, cursor, table, present, come_or_go=rekeyed)
+        if rekeyed:
+            lock_rows(database.locks, cursor, table, "incoming_rows", come_or_go=True)
+        lock_parents(database.locks, cursor, database.schema, touched, table, "incoming_rows")
+        if rekeyed:
             check_primary_key(
                 cursor, table, "incoming_rows", except_rowids='SELECT "$rowid" FROM incoming_rows'
             )
-        for key in table.foreign_keys:
-            if {name.casefold() for name in key.columns} & {name.casefold() for name in changed}:
-                check_foreign_key(
-                    cursor, database.schema, table, key, "incoming_rows", "UPDATE", database.name
-                )
-        sets = [f"{quoted(column.name)} = i.{quoted(column.name)}" for column in columns]
-        if version is not None:
-            sets.append(f'{quoted(version.name)} = i."$rowversion"')
-        cursor.execute(
-            f"UPDATE {table.duckdb_name} SET {', '.join(sets)} FROM incoming_rows i "
-            f'WHERE {table.duckdb_name}.rowid = i."$rowid"'
-        )
+            _check_left_behind(database, cursor, table, present)
+        for key in touched:
+            check_foreign_key(cursor, database.schema, table, key, "incoming_rows", "UPDATE", database.name)
+        database.writes(cursor, table)
+        _record_update(database, cursor, table, present, rekeyed=rekeyed)
+        _store(database, cursor, table, columns, rows.column("$rowid"))
     finally:
         _forget(cursor)
     return int(rows.num_rows)
+
+
+def _store(
+    database: Database,
+    cursor: duckdb.DuckDBPyConnection,
+    table: Table,
+    columns: list[Column],
+    rowids: pa.ChunkedArray,
+) -> None:
+    sets = [f"{quoted(column.name)} = i.{quoted(column.name)}" for column in columns]
+    source = "incoming_rows i"
+    version = table.rowversion_column
+    if version is not None:
+        first = database.allocate_rowversions(len(rowids), cursor)
+        values = np.arange(first, first + len(rowids), dtype=np.uint64)
+        versions = pa.table({"$rowid": rowids, "$rowversion": rowversion_array(values)})
+        cursor.register("incoming_versions", versions)
+        sets.append(f'{quoted(version.name)} = i."$rowversion"')
+        source = (
+            '(SELECT r.*, v."$rowversion" FROM incoming_rows r JOIN incoming_versions v USING ("$rowid")) i'
+        )
+    cursor.execute(
+        f"UPDATE {table.duckdb_name} SET {', '.join(sets)} FROM {source} "
+        f'WHERE {table.duckdb_name}.rowid = i."$rowid"'
+    )
+
+
+def _names(names: Iterable[str]) -> set[str]:
+    return {name.casefold() for name in names}
+
+
+def _check_left_behind(
+    database: Database, cursor: duckdb.DuckDBPyConnection, table: Table, present: str
+) -> None:
+    """547 where a row refers to a key that the update takes away."""
+    own = [quoted(column.name) for column in key_columns(table)]
+    same = " AND ".join(f"n.{name} = o.{name}" for name in own)
+    gone = f"(SELECT * FROM {present} o WHERE NOT EXISTS (SELECT 1 FROM incoming_rows n WHERE {same}))"
+    for child, key in database.schema.referencing(table):
+        if cursor.execute(f"{_referring(child, key, gone)} LIMIT 1").fetchone():
+            raise still_referenced("UPDATE", key.name, database.name, child.full_name, key.columns[0])
+
+
+def _referring(child: Table, key: ForeignKey, parents: str) -> str:
+    equal = " AND ".join(
+        f"{comparison_key(f'c.{quoted(mine)}', column.type)} = "
+        f"{comparison_key(f'd.{quoted(theirs)}', column.type)}"
+        for mine, theirs in zip(key.columns, key.referenced_columns, strict=True)
+        if (column := child.column(mine)) is not None
+    )
+    return f"SELECT 1 FROM {child.duckdb_name} c JOIN {parents} d ON {equal}"
+
+
+def _record_update(
+    database: Database, cursor: duckdb.DuckDBPyConnection, table: Table, present: str, *, rekeyed: bool
+) -> None:
+    """A changed key is the old one's deletion and the new one's insertion."""
+    record = database.tracking.record
+    if not rekeyed:
+        record(cursor, table, "U", "incoming_rows")
+        return
+    keys = [quoted(column.name) for column in key_columns(table)]
+    same = " AND ".join(f"o.{name} = n.{name}" for name in keys)
+    paired = f'{present} o JOIN incoming_rows n USING ("$rowid")'
+    record(cursor, table, "D", f"(SELECT o.* FROM {paired} WHERE NOT ({same}))")
+    record(cursor, table, "I", f"(SELECT n.* FROM {paired} WHERE NOT ({same}))")
+    record(cursor, table, "U", f"(SELECT n.* FROM {paired} WHERE {same})")
 
 
 def _forget(cursor: duckdb.DuckDBPyConnection) -> None:
@@ -210,6 +274,7 @@ def _forget(cursor: duckdb.DuckDBPyConnection) -> None:
     with contextlib.suppress(duckdb.Error):
         cursor.execute("DROP TABLE IF EXISTS incoming_rows")
     cursor.unregister("incoming_values")
+    cursor.unregister("incoming_versions")
 
 
 def bind_delete(binder: QueryBinder, statement: syntax.Delete) -> tuple[Table, str]:
@@ -229,18 +294,14 @@ def delete(
         binder.arguments,
     )
     try:
+        lock_rows(database.locks, cursor, table, "incoming_rows", come_or_go=True)
         for child, key in database.schema.referencing(table):
-            equal = " AND ".join(
-                f"{comparison_key(f'c.{quoted(mine)}', column.type)} = "
-                f"{comparison_key(f'd.{quoted(theirs)}', column.type)}"
-                for mine, theirs in zip(key.columns, key.referenced_columns, strict=True)
-                if (column := child.column(mine)) is not None
-            )
             itself = ' AND c.rowid NOT IN (SELECT "$rowid" FROM incoming_rows)' if child is table else ""
-            found = f"SELECT 1 FROM {child.duckdb_name} c JOIN incoming_rows d ON {equal}{itself} LIMIT 1"
-            if cursor.execute(found).fetchone():
+            if cursor.execute(f"{_referring(child, key, 'incoming_rows')}{itself} LIMIT 1").fetchone():
                 raise still_referenced("DELETE", key.name, database.name, child.full_name, key.columns[0])
         counted = cursor.execute("SELECT count(*) FROM incoming_rows").fetchone()
+        database.writes(cursor, table)
+        database.tracking.record(cursor, table, "D", "incoming_rows")
         cursor.execute(f'DELETE FROM {table.duckdb_name} WHERE rowid IN (SELECT "$rowid" FROM incoming_rows)')
     finally:
         _forget(cursor)
@@ -265,4 +326,7 @@ def truncate(
             f"Cannot truncate table '{table.name}' because it is being referenced by a FOREIGN KEY "
             "constraint.",
         )
+    database.locks.take_table(cursor, table.full_name)
+    database.writes(cursor, table)
+    database.tracking.truncate(cursor, table)
     cursor.execute(f"DELETE FROM {table.duckdb_name}")

@@ -182,7 +182,16 @@ class Join:
     condition: Predicate | None
 
 
-Source = TableName | TableFunction | DerivedTable | Join
+@dataclass(frozen=True)
+class ChangeTable:
+    """CHANGETABLE(CHANGES table, since)."""
+
+    table: TableName
+    since: Expression
+    alias: str
+
+
+Source = TableName | TableFunction | DerivedTable | Join | ChangeTable
 
 
 @dataclass(frozen=True)
@@ -294,7 +303,34 @@ class Execute:
     arguments: tuple[tuple[str | None, Expression], ...]
 
 
+@dataclass(frozen=True)
+class AlterDatabase:
+    """SET CHANGE_TRACKING = ON or OFF of a database, with its options; None for the session's own."""
+
+    database: str | None
+    on: bool
+    retention: int
+    units: str  # DAYS, HOURS, MINUTES
+    auto_cleanup: bool
+
+
+@dataclass(frozen=True)
+class AlterTable:
+    """ENABLE or DISABLE CHANGE_TRACKING of a table."""
+
+    table: TableName
+    on: bool
+
+
+@dataclass(frozen=True)
+class Grant:
+    """GRANT VIEW CHANGE TRACKING ON a table TO a login's user."""
+
+    table: TableName
+    to: str
+
+
 Statement = (
     Query | Insert | Update | Delete | Truncate | SetOption | SetIsolation | BeginTransaction | Commit |
-    Rollback | Use | If | Execute
+    Rollback | Use | If | Execute | AlterDatabase | AlterTable | Grant
 )  # fmt: skip
