@@ -11,12 +11,13 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from migration_assets.documents import Document, read_document
 from migration_assets.errors import ConfigurationError
@@ -66,6 +67,15 @@ Accounts = Literal["practice", "household", "none"]
 """What the patients' contacts hang on: the practice's Account, their household's, or none."""
 
 
+Conflicts = Literal["source_wins", "crm_wins", "list"]
+"""What becomes of a field that somebody changed in the destination since we wrote it: it is overwritten, it
+stays, or it stays until a person has decided. All of them are listed."""
+
+Deletions = Literal["report", "flag", "delete"]
+"""What becomes of a record whose row is gone from the source: it stays and is reported, is marked there as
+deleted, or is deleted there where we made it."""
+
+
 class Policies(Settings):
     """The practice's choices that shape staging and payloads, and the limits that judge them.
 
@@ -74,6 +84,8 @@ class Policies(Settings):
     else's, until a person has decided. ``shared_emails``: what becomes of an address that several people
     have, where a destination keeps addresses unique: the first of them keeps it and the others have it in a
     second field, or nowhere (``first``, listed); ``as_is`` where an administrator has switched that off.
+    ``conflicts`` and ``deletions`` are what a later upload does with the destination's own changes and with
+    records whose row is gone.
     """
 
     reject_limit: Annotated[float, Field(ge=0, le=1)] = 0.02
@@ -82,6 +94,8 @@ class Policies(Settings):
     failure_limit: Annotated[float, Field(ge=0, le=1)] = 0.0
     undecided_adoptions: Literal["hold", "create"] = "hold"
     shared_emails: Literal["second_field", "first", "as_is"] = "second_field"
+    conflicts: Conflicts = "list"
+    deletions: Deletions = "report"
 
 
 class Rehearsal(Settings):
@@ -92,6 +106,37 @@ class Rehearsal(Settings):
     seed: int = 1
 
 
+class Window(Settings):
+    """When a practice goes on working in PANDA after its load: the file's part ``cutover``.
+
+    Moments without an offset are the practice's local time. Tables of which every row has to be read are
+    looked at every ``compare_minutes``, all others every ``poll_seconds``.
+    """
+
+    begins: datetime
+    ends: datetime
+    poll_seconds: Annotated[int, Field(ge=5, le=86_400)] = 60
+    compare_minutes: Annotated[int, Field(ge=1, le=1_440)] = 60
+
+
+Phase = Literal["before", "open", "over"]
+
+
+@dataclass(frozen=True)
+class CutoverWindow:
+    """A Window as moments in UTC: ``begins`` is in it, ``ends`` isn't."""
+
+    begins: datetime
+    ends: datetime
+    poll_seconds: int
+    compare_minutes: int
+
+    def phase(self, now: datetime) -> Phase:
+        if now < self.begins:
+            return "before"
+        return "open" if now < self.ends else "over"
+
+
 class _GeneralPart(Settings):
     practice: str
     name: Annotated[str, Field(min_length=1, max_length=200)]
@@ -99,6 +144,7 @@ class _GeneralPart(Settings):
     encryption_key: Secret
     policies: Policies = Policies()
     rehearsal: Rehearsal = Rehearsal()
+    cutover: Window | None = None
     source: dict[str, Any]
     destinations: dict[str, dict[str, Any]]
 
@@ -115,6 +161,24 @@ class _GeneralPart(Settings):
         if zone not in _time_zones():
             raise ValueError("is no IANA time zone such as America/New_York")
         return zone
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> Self:
+        window = self.window()
+        if window is not None and window.ends <= window.begins:
+            raise ValueError("cutover.ends must be later than cutover.begins")
+        return self
+
+    def window(self) -> CutoverWindow | None:
+        if self.cutover is None:
+            return None
+        given, zone = self.cutover, ZoneInfo(self.time_zone)
+        begins, ends = (_in_utc(each, zone) for each in (given.begins, given.ends))
+        return CutoverWindow(begins, ends, given.poll_seconds, given.compare_minutes)
+
+
+def _in_utc(moment: datetime, zone: ZoneInfo) -> datetime:
+    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
 
 
 @cache
@@ -135,6 +199,7 @@ class Practice:
     source: Settings
     destinations: Mapping[str, Settings]
     rehearsal: Rehearsal = field(default_factory=Rehearsal)
+    cutover: CutoverWindow | None = None
 
 
 @dataclass(frozen=True)
@@ -184,6 +249,7 @@ class PracticeRegistry:
             time_zone=ZoneInfo(general.time_zone),
             policies=general.policies,
             rehearsal=general.rehearsal,
+            cutover=general.window(),
             encryption_key=general.encryption_key,
             source=document.parse(self.source_settings, ("source",)),
             destinations={name: self._destination(document, name) for name in general.destinations},

@@ -80,6 +80,11 @@ class WarehouseLayout:
         """The file with schemas panda and staged; written by extraction and staging alone."""
         return self._folder(practice) / "panda.duckdb"
 
+    def changes(self, practice: str) -> Path:
+        """The file with what is known of the source's rows and which changes wait; written by polls and by
+        the refresh that takes them."""
+        return self._folder(practice) / "changes.duckdb"
+
     def destination(self, practice: str, destination: str, environment: str) -> Path:
         """The file with an upload's scope, payload, lineage and read-back."""
         return self._folder(practice) / f"{_checked(destination)}.{_checked(environment)}.duckdb"
@@ -174,6 +179,11 @@ class Session:
             with self._incoming(rows):
                 made = f"CREATE OR REPLACE TABLE {_place(schema, table)} AS SELECT * FROM {_INCOMING}"
                 return _count(self._run(made, ()))
+
+    def put_temporary(self, table: str, rows: Rows) -> None:
+        """Puts ``rows`` into ``temp.<table>``, which no file keeps, in the place of what it held."""
+        with self._incoming(rows):
+            self._run(f"CREATE OR REPLACE TEMP TABLE {quoted(table)} AS SELECT * FROM {_INCOMING}", ())
 
     def append(self, schema: str, table: str, rows: Rows) -> int:
         """Adds ``rows`` by column name, making the table where there is none; returns how many were added."""

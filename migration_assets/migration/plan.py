@@ -36,8 +36,8 @@ from migration_assets.practice import Practice
 
 ENGINE_VERSION = 4
 """Raised whenever the same staged rows would give another payload."""
-_ONLY_JUDGING = frozenset({"failure_limit"})
-"""The practice's policies that no payload depends on."""
+_ONLY_JUDGING = frozenset({"failure_limit", "conflicts", "deletions"})
+"""The practice's policies that no payload depends on; a mark of deletion is the mapping's."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,12 @@ def load_mapping(destination: str) -> MappingSet:
 def chosen_mapping(practice: Practice, destination: str, options: Choices) -> MappingSet:
     """The specs as the practice's choices and the destination's ``options`` make them."""
     policies = practice.policies
-    choices = {"accounts": policies.accounts, "shared_emails": policies.shared_emails, **options}
+    choices = {
+        "accounts": policies.accounts,
+        "shared_emails": policies.shared_emails,
+        "deletions": policies.deletions,
+        **options,
+    }
     return _resolved(destination, tuple(sorted(choices.items())))
 
 

@@ -82,6 +82,9 @@ class Platform:
     def panda_warehouse(self, practice: str) -> Warehouse:
         return Warehouse(self.layout.panda(practice), self.duckdb)
 
+    def change_store(self, practice: str) -> Warehouse:
+        return Warehouse(self.layout.changes(practice), self.duckdb)
+
     def upload_warehouse(self, target: Target) -> Warehouse:
         path = self.layout.destination(target.practice, target.destination, target.environment)
         return Warehouse(path, self.duckdb)

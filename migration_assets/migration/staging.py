@@ -27,7 +27,7 @@ from migration_assets.objects.registry import STAGED_OBJECTS
 from migration_assets.panda.profile import Profile
 from migration_assets.panda.share import SHARE_FILES, read_share_files
 from migration_assets.practice import Practice
-from migration_assets.warehouse import Session, Warehouse
+from migration_assets.warehouse import Session, Warehouse, quoted
 
 VERDICT_COLUMNS: dict[str, pl.DataType] = {
     "object": pl.String(),
@@ -111,33 +111,15 @@ def stage(
     """
     with warehouse.open() as session:
         inputs = StagingInputs(
-            raw={table: _raw(session, table) for table in staged_object.reads},
+            raw={table: raw_rows(session, table) for table in staged_object.reads},
             staged={name: read_staged(session, name) for name in staged_object.uses},
         )
-        batch_id, extracted_at = _latest_extraction(session, staged_object.source_table)
-        context = StagingContext(
-            practice=practice.key,
-            time_zone=practice.time_zone,
-            profile=profile,
-            today=_local(extracted_at, practice.time_zone).date(),
-            name=practice.name,
-        )
+        context, batch = staging_context(session, practice, profile, staged_object.source_table)
         outcome = staged_object.stage(inputs, context)
-        rows = outcome.rows if staged_object.derived else inputs.raw[staged_object.source_table]
-        verdict = _judge(
-            staged_object,
-            batch_id,
-            rows.height,
-            outcome,
-            practice.policies.reject_limit,
-        )
         with session.transaction():
-            session.replace_table("staged", staged_object.name, outcome.rows)
-            _replace_part(session, "rejects", staged_object.name, outcome.rejects, REJECT_COLUMNS)
-            _replace_part(session, "corrections", staged_object.name, outcome.corrections, CORRECTION_COLUMNS)
-            merged = pl.DataFrame(schema=MERGED_COLUMNS) if outcome.merged is None else outcome.merged
-            _replace_part(session, "merged_rows", staged_object.name, merged, MERGED_COLUMNS)
-            _replace_part(session, "verdicts", staged_object.name, _as_frame(verdict), VERDICT_COLUMNS)
+            verdict = put_outcome(
+                session, staged_object, inputs, outcome, batch, practice.policies.reject_limit
+            )
     return StagingOutcome(
         verdict=verdict,
         rejects_by_code=_by_code(outcome.rejects),
@@ -146,7 +128,63 @@ def stage(
     )
 
 
-def _raw(session: Session, table: str) -> pl.DataFrame:
+def staging_context(
+    session: Session, practice: Practice, profile: Profile, source_table: str
+) -> tuple[StagingContext, str]:
+    """What staging needs besides rows, and the batch of the table's last extraction."""
+    batch_id, extracted_at = _latest_extraction(session, source_table)
+    context = StagingContext(
+        practice=practice.key,
+        time_zone=practice.time_zone,
+        profile=profile,
+        today=_local(extracted_at, practice.time_zone).date(),
+        name=practice.name,
+    )
+    return context, batch_id
+
+
+def put_outcome(
+    session: Session,
+    staged_object: StagedObject,
+    inputs: StagingInputs,
+    outcome: Staged,
+    batch_id: str,
+    limit: float,
+) -> Verdict:
+    """Replaces the object's rows, rejects, corrections and verdict."""
+    rows = outcome.rows if staged_object.derived else inputs.raw[staged_object.source_table]
+    verdict = _judge(staged_object, batch_id, rows.height, outcome, limit)
+    session.replace_table("staged", staged_object.name, outcome.rows)
+    keep_part(session, "rejects", staged_object.name, outcome.rejects.select(list(REJECT_COLUMNS)))
+    corrections = outcome.corrections.select(list(CORRECTION_COLUMNS))
+    keep_part(session, "corrections", staged_object.name, corrections)
+    merged = pl.DataFrame(schema=MERGED_COLUMNS) if outcome.merged is None else outcome.merged
+    keep_part(session, "merged_rows", staged_object.name, merged.select(list(MERGED_COLUMNS)))
+    keep_part(session, "verdicts", staged_object.name, as_frame(verdict))
+    return verdict
+
+
+def count_verdict(session: Session, staged_object: StagedObject, batch_id: str, limit: float) -> Verdict:
+    """The verdict on what stands in the tables now, counted there."""
+    name, table = staged_object.name, staged_object.source_table
+    merged = session.sql("SELECT count(*) AS n FROM staged.merged_rows WHERE object = $1", (name,)).item()
+    staged = session.count("staged", name)
+    if merged:
+        staged = session.sql(
+            "SELECT count(*) AS n FROM staged.merged_rows WHERE object = $1 AND (excused IS NOT NULL OR "
+            f"source_id IN (SELECT source_id FROM staged.{quoted(name)}))",
+            (name,),
+        ).item()
+    rejected = session.sql(
+        "SELECT count(DISTINCT source_key) AS n FROM staged.rejects WHERE object = $1 AND source_table = $2",
+        (name, table),
+    ).item()
+    corrected = session.sql("SELECT count(*) AS n FROM staged.corrections WHERE object = $1", (name,)).item()
+    extracted = staged if staged_object.derived else session.count("panda", table)
+    return _verdict(staged_object, batch_id, extracted, staged, rejected, corrected, limit)
+
+
+def raw_rows(session: Session, table: str) -> pl.DataFrame:
     return read_share_files(session, "panda") if table == SHARE_FILES else session.read("panda", table)
 
 
@@ -191,7 +229,19 @@ def _judge(
 ) -> Verdict:
     of_table = outcome.rejects.filter(pl.col("source_table") == staged_object.source_table)
     rejected = of_table["source_key"].n_unique()
-    staged = outcome.source_rows
+    corrected = outcome.corrections.height
+    return _verdict(staged_object, batch_id, extracted, outcome.source_rows, rejected, corrected, limit)
+
+
+def _verdict(
+    staged_object: StagedObject,
+    batch_id: str,
+    extracted: int,
+    staged: int,
+    rejected: int,
+    corrected: int,
+    limit: float,
+) -> Verdict:
     balanced = extracted == staged + rejected
     within_limit = rejected <= limit * extracted
     return Verdict(
@@ -201,13 +251,13 @@ def _judge(
         extracted=extracted,
         staged=staged,
         rejected=rejected,
-        corrected=outcome.corrections.height,
+        corrected=corrected,
         reject_limit=limit,
         passed=balanced and within_limit,
     )
 
 
-def _as_frame(verdict: Verdict) -> pl.DataFrame:
+def as_frame(verdict: Verdict) -> pl.DataFrame:
     row = {name: getattr(verdict, name) for name in VERDICT_COLUMNS if name != "staged_at"}
     return pl.DataFrame([{**row, "staged_at": datetime.now(UTC)}], schema=VERDICT_COLUMNS)
 
@@ -218,16 +268,11 @@ def _part(session: Session, table: str, name: str, columns: Mapping[str, pl.Data
     return session.read("staged", table).filter(pl.col("object") == name)
 
 
-def _replace_part(
-    session: Session, table: str, name: str, rows: pl.DataFrame, columns: Mapping[str, pl.DataType]
-) -> None:
+def keep_part(session: Session, table: str, name: str, rows: pl.DataFrame) -> None:
     """Replace one object's rows of a table that all staged objects share."""
-    others = pl.DataFrame(schema=dict(columns))
     if session.has_table("staged", table):
-        others = session.read("staged", table).filter(pl.col("object") != name)
-    session.replace_table(
-        "staged", table, pl.concat([others, rows.select(list(columns))], how="vertical_relaxed")
-    )
+        session.execute(f"DELETE FROM staged.{table} WHERE object = $1", (name,))
+    session.append("staged", table, rows)
 
 
 def _by_code(rows: pl.DataFrame) -> dict[str, int]:

@@ -103,6 +103,11 @@ class StagedObject:
     follows the rows, so the model of those that become records has ``aliases`` and the ledger mints the ids
     that destinations know; ``named_by`` are the staged tables and columns that hold these ids. ``computed``
     says what each computed column is made of, for the field inventory.
+
+    Rows of one patient are staged from that patient's rows and the practice's common tables alone, unless
+    they go ``across_patients`` (a household, a referrer found in several referrals). ``belongs_by`` is the
+    staged column, and the logical table whose key it holds, by which a row is a patient's; by default its
+    own source row.
     """
 
     name: str
@@ -115,6 +120,13 @@ class StagedObject:
     derived: bool = False
     named_by: Mapping[str, str] = field(default_factory=dict)
     computed: Mapping[str, str] = field(default_factory=dict)
+    across_patients: bool = False
+    belongs_by: tuple[str, str] | None = None
+
+    @property
+    def belonging(self) -> tuple[str, str]:
+        """``belongs_by``, told or not."""
+        return self.belongs_by or ("source_id", self.source_table)
 
     @property
     def lineage_table(self) -> str:

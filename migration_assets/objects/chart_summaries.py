@@ -240,4 +240,5 @@ CHART_SUMMARIES = StagedObject(
     source_columns=SOURCE_COLUMNS,
     derived=True,
     computed=COMPUTED,
+    belongs_by=("source_id", "Patient"),
 )

@@ -328,4 +328,5 @@ CHARTING = StagedObject(
     model=Chart,
     stage=stage,
     source_columns=SOURCE_COLUMNS,
+    belongs_by=("exam_id", "ClinicalExam"),
 )

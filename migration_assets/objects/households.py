@@ -100,4 +100,5 @@ HOUSEHOLDS = StagedObject(
     source_columns=SOURCE_COLUMNS,
     derived=True,
     named_by={"patients": "household_id"},
+    across_patients=True,
 )

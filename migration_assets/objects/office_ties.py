@@ -118,4 +118,5 @@ OFFICE_TIES = StagedObject(
     stage=stage,
     source_columns=SOURCE_COLUMNS,
     derived=True,
+    across_patients=True,
 )

@@ -94,4 +94,5 @@ OFFICES = StagedObject(
     source_columns=SOURCE_COLUMNS,
     derived=True,
     named_by={"office_ties": "office_id"},
+    across_patients=True,
 )

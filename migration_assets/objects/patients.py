@@ -225,4 +225,5 @@ PATIENTS = StagedObject(
     model=Patient,
     stage=stage,
     source_columns=SOURCE_COLUMNS,
+    across_patients=True,
 )

@@ -198,4 +198,5 @@ REFERRALS = StagedObject(
     model=Referral,
     stage=stage,
     source_columns=SOURCE_COLUMNS,
+    across_patients=True,
 )

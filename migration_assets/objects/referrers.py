@@ -177,4 +177,5 @@ REFERRERS = StagedObject(
     source_columns=SOURCE_COLUMNS,
     derived=True,
     named_by={"referrals": "referrer_id", "office_ties": "referrer_id"},
+    across_patients=True,
 )

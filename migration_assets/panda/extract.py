@@ -18,6 +18,7 @@ from migration_assets.panda.catalog import Catalog, NotInScope, count_outside, r
 from migration_assets.panda.connection import BulkConnection, Query, Source
 from migration_assets.panda.profile import Profile
 from migration_assets.panda.reading import Reading, measure, plan_reading
+from migration_assets.panda.refresh_log import begin_log
 from migration_assets.panda.retrying import ATTEMPTS, PAUSE_SECONDS, SourceChanged, read_again
 from migration_assets.panda.share import SHARE_FILES, FileShare, look_at_files, paths_in
 from migration_assets.panda.storing import store, storing_streams
@@ -205,6 +206,7 @@ def _record(session: Session, extraction: Extraction) -> None:
         )
         for table in extraction.tables
     ]
+    begin_log(session, SCHEMA, extraction.batch_id)
     outside = [(each.table, each.rows) for each in extraction.not_in_scope]
     session.append(SCHEMA, EXTRACTIONS, pl.DataFrame(extracted, _EXTRACTIONS_COLUMNS, orient="row"))
     session.replace_table(SCHEMA, NOT_IN_SCOPE, pl.DataFrame(outside, _NOT_IN_SCOPE_COLUMNS, orient="row"))

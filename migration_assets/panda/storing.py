@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
 
 from migration_assets.errors import MigrationError, WarehouseError
-from migration_assets.panda.connection import Batches
 from migration_assets.warehouse import Session, Warehouse
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Stream(Protocol):
+    """Arrow batches of one schema; going through them raises errors of ours."""
+
+    schema: pa.Schema
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]: ...
 
 
 def storing_streams(warehouse: Warehouse) -> Warehouse:
@@ -15,7 +26,7 @@ def storing_streams(warehouse: Warehouse) -> Warehouse:
     return replace(warehouse, settings=warehouse.settings.model_copy(update={"threads": 1}))
 
 
-def store(session: Session, schema: str, table: str, batches: Batches) -> int:
+def store(session: Session, schema: str, table: str, batches: Stream) -> int:
     """Streams the batches into the table's place and returns how many rows they had.
 
     DuckDB wraps what they raise in an exception of its own; the caller gets theirs.
