@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from migration_assets import cli_conflicts, cli_cutover
 from migration_assets.destinations.kind import destination_names
 from migration_assets.errors import ConfigurationError, GateClosed, MigrationError
 from migration_assets.migration.gate import LIVE, REHEARSAL
@@ -33,6 +34,7 @@ audit_app = typer.Typer(
     help="The audit log: what was done with the practice's records, and who decided it.", no_args_is_help=True
 )
 app.add_typer(audit_app, name="audit")
+app.add_typer(cli_cutover.cutover_app, name="cutover")
 # Tables are made for a person: a pipe or a log has no width of its own, and rich's 80 columns cut them.
 console = Console(width=None if sys.stdout.isatty() else 160)
 
@@ -335,6 +337,9 @@ def _require_known(what: str, given: str, known: Iterable[str]) -> None:
     """Before it becomes part of a path."""
     if given not in known:
         raise ConfigurationError(f"there is no such {what}; known: {', '.join(known)}")
+
+
+cli_conflicts.add_commands(app, console, lambda practice, destination: _target(practice, destination, LIVE))
 
 
 def main() -> None:

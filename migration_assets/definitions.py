@@ -14,10 +14,13 @@ from migration_assets.destinations.kind import destination_names
 from migration_assets.migration.plan import load_mapping
 from migration_assets.orchestration.approval_jobs import build_approval_job
 from migration_assets.orchestration.common import ENVIRONMENTS, group_name
+from migration_assets.orchestration.cutover_assets import build_change_detection, build_refresh
+from migration_assets.orchestration.cutover_jobs import build_delta_job, build_go_live_job, build_refresh_job
+from migration_assets.orchestration.cutover_sensor import build_cutover_sensor
 from migration_assets.orchestration.destination_assets import build_destination_assets
 from migration_assets.orchestration.jobs import build_jobs
 from migration_assets.orchestration.panda_assets import build_panda_assets
-from migration_assets.orchestration.resources import PlatformResource, WarehouseResource
+from migration_assets.orchestration.resources import CutoverPace, PlatformResource, WarehouseResource
 from migration_assets.orchestration.rollback_jobs import build_rollback_jobs
 from migration_assets.orchestration.sensors import build_practice_sensor
 from migration_assets.orchestration.staged_assets import build_staged_assets
@@ -36,19 +39,31 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> Definitions:
             for destination, environment in UPLOADS
             for asset in build_destination_assets(load_mapping(destination), environment)
         ]
-        staged = build_staged_assets()
+        extracted, staged = build_panda_assets(), build_staged_assets()
+    changes = [
+        build_change_detection(sorted(extracted.keys)),
+        build_refresh([asset.key for asset in staged]),
+    ]
+    refresh_job = build_refresh_job()
+    delta_jobs = {destination: build_delta_job(destination) for destination in destination_names()}
     warehouse = WarehouseResource()
     return Definitions(
-        assets=[build_panda_assets(), *staged, *uploads],
+        assets=[extracted, *staged, *changes, *uploads],
         jobs=[
             *build_jobs([group_name(*upload) for upload in UPLOADS]),
             *(build_approval_job(destination) for destination in dict.fromkeys(name for name, _ in UPLOADS)),
             *(job for upload in UPLOADS for job in build_rollback_jobs(*upload)),
+            *(refresh_job, *delta_jobs.values()),
+            *(build_go_live_job(destination) for destination in delta_jobs),
         ],
-        sensors=[build_practice_sensor()],
+        sensors=[
+            build_practice_sensor(),
+            *(build_cutover_sensor(name, [refresh_job, delta]) for name, delta in delta_jobs.items()),
+        ],
         resources={
             "warehouse": warehouse,
             "platform": PlatformResource(warehouse=warehouse),
+            "cutover_pace": CutoverPace(),
             **(resources or {}),
         },
         # A step costs seconds of CPU in the multiprocess executor and nothing in-process; practices run

@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import yaml
 
@@ -24,7 +24,7 @@ _BIN = Path(sys.executable).parent
 _STEP_DONE = re.compile(r" - STEP_SUCCESS - ")
 _STEP_NAME = re.compile(r" - (\w+) - STEP_SUCCESS - ")
 _DESTINATIONS = ("salesforce", "freshsales")
-_SOURCE = "group:panda or group:staged"
+SOURCE = "group:panda or group:staged"
 _APPROVED_BY = "Demo user"
 _PAGES = {
     "rehearsal": ("field_diff.html",),
@@ -58,7 +58,7 @@ def check(installation: Installation, practices: Sequence[str] = PRACTICES) -> i
     with installation.running() as running:
         environment = {**os.environ, **installation.environment(running)}
         results = [
-            _black_box(installation, running, environment, key, destination)
+            black_box(installation, running, environment, key, destination)
             for key in practices
             for destination in _DESTINATIONS
         ]
@@ -70,7 +70,7 @@ def _migrate(
 ) -> bool:
     _say(f"\n{key}: extracting and staging")
     log = data / "dagster" / f"demo-{key}-source.log"
-    if not _materialize(environment, key, _SOURCE, log):
+    if not materialize(environment, key, SOURCE, log):
         return False
     # The second one also where the first isn't as it should be: they know nothing of each other.
     brought = [_bring(installation, running, environment, data, key, each) for each in _DESTINATIONS]
@@ -85,7 +85,7 @@ def _bring(
     key: str,
     destination: str,
 ) -> bool:
-    steps = _Steps(environment, data, key, destination)
+    steps = Steps(environment, data, key, destination)
     return (
         steps.rehearse()
         and steps.approve()
@@ -95,14 +95,14 @@ def _bring(
             [
                 steps.report("live"),
                 _as_planted(installation.manifest(key), steps.folder("live") / "reconciliation.json"),
-                _black_box(installation, running, environment, key, destination),
+                black_box(installation, running, environment, key, destination),
             ]
         )
     )
 
 
 @dataclass(frozen=True)
-class _Steps:
+class Steps:
     """The commands by which a practice is brought to a destination; each answers whether it went well."""
 
     environment: Mapping[str, str]
@@ -141,7 +141,7 @@ class _Steps:
 
     def _materialize(self, selection: str, name: str) -> bool:
         log = self.data / "dagster" / f"demo-{self.key}-{self.destination}-{name}.log"
-        return _materialize(self.environment, self.key, selection, log)
+        return materialize(self.environment, self.key, selection, log)
 
 
 def _as_planted(manifest: Path, reconciliation: Path) -> bool:
@@ -151,7 +151,7 @@ def _as_planted(manifest: Path, reconciliation: Path) -> bool:
     return not lines
 
 
-def _materialize(environment: Mapping[str, str], key: str, selection: str, log: Path) -> bool:
+def materialize(environment: Mapping[str, str], key: str, selection: str, log: Path) -> bool:
     """Dagster's own command; its log goes to a file, a line a step to the terminal."""
     command: list[str | Path] = [
         _BIN / "dagster",
@@ -178,23 +178,27 @@ def _materialize(environment: Mapping[str, str], key: str, selection: str, log: 
     return process.returncode == 0
 
 
-def _black_box(
+def black_box(
     installation: Installation,
     running: Running,
     environment: Mapping[str, str],
     key: str,
     destination: str,
+    *,
+    manifest: Path | None = None,
+    output: TextIO | None = None,
 ) -> bool:
     """Whether what is live holds what the practice's database does: a rehearsal's holds a sample.
 
-    The platform's own file of the practice says two things that no database says of itself.
+    The platform's own file of the practice says two things that no database says of itself. ``manifest``:
+    what may be missing, where that is no longer what was planted; ``output``: instead of the terminal.
     """
     practices = Path(environment.get("MIGRATION_PRACTICES", installation.directory.parent / "practices"))
     practice = yaml.safe_load((practices / f"{key}.yaml").read_text(encoding="utf-8"))
     command: list[str | Path] = [sys.executable, "-m", "migration_assets_tests.blackbox", "--practice", key]
     command += ["--destination", destination]
     command += ["--practice-name", practice["name"], "--zone", practice["time_zone"]]
-    command += ["--expect-manifest", installation.manifest(key)]
+    command += ["--expect-manifest", manifest or installation.manifest(key)]
     command += _choices(practice, environment, destination)
     given = {
         "BLACKBOX_ODBC_DRIVER": odbc_driver(),
@@ -207,7 +211,7 @@ def _black_box(
         "BLACKBOX_ODBC_SERVERCERTIFICATE": str(running.sql_certificate),
         **_address(running, environment, destination),
     }
-    return _call(command, {**environment, **given})
+    return _call(command, {**environment, **given}, output)
 
 
 def _address(running: Running, environment: Mapping[str, str], destination: str) -> dict[str, str]:
@@ -246,8 +250,10 @@ def _choices(practice: Mapping[str, Any], environment: Mapping[str, str], destin
     return options
 
 
-def _call(command: Sequence[str | Path], environment: Mapping[str, str]) -> bool:
-    return subprocess.run(command, env=environment, check=False).returncode == 0
+def _call(
+    command: Sequence[str | Path], environment: Mapping[str, str], output: TextIO | None = None
+) -> bool:
+    return subprocess.run(command, env=environment, check=False, stdout=output, stderr=output).returncode == 0
 
 
 def _say(line: str) -> None:

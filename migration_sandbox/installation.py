@@ -12,7 +12,7 @@ import os
 import secrets
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,14 +21,16 @@ from typing import Any
 import polars as pl
 import psutil
 
+from migration_sandbox.freshsales.control import Control as FreshsalesControl
 from migration_sandbox.freshsales.launch import FreshsalesSandbox
 from migration_sandbox.practice.generator import Practice, generate, write_database, write_share
 from migration_sandbox.practice.nhanes import nhanes_practice
 from migration_sandbox.practice.teeth import Habit
+from migration_sandbox.salesforce.control import Control as SalesforceControl
 from migration_sandbox.salesforce.launch import SalesforceSandbox
 from migration_sandbox.serving.launch import ServerProcess
 from migration_sandbox.sqlserver import launch as sqlserver
-from migration_sandbox.sqlserver.launch import SandboxServer
+from migration_sandbox.sqlserver.launch import SandboxServer, ServerAddress
 
 PRACTICES = ("maple", "linden", "hawthorn", "nhanes")
 """Keys of the demo practices; each has a file in data/practices and a database panda_<key> here."""
@@ -56,6 +58,8 @@ _GENERATED: dict[str, tuple[int, Habit]] = {
     "hawthorn": (9, "Palmer"),
 }
 """Seed, and the numbering system in which the practice charts."""
+_ZONES = {"linden": "America/Chicago", "hawthorn": "America/Denver"}
+"""Of the servers that the databases stand for, as the practice files have them; New York for others."""
 _SECRETS = (
     "encryption_key",
     "owner_password",
@@ -97,10 +101,24 @@ _ADDRESSES = tuple(name for name, kind in Running.__annotations__.items() if kin
 
 
 class Installation:
-    """The sandbox servers over ``directory``, started here or by another process."""
+    """The sandbox servers over ``directory``, started here or by another process.
 
-    def __init__(self, directory: Path) -> None:
+    Which demo practices it has and how large those are that are generated may be chosen; ``planted`` is how
+    often they have each defect.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        practices: Sequence[str] | None = None,
+        *,
+        patients: int = _PATIENTS,
+        planted: int = 1,
+    ) -> None:
         self.directory = directory
+        self.practices = tuple(PRACTICES if practices is None else practices)
+        self._patients = patients
+        self._planted = planted
 
     @contextmanager
     def running(self) -> Iterator[Running]:
@@ -131,12 +149,14 @@ class Installation:
 
     def make_databases(self) -> None:
         """Generate the demo practices that aren't there yet, each with its manifest and its image share."""
-        for key in PRACTICES:
+        for key in self.practices:
             database = self.sql_directory / f"panda_{key}.duckdb"
+            self.sql_directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            database.with_suffix(".zone").write_text(_ZONES.get(key, "America/New_York"), encoding="utf-8")
             shared = self.share(key).exists() or key not in _GENERATED
             if database.exists() and shared:
                 continue
-            practice = _practice(key)
+            practice = self._practice(key)
             if not shared:
                 self._write_share(key, practice)
             if not database.exists():
@@ -185,6 +205,18 @@ class Installation:
             **{f"DEMO_FILE_SHARE_{key.upper()}": str(self.share(key)) for key in _GENERATED},
         }
 
+    def source(self) -> ServerAddress:
+        """The running SQL Server, for what an administrator or a fault does to it."""
+        return sqlserver.running(self.sql_directory)
+
+    def live_org(self, running: Running) -> SalesforceControl:
+        at = running.salesforce_live
+        return SalesforceControl(at.url, self.secrets()["live_control_token"], Path(at.ca))
+
+    def live_account(self, running: Running) -> FreshsalesControl:
+        at = running.freshsales_live
+        return FreshsalesControl(at.url, self.secrets()["freshsales_live_control_token"], Path(at.ca))
+
     @property
     def sql_directory(self) -> Path:
         return self.directory / "sqlserver"
@@ -201,7 +233,7 @@ class Installation:
 
     def _users(self) -> list[dict[str, Any]]:
         """Users of the org: the owner of last resort, and the staff who have a login there already."""
-        files = (path for key in PRACTICES if (path := self._people(key)).exists())
+        files = (path for key in self.practices if (path := self._people(key)).exists())
         staff = [user for path in files for user in json.loads(path.read_text(encoding="utf-8"))]
         owner = {"username": DEFAULT_OWNER, "email": DEFAULT_OWNER, "last_name": "Owner"}
         return [owner, *staff]
@@ -216,8 +248,15 @@ class Installation:
             self._write(path.name, dict(kept))
         return kept
 
+    def _practice(self, key: str) -> Practice:
+        if key == "nhanes":
+            return nhanes_practice(key)
+        seed, numbering = _GENERATED[key]
+        return generate(
+            seed, self._patients, name=key, numbering=numbering, planted=self._planted, tables="all"
+        )
+
     def _write_database(self, key: str, practice: Practice, database: Path) -> None:
-        self.sql_directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         unfinished = database.with_name(f"unfinished-{database.name}")
         unfinished.unlink(missing_ok=True)
         write_database(practice, unfinished)
@@ -295,13 +334,6 @@ class Installation:
         part.touch(mode=0o600)
         part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         part.replace(self.directory / name)
-
-
-def _practice(key: str) -> Practice:
-    if key == "nhanes":
-        return nhanes_practice(key)
-    seed, numbering = _GENERATED[key]
-    return generate(seed, _PATIENTS, name=key, numbering=numbering, tables="all")
 
 
 def _with_a_login(practice: Practice) -> list[dict[str, Any]]:

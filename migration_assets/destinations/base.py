@@ -311,11 +311,23 @@ class OpenBatch:
 
 @dataclass(frozen=True, slots=True)
 class ReadRequest:
-    """Which records to read back: those whose key starts with ``key_prefix``, these ``fields`` of them."""
+    """Which records to read back: those whose key starts with ``key_prefix``, these ``fields`` of them.
+
+    ``keys``: only these of them, in any order, at a cost that grows with their number; one that isn't there
+    is left out. Every one begins with the prefix. Of several records with one of these keys it may be that
+    only one is told: who looks for doubles reads by the prefix.
+
+    ``thought``: where the caller thinks that these records are, a hint for destinations that can't find one
+    by its key. Columns: the key field, ``_id`` (the destination's id as the ledger has it; null where it has
+    none) and the schema's references, as sent last and as about to be sent: a key may have several rows. A
+    record found by a marker is then looked for at these places only. What is read is what is there.
+    """
 
     schema: ObjectSchema
     key_prefix: str
     fields: tuple[str, ...] = field(default=())
+    keys: tuple[str, ...] | None = None
+    thought: pl.DataFrame | None = None
 
 
 @dataclass(frozen=True, slots=True)

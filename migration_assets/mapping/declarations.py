@@ -57,6 +57,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "shared_emails": ("second_field", "first", "as_is"),
     "modules": ("on", "off"),
     "several_practices": ("off", "on"),
+    "deletions": ("report", "flag", "delete"),
 }
 """Choices by which a spec may say different things, and what each may be; the first where nothing is chosen.
 
@@ -66,7 +67,8 @@ destination keeps addresses unique: the first of them keeps it, and the others h
 (``second_field``) or nowhere (``first``); ``as_is`` leaves it with all, once the destination's administrator
 has switched uniqueness off.
 ``modules``: whether the destination's plan has objects of one's own. ``several_practices``: whether other
-practices' records come to the same place, where names are to be unique.
+practices' records come to the same place, where names are to be unique. ``deletions``, what becomes of
+records whose row is gone from the source, is the practice's policy: only ``flag`` needs a field there.
 """
 
 

@@ -15,6 +15,12 @@ from migration_assets.mapping.declarations import Identity
 from migration_assets.mapping.field_declarations import FieldDeclaration, StandardField
 from migration_assets.mapping.names import complaint, unknown_name
 
+_DELETED_FLAG = FieldDeclaration(
+    type=FieldType.CHECKBOX,
+    label="PANDA Deleted",
+    help_text="The record's row is gone from PANDA Perio. Set by the migration; don't edit.",
+)
+
 Catalogue = Mapping[str, Mapping[str, FieldDeclaration]]
 """Standard fields by object and name."""
 
@@ -76,6 +82,23 @@ def read_fields(
             )
     ordered = {identity.field: schemas[identity.field]} | schemas
     return DeclaredFields(ordered, mission_names)
+
+
+def read_deleted_flag(
+    document: Document, identity: Identity, declared: DeclaredFields, conventions: Conventions
+) -> FieldSchema | None:
+    """The box that the file's ``deleted_flag`` names; raises SpecError where the object can't have it."""
+    at: KeyPath = ("deleted_flag",)
+    name = document.data.get("deleted_flag")
+    if name is None:
+        return None
+    if declared.schemas[identity.field].virtual or document.data.get("content") is not None:
+        raise complaint(
+            document, at, "needs a record with a key field that isn't a file", "leave it out; it is reported"
+        )
+    if name in declared.schemas:
+        raise complaint(document, at, f"{name} is a field of its own", "take it out of the fields")
+    return _custom_field(document, at, name, _DELETED_FLAG, conventions)[0]
 
 
 def _standard_field(

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from pydantic import Field
 
+from migration_assets.destinations.base import FieldSchema, ObjectSchema
 from migration_assets.destinations.base import Identity as IdentityKind
-from migration_assets.destinations.base import ObjectSchema
 from migration_assets.destinations.conventions import Conventions
 from migration_assets.destinations.kind import destination_conventions, destination_names
 from migration_assets.documents import Document, read_document
@@ -25,7 +25,13 @@ from migration_assets.mapping.adoption_rule import read_adoption
 from migration_assets.mapping.chart_checks import ChartDraft, join_parts, read_chart, read_part
 from migration_assets.mapping.composition_checks import read_distinct
 from migration_assets.mapping.declarations import Identity
-from migration_assets.mapping.field_checks import Catalogue, DeclaredFields, read_catalogue, read_fields
+from migration_assets.mapping.field_checks import (
+    Catalogue,
+    DeclaredFields,
+    read_catalogue,
+    read_deleted_flag,
+    read_fields,
+)
 from migration_assets.mapping.names import complaint, unknown_name
 from migration_assets.mapping.rule_checks import read_source
 from migration_assets.mapping.spec import PRACTICE_TABLE, MappingSet, ObjectSpec
@@ -56,6 +62,7 @@ class SpecFile(Settings):
     chart_part: dict[str, Any] | None = None
     adopt: dict[str, Any] | None = None
     distinct: list[dict[str, Any]] = Field(default_factory=list)
+    deleted_flag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,7 @@ class _Draft:
     document: Document
     header: SpecFile
     fields: DeclaredFields
+    deleted_flag: FieldSchema | None
 
 
 def load_specs(
@@ -111,9 +119,9 @@ def _draft(path: Path, catalogue: Catalogue, conventions: Conventions) -> _Draft
                 document, (key,), f"is 1 to {conventions.label_length} characters long", "mend the label"
             )
     standard = catalogue.get(_ANY_CUSTOM_OBJECT, {}) if header.custom else catalogue[header.object]
-    return _Draft(
-        document, header, read_fields(document, header.fields, header.identity, standard, conventions)
-    )
+    fields = read_fields(document, header.fields, header.identity, standard, conventions)
+    flag = read_deleted_flag(document, header.identity, fields, conventions)
+    return _Draft(document, header, fields, flag)
 
 
 def _by_object(drafts: Sequence[_Draft]) -> dict[str, _Draft]:
@@ -184,6 +192,7 @@ def _finish(draft: _Draft, world: World) -> ChartDraft:
         mission_names=draft.fields.mission_names,
         adopt=adopt,
         distinct=distinct,
+        deleted_flag=draft.deleted_flag,
     )
     return ChartDraft(document, spec, chart, None if header.chart_part is None else read_part(document))
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from migration_assets.destinations.base import Identity, ObjectSchema
+from migration_assets.destinations.base import FieldSchema, Identity, ObjectSchema
 from migration_assets.mapping.adoption_rule import AdoptionRule
 from migration_assets.mapping.chart_layout import (
     ChartColumn,
@@ -188,7 +188,9 @@ class ObjectSpec:
 
     ``schema`` holds the declared fields, the key first; a chart's fields come from the resolved layout
     (``schema_with``). ``adopt`` says how records that are there already are recognised, ``distinct`` what
-    becomes of values that only one record may have.
+    becomes of values that only one record may have. ``deleted_flag`` is the box that marks a record whose row
+    is gone from the source: a field of the object only where the practice chose so, and none once it chose
+    otherwise.
     """
 
     asset: str
@@ -198,6 +200,7 @@ class ObjectSpec:
     mission_names: Mapping[str, str] = field(default_factory=dict)
     adopt: AdoptionRule | None = None
     distinct: tuple[Distinct, ...] = ()
+    deleted_flag: FieldSchema | None = None
 
     @property
     def name(self) -> str:
@@ -262,6 +265,11 @@ class ObjectSpec:
         sources = [source.resolved(choices) for source in self.sources if source.is_chosen(choices)]
         if not sources:
             return None
+        declared, flag = self.schema.fields, self.deleted_flag if choices["deletions"] == "flag" else None
+        if flag is not None:
+            unmarked = {flag.name: Rule(constant=False)}
+            sources = [replace(source, rules={**source.rules, **unmarked}) for source in sources]
+            declared = (*declared, flag)
         merged = (part.field_names for source in sources for part in source.merged)
         distinct = tuple(
             each.model_copy(update={"when": {}})
@@ -270,14 +278,14 @@ class ObjectSpec:
         )
         moved = (each.to for each in distinct if each.to is not None)
         filled = {self.schema.key_field}.union(*(source.rules for source in sources), *merged, moved)
-        kept = tuple(each for each in self.schema.fields if each.name in filled)
+        kept = tuple(each for each in declared if each.name in filled)
         order = {each.name: place for place, each in enumerate(kept)}
         in_order = tuple(
             replace(source, rules=dict(sorted(source.rules.items(), key=lambda rule: order[rule[0]])))
             for source in sources
         )
         schema = replace(self.schema, fields=kept)
-        return replace(self, schema=schema, sources=in_order, distinct=distinct)
+        return replace(self, schema=schema, sources=in_order, distinct=distinct, deleted_flag=flag)
 
     def chart_columns(self, chart: ChartLayout) -> tuple[ChartColumn, ...]:
         """Where the chart's fields of ``schema_with`` are filled from, in their order."""

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from migration_assets.migration.adoption import UNDECIDED
-from migration_assets.migration.decisions import Decision, Exported, Reconciled, RolledBack, UploadBegan
+from migration_assets.migration.decisions import (
+    Decision,
+    DrainChecked,
+    Exported,
+    Reconciled,
+    RolledBack,
+    SourceRefreshed,
+    UploadBegan,
+)
 from migration_assets.migration.gate import LIVE, PlanFacts, Requirement, requirements
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.reconciliation import Reconciliation
@@ -44,15 +52,9 @@ class Preflight:
 
 
 @dataclass(frozen=True, slots=True)
-class Delta:
-    """How far the cutover is: rows that changed in PANDA since the last extraction."""
-
-    waiting: int
-
-
-@dataclass(frozen=True, slots=True)
 class Facts:
-    """What the checklist judges; None where there is none of it yet. ``delta`` None: there is no cutover."""
+    """What the checklist judges; None where there is none of it yet. ``open_conflicts`` None: the practice has
+    no cutover."""
 
     target: Target
     plan: PlanFacts
@@ -60,7 +62,7 @@ class Facts:
     failure_limit: float
     preflight: Preflight | None = None
     reconciliation: Reconciliation | None = None
-    delta: Delta | None = None
+    open_conflicts: int | None = None
 
 
 def checklist(facts: Facts) -> list[Row]:
@@ -71,6 +73,7 @@ def checklist(facts: Facts) -> list[Row]:
         _loaded(facts),
         _balanced(facts),
         _drained(facts),
+        _decided(facts),
         _delivered(facts),
     ]
 
@@ -173,11 +176,32 @@ def _balanced(facts: Facts) -> Row:
 
 
 def _drained(facts: Facts) -> Row:
+    """Both sides were read once more and agreed, and nothing was refreshed or sent since."""
     name = "delta drained"
-    if facts.delta is None:
+    if facts.open_conflicts is None:
         return Row(name, "not_applicable", _NO_CUTOVER, "")
-    waiting = facts.delta.waiting
-    return _row(name, not waiting, "let the cutover refresh once more", f"{waiting:,} changed rows wait")
+    last: DrainChecked | None = None
+    for each in facts.decisions:
+        if isinstance(each, SourceRefreshed):
+            last = None
+        elif isinstance(each, DrainChecked | UploadBegan | RolledBack) and _is_of(each, facts.target):
+            last = each if isinstance(each, DrainChecked) else None
+    remedy = f"launch go_live_{facts.target.destination} for {facts.target.practice}: it refreshes once more"
+    if last is None:
+        return Row(name, "missing", remedy, "source and destination weren't compared since the last refresh")
+    told = ", ".join(f"{what.replace('_', ' ')} {count:,}" for what, count in last.counts.items())
+    return _row(name, last.passed, remedy, f"{last.at:%Y-%m-%d %H:%M} UTC: {told}")
+
+
+def _decided(facts: Facts) -> Row:
+    name = "conflicts decided"
+    if facts.open_conflicts is None:
+        return Row(name, "not_applicable", "only a cutover has conflicts", "")
+    remedy = (
+        f"look at the page of migration-assets conflicts {facts.target.practice} "
+        f"{facts.target.destination} and decide"
+    )
+    return _row(name, not facts.open_conflicts, remedy, f"{facts.open_conflicts:,} wait for a decision")
 
 
 def _delivered(facts: Facts) -> Row:
@@ -194,5 +218,5 @@ def _delivered(facts: Facts) -> Row:
     return _row("report delivered", bool(written), remedy, evidence)
 
 
-def _is_of(entry: Reconciled | Exported | UploadBegan | RolledBack, target: Target) -> bool:
+def _is_of(entry: Reconciled | Exported | UploadBegan | RolledBack | DrainChecked, target: Target) -> bool:
     return (entry.destination, entry.environment) == (target.destination, target.environment)

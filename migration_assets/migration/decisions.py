@@ -132,6 +132,36 @@ class Staged(_Deed):
     passed: bool
 
 
+class SourceRefreshed(_Deed):
+    """What had changed in PANDA was read and staged anew; ``counts``: units, and rows by table, those that
+    are gone as ``deleted <table>``. ``drain``: every table was compared first."""
+
+    kind: Literal["source_refreshed"] = "source_refreshed"
+    sequence: int
+    drain: bool = False
+
+
+class DeltaSent(_Deed):
+    """The refreshes up to ``sequence`` are in the destination; ``counts``: sent, found, different, and
+    deletions by their outcome."""
+
+    kind: Literal["delta_sent"] = "delta_sent"
+    sequence: int
+
+
+class DrainChecked(_Deed):
+    """Source and destination were read once more; ``passed`` where they agree. ``counts``: of ``Drained``."""
+
+    kind: Literal["drain_checked"] = "drain_checked"
+    passed: bool
+
+
+class WindowClosed(_Decided):
+    """A person ends the cutover: PANDA and the destination agree, and no delta follows."""
+
+    kind: Literal["window_closed"] = "window_closed"
+
+
 class SchemaDeployed(_Deed):
     """``counts``: created, updated, unchanged."""
 
@@ -191,6 +221,16 @@ class SchemaRemoved(_Decided):
     kind: Literal["schema_removed"] = "schema_removed"
 
 
+class ConflictsDecided(_Decided):
+    """A person decided whose value stays where records of ours were edited in the destination.
+
+    ``counts`` are conflicts by object; ``hashes``: conflicts, the list that was decided about.
+    """
+
+    kind: Literal["conflicts_decided"] = "conflicts_decided"
+    take: Literal["source", "crm"]
+
+
 class Exported(_Deed):
     """Files were written that people read or take away; ``hashes`` by file name."""
 
@@ -213,6 +253,11 @@ Decision = (
     | RollbackDecided
     | RolledBack
     | SchemaRemoved
+    | ConflictsDecided
+    | SourceRefreshed
+    | DeltaSent
+    | DrainChecked
+    | WindowClosed
     | Exported
 )
 _DECISION: TypeAdapter[Decision] = TypeAdapter(Annotated[Decision, Field(discriminator="kind")])

@@ -17,6 +17,7 @@ from typing import Final
 import polars as pl
 
 from migration_assets.errors import ConfigurationError, WarehouseTableMissing
+from migration_assets.migration.decisions import SourceRefreshed
 from migration_assets.migration.platform import Platform
 from migration_assets.migration.refresh import PENDING_COLUMNS, Refresh, Restaged
 from migration_assets.migration.staging import Verdict, source_tables
@@ -209,7 +210,13 @@ class Detection:
             restaged = refresh.take(pending, read.read_at, files)
         with self._store().open() as session:
             ChangeStore(session).acknowledge(upto)
-        return _refreshed(restaged, pending, read, time.monotonic() - started, drained)
+        done = _refreshed(restaged, pending, read, time.monotonic() - started, drained)
+        counts = {"units": done.units, **done.changed}
+        counts |= {f"deleted {table}": rows for table, rows in done.deleted.items()}
+        self.platform.decisions(practice).append(
+            SourceRefreshed(run_id=run_id, sequence=done.sequence, drain=drain, counts=counts)
+        )
+        return done
 
     @cached_property
     def _practice(self) -> Practice:

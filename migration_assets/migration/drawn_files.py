@@ -7,7 +7,7 @@ images of the practice are never kept here: they are streamed from the source.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -35,7 +35,22 @@ def draw(session: Session, drawn: DrawnObject, staged: Mapping[str, pl.DataFrame
     A batch is written before the next is drawn: all files of a practice together fill memory.
     """
     session.execute(f"CREATE SCHEMA IF NOT EXISTS {UPLOAD}")
-    session.execute(f"CREATE OR REPLACE TABLE {UPLOAD}.{quoted(drawn_table(drawn.name))} ({DRAWN_COLUMNS})")
+    session.execute(f"CREATE OR REPLACE TABLE {_place(drawn)} ({DRAWN_COLUMNS})")
+    return _draw(session, drawn, staged)
+
+
+def draw_again(
+    session: Session, drawn: DrawnObject, staged: Mapping[str, pl.DataFrame], ids: Collection[str]
+) -> pl.DataFrame:
+    """As ``draw``, for the rows of these ids alone: ``staged`` has what those that are still there are drawn
+    from, the other files stay."""
+    session.execute(
+        f"DELETE FROM {_place(drawn)} WHERE source_id IN (SELECT unnest($1::VARCHAR[]))", (list(ids),)
+    )
+    return _draw(session, drawn, staged)
+
+
+def _draw(session: Session, drawn: DrawnObject, staged: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     schema = {name: each.dtype.type for name, each in drawn.model.to_schema().columns.items()}
     rows = [pl.DataFrame(schema=schema)]
     for batch in drawn.draw(staged):
@@ -48,6 +63,10 @@ def draw(session: Session, drawn: DrawnObject, staged: Mapping[str, pl.DataFrame
         )
         rows.append(batch.drop(CONTENT))
     return pl.concat(rows)
+
+
+def _place(drawn: DrawnObject) -> str:
+    return f"{UPLOAD}.{quoted(drawn_table(drawn.name))}"
 
 
 @dataclass(frozen=True)

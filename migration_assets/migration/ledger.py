@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -70,6 +70,8 @@ STATE_COLUMNS: dict[str, pl.DataType] = {
 ``present`` in the destination, and the last sending's failure or reason, if any. A record that was adopted
 and never sent is present and has no outcome; one that was taken back has no row until it is sent again."""
 
+_IS_THERE = pl.col("kind").is_in([str(Outcome.LOADED), str(Presence.FOUND), str(Presence.ADOPTED)])
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -103,6 +105,14 @@ class Ledger:
         self._engine = engine
         self._keys = keys
         self.target = target
+
+    @property
+    def engine(self) -> Engine:
+        return self._engine
+
+    @property
+    def keys(self) -> PracticeKeys:
+        return self._keys
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
@@ -278,26 +288,28 @@ class Ledger:
         )
         return connection.execute(query).scalar_one_or_none()
 
-    def state(self, schema: ObjectSchema) -> pl.DataFrame:
-        """Current state of every record of the object: STATE_COLUMNS, a row a key."""
-        of_object = and_(self._is_target(RECORD_EVENTS), RECORD_EVENTS.c.object == schema.name)
+    def state(self, schema: ObjectSchema, keys: Collection[str] | None = None) -> pl.DataFrame:
+        """Current state of every record of the object: STATE_COLUMNS, a row a key.
+
+        With ``keys`` of these alone, at a cost that doesn't grow with the other records.
+        """
         with self._transaction() as connection:
-            outcomes = _latest_of(
+            outcomes = self._latest(
                 connection,
-                of_object,
+                schema,
+                keys,
                 tuple(Outcome),
                 ("kind", "payload_hash", "code", "field", "message", "run_id"),
                 since=Presence.TAKEN_BACK,
             )
-            presences = _latest_of(connection, of_object, (Outcome.LOADED, *Presence), ("kind",))
+            presences = self._latest(connection, schema, keys, (Outcome.LOADED, *Presence), ("kind",))
             # A read-back that found a record doesn't know its id; the answer to its last sending does.
-            loaded = _latest_of(
-                connection, of_object, (Outcome.LOADED, Presence.ADOPTED), ("destination_id",)
+            loaded = self._latest(
+                connection, schema, keys, (Outcome.LOADED, Presence.ADOPTED), ("destination_id",)
             )
-        there = pl.col("kind").is_in([str(Outcome.LOADED), str(Presence.FOUND), str(Presence.ADOPTED)])
         return (
             outcomes.rename({"kind": "outcome"})
-            .join(presences.select("key", present=there), on="key", how="full", coalesce=True)
+            .join(presences.select("key", present=_IS_THERE), on="key", how="full", coalesce=True)
             .join(loaded, on="key", how="left")
             .select(*STATE_COLUMNS)
             .with_columns(pl.col("present").fill_null(value=False))
@@ -305,30 +317,45 @@ class Ledger:
             .sort("key")
         )
 
-    def created_in_run(self, schema: ObjectSchema, run_id: str) -> frozenset[str]:
-        """Keys whose record the destination says that this run created."""
-        events = RECORD_EVENTS.c
-        query = select(events.key.distinct()).where(
-            self._is_target(RECORD_EVENTS),
-            events.object == schema.name,
-            events.run_id == run_id,
-            events.created.is_(True),
-        )
+    def present(self, schema: ObjectSchema, keys: Collection[str] | None = None) -> pl.Series:
+        """Keys of the records that are in the destination, by ``state``; of ``keys`` alone if given."""
         with self._transaction() as connection:
-            return frozenset(connection.execute(query).scalars())
+            presences = self._latest(connection, schema, keys, (Outcome.LOADED, *Presence), ("kind",))
+        return presences.filter(_IS_THERE)["key"].sort()
+
+    def created_in_run(
+        self, schema: ObjectSchema, run_id: str, keys: Collection[str] | None = None
+    ) -> frozenset[str]:
+        """Keys, of ``keys`` if given, whose record the destination says that this run created."""
+        events = RECORD_EVENTS.c
+        with self._transaction() as connection:
+            return frozenset(
+                key
+                for of_keys in self._of(schema, keys)
+                for key in connection.execute(
+                    select(events.key.distinct()).where(
+                        of_keys, events.run_id == run_id, events.created.is_(True)
+                    )
+                ).scalars()
+            )
 
     def keep_before_images(
         self, schema: ObjectSchema, images: Iterable[tuple[str, Mapping[str, Any]]], run_id: str
     ) -> int:
         """Store what stood in the destination before we wrote; a key's earliest image is the one kept."""
         with self._transaction() as connection:
-            known = set(
-                connection.execute(
+            given = dict(images)
+            known = {
+                key
+                for some in _in_parts(tuple(given))
+                for key in connection.execute(
                     select(BEFORE_IMAGES.c.key).where(
-                        self._is_target(BEFORE_IMAGES), BEFORE_IMAGES.c.object == schema.name
+                        self._is_target(BEFORE_IMAGES),
+                        BEFORE_IMAGES.c.object == schema.name,
+                        BEFORE_IMAGES.c.key.in_(some),
                     )
                 ).scalars()
-            )
+            }
             rows = [
                 {
                     **self.target.columns(),
@@ -338,23 +365,12 @@ class Ledger:
                     "sealed": self._keys.encrypt(json.dumps(image, default=str).encode(), key),
                     "at": _now(),
                 }
-                for key, image in images
+                for key, image in given.items()
                 if key not in known
             ]
             if rows:
                 connection.execute(insert(BEFORE_IMAGES), rows)
         return len(rows)
-
-    def written_keys(self, schema: ObjectSchema) -> frozenset[str]:
-        """Keys that this ledger loaded, or may have loaded with the answer lost (``not_sent`` after a lost
-        job): what stands there may be ours, and what stood there before was looked at before that sending.
-        Not those that were taken back since.
-        """
-        written = (Outcome.LOADED, Outcome.NOT_SENT)
-        of_object = and_(self._is_target(RECORD_EVENTS), RECORD_EVENTS.c.object == schema.name)
-        with self._transaction() as connection:
-            found = _latest_of(connection, of_object, written, (), since=Presence.TAKEN_BACK)
-        return frozenset(found["key"])
 
     def _intended_hashes(
         self, connection: Connection, batch_id: str | None, keys: Sequence[str]
@@ -363,14 +379,36 @@ class Ledger:
         if batch_id is None:
             return {}
         found: dict[str, str | None] = {}
-        for start in range(0, len(keys), _KEYS_A_QUERY):
+        for some in _in_parts(keys):
             query = select(RECORD_EVENTS.c.key, RECORD_EVENTS.c.payload_hash).where(
                 RECORD_EVENTS.c.batch_id == batch_id,
-                RECORD_EVENTS.c.key.in_(keys[start : start + _KEYS_A_QUERY]),
+                RECORD_EVENTS.c.key.in_(some),
                 RECORD_EVENTS.c.kind == "intended",
             )
             found.update((row.key, row.payload_hash) for row in connection.execute(query))
         return found
+
+    def _latest(
+        self,
+        connection: Connection,
+        schema: ObjectSchema,
+        keys: Collection[str] | None,
+        kinds: tuple[str, ...],
+        columns: tuple[str, ...],
+        since: str | None = None,
+    ) -> pl.DataFrame:
+        """As ``_latest_of``, of the object's records or of those with ``keys``."""
+        parts = [_latest_of(connection, of_keys, kinds, columns, since) for of_keys in self._of(schema, keys)]
+        return pl.concat(parts)
+
+    def _of(self, schema: ObjectSchema, keys: Collection[str] | None) -> Iterator[Any]:
+        """Conditions that together hold for every event of the object, or of those of its records."""
+        of_object = and_(self._is_target(RECORD_EVENTS), RECORD_EVENTS.c.object == schema.name)
+        if keys is None:
+            yield of_object
+            return
+        for some in _in_parts(tuple(keys)) or [()]:
+            yield and_(of_object, RECORD_EVENTS.c.key.in_(some))
 
     def _event(self, schema: ObjectSchema, key: str, kind: str, run_id: str) -> dict[str, Any]:
         return {
@@ -416,6 +454,10 @@ def _latest_of(
         query = query.where(RECORD_EVENTS.c.kind != str(since))
     rows = [tuple(row) for row in connection.execute(query)]
     return pl.DataFrame(rows, schema=dict.fromkeys(("key", *columns), pl.String), orient="row", strict=False)
+
+
+def _in_parts(keys: Sequence[str]) -> list[Sequence[str]]:
+    return [keys[start : start + _KEYS_A_QUERY] for start in range(0, len(keys), _KEYS_A_QUERY)]
 
 
 def _now() -> datetime:

@@ -96,6 +96,55 @@ BEFORE_IMAGES = Table(
     UniqueConstraint("practice", "destination", "environment", "object", "key"),
 )
 
+DELETED_IMAGES = Table(
+    "deleted_images",
+    METADATA,
+    Column("sequence", _SEQUENCE, primary_key=True, autoincrement=True),
+    *_target(),
+    Column("object", String(80), nullable=False),
+    Column("key", String(255), nullable=False),
+    Column("destination_id", String(40), nullable=False),
+    Column("run_id", String(64), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),  # the record of ours as it stood before it was deleted
+    Column("at", DateTime(timezone=True), nullable=False),
+    Index("ix_deleted_images_target", "practice", "destination", "environment", "object", "key"),
+)
+
+DELTA_RECORDS = Table(
+    "delta_records",
+    METADATA,
+    Column("sequence", _SEQUENCE, primary_key=True, autoincrement=True),
+    *_target(),
+    Column("run_id", String(64), nullable=False),
+    Column("object", String(80), nullable=False),
+    Column("key", String(255), nullable=False),
+    Column("changed_at", DateTime(timezone=True)),
+    Column("basis", String(20)),  # what changed_at is: modified_at, or poll
+    Column("seen_at", DateTime(timezone=True)),
+    Column("outcome", String(20), nullable=False),
+    Column("found_at", DateTime(timezone=True)),  # read back, and equal
+    Column("at", DateTime(timezone=True), nullable=False),
+    Index("ix_delta_records_target", "practice", "destination", "environment", "at"),
+)
+
+CONFLICTS = Table(
+    "conflicts",
+    METADATA,
+    Column("sequence", _SEQUENCE, primary_key=True, autoincrement=True),
+    *_target(),
+    Column("object", String(80), nullable=False),
+    Column("key", String(255), nullable=False),
+    Column("field", String(80), nullable=False),
+    Column("run_id", String(64), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),  # the field's values: former, source, crm
+    Column("policy", String(20), nullable=False),
+    Column("event", String(20), nullable=False),  # found, decided
+    Column("resolution", String(20), nullable=False),  # source, crm, open
+    Column("decided_by", String(255)),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Index("ix_conflicts_target", "practice", "destination", "environment", "object", "key"),
+)
+
 MINTED_KEYS = Table(
     "minted_keys",
     METADATA,

@@ -1,18 +1,18 @@
 """Brings a destination's records to the state of the payload, within a scope; resumable at any point.
 
 One operation for rehearsal, live, delta and retry: settle what an earlier run left in flight, compare
-payload hashes with the ledger, hold back children of absent parents, keep before-images, send the rest
-and write down every answer.
+payload hashes with the ledger, hold back children of absent parents, look what stands there
+(``sending_look``), send the rest and write down every answer.
 """
 
 from __future__ import annotations
 
-import threading
-import time
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import polars as pl
 
@@ -20,21 +20,32 @@ from migration_assets.destinations.base import (
     Batch,
     BlobSource,
     Destination,
+    FieldSchema,
     LoadResult,
     ObjectSchema,
     OpenBatch,
-    ReadRequest,
 )
 from migration_assets.errors import JobLost, LedgerError
+from migration_assets.migration.conflict_store import ConflictStore, Standing, decided_for_source
+from migration_assets.migration.conflicts import sendings
 from migration_assets.migration.ledger import Hold, Ledger, Outcome
-from migration_assets.migration.parents import PAYLOAD_HASH, in_waves, present_of, without_absent
-from migration_assets.migration.progress import Progress, Watch, unwatched
+from migration_assets.migration.parents import (
+    PAYLOAD_HASH,
+    Present,
+    in_waves,
+    present_of,
+    without_absent,
+)
+from migration_assets.migration.progress import Told, Watch, unwatched
+from migration_assets.migration.sending_look import Looked, SendingLook
 from migration_assets.migration.upload_file import HOLD_COLUMNS
+from migration_assets.practice import Conflicts
 
 _ORPHANS_LIVE = timedelta(days=7)
 """How long after a crash a job is looked for that nobody wrote down: one found too young to be touched is
 ended by a later run, and destinations forget unfinished jobs within days."""
 KEY = "_sent_key"
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +68,24 @@ class Shipment:
     """What to bring there: ``payload`` has the schema's fields and PAYLOAD_HASH, a row a key in scope;
     ``problems`` (key, field, code, message) are rows that no destination could take as they are, ``holds``
     (key, code, message) those that the practice's own choice keeps back; ``optional`` are references that a
-    record goes without where its parent isn't in the destination."""
+    record goes without where its parent isn't in the destination. ``former`` has the payload's columns: rows
+    of keys in scope as they stood in the payload before, each with the hash that it had then. A ``narrow``
+    shipment is small beside the practice: its load looks at nothing but its own keys.
+    """
 
     schema: ObjectSchema
     payload: pl.DataFrame
     problems: pl.DataFrame
     holds: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=HOLD_COLUMNS))
     optional: frozenset[str] = frozenset()
+    former: pl.DataFrame = field(default_factory=pl.DataFrame)
+    narrow: bool = False
 
 
 @dataclass(frozen=True)
 class Loader:
-    """Sends shipments of one target in one run."""
+    """Sends shipments of one target in one run; ``conflicts`` says whose value stays where somebody has
+    edited a record of ours there."""
 
     destination: Destination
     ledger: Ledger
@@ -77,6 +94,7 @@ class Loader:
     parents: Callable[[str], ObjectSchema]
     watch: Watch = unwatched
     blobs: BlobSource | None = None
+    conflicts: Conflicts = "source_wins"
 
     def load(self, shipment: Shipment) -> UploadSummary:
         """Every key of the shipment has an outcome in the ledger when this returns.
@@ -99,27 +117,82 @@ class Loader:
     def _load_wave(self, shipment: Shipment, wave: pl.DataFrame) -> tuple[int, pl.Series]:
         """How many rows are there as they should be already, and the keys that were sent."""
         schema = shipment.schema
-        possible = without_absent(schema, shipment.optional, wave, self._present)
+        present = self._presence(shipment, wave)
+        possible = without_absent(schema, shipment.optional, wave, present)
         keyed = possible.with_columns(pl.col(schema.key_field).alias(KEY))
-        state = self.ledger.state(schema)
-        unchanged = _unchanged(keyed, state)
+        keys = keyed[KEY].to_list() if shipment.narrow else None
+        state = self.ledger.state(schema, keys)
+        conflicts = ConflictStore.of(self.ledger)
+        due = decided_for_source(conflicts.standing(schema.name, keys)).get(schema.name, frozenset())
+        unchanged = _unchanged(keyed, state).filter(~pl.col(KEY).is_in(list(due)))
         open_rows = keyed.join(unchanged, on=KEY, how="anti")
 
         refused = self._refuse_unsendable(shipment, open_rows)
         sendable = open_rows.filter(~pl.col(KEY).is_in(refused))
-        held = self._hold_back(shipment, sendable)
+        held = self._hold_back(shipment, sendable, present)
         to_send = sendable.filter(~pl.col(KEY).is_in(held))
+        if to_send.is_empty():
+            return unchanged.height, to_send[KEY]
 
-        if to_send.height:
-            self._keep_before_images(schema, to_send)
-            there = state.filter("present")["key"]
-            absent = to_send.filter(~pl.col(KEY).is_in(there.implode()))[KEY]
-            self._send(schema, to_send, frozenset(absent))
+        looked = self._look(shipment, wave, to_send, state.select("key", "destination_id"))
+        self.ledger.hold_back(schema, looked.holds, self.run_id)
+        to_send = to_send.filter(~pl.col(KEY).is_in([hold.key for hold in looked.holds]))
+        there = set(state.filter("present")["key"]) - looked.gone
+        absent = frozenset(key for key in to_send[KEY] if key not in there)
+        told = Told(schema.name, to_send.height, self.watch)
+        for sent_by, rows in sendings(schema, to_send, looked.kept, looked.current):
+            self._send(sent_by, rows, absent, told)
+        if looked.settling:
+            self._settle_conflicts(schema, conflicts, looked.settling)
         return unchanged.height, to_send[KEY]
 
-    def _present(self, object_name: str) -> pl.Series:
-        state = self.ledger.state(self.parents(object_name))
-        return state.filter(pl.col("present"))["key"]
+    def _presence(self, shipment: Shipment, rows: pl.DataFrame) -> Present:
+        """Asked of the ledger once an object; of a narrow shipment's parents those that its rows name."""
+
+        @cache
+        def present(object_name: str) -> pl.Series:
+            named = None
+            if shipment.narrow:
+                columns = [
+                    rows[each.name].cast(pl.String)
+                    for each in shipment.schema.references
+                    if object_name in each.targets
+                ]
+                named = pl.concat(columns).drop_nulls().unique().to_list()
+            return self.ledger.present(self.parents(object_name), named)
+
+        return present
+
+    def _look(
+        self, shipment: Shipment, wave: pl.DataFrame, to_send: pl.DataFrame, ids: pl.DataFrame
+    ) -> Looked:
+        look = SendingLook(self.destination, self.ledger, self.run_id, self.conflicts, self._is_there)
+        looked = look.look(
+            shipment.schema,
+            shipment.optional,
+            to_send,
+            _candidates(shipment, wave),
+            ids if shipment.narrow else None,
+        )
+        if looked.unknown_former:
+            _LOG.info(
+                "%s: of %d %s records it isn't known what they were sent with last; an edit there can't be "
+                "told from a change in the source",
+                self.ledger.target,
+                looked.unknown_former,
+                shipment.schema.name,
+            )
+        return looked
+
+    def _is_there(self, reference: FieldSchema, key: str) -> bool:
+        return any(self.ledger.present(self.parents(name), [key]).len() for name in reference.targets)
+
+    def _settle_conflicts(
+        self, schema: ObjectSchema, conflicts: ConflictStore, settling: Sequence[Standing]
+    ) -> None:
+        state = self.ledger.state(schema, {each.conflict.key for each in settling})
+        loaded = set(state.filter(pl.col("outcome") == Outcome.LOADED)["key"])
+        conflicts.settle([each for each in settling if each.conflict.key in loaded], self.run_id)
 
     def settle(self, schema: ObjectSchema) -> None:
         """Find out what became of batches that an earlier run left open; their keys get an outcome."""
@@ -154,14 +227,14 @@ class Loader:
         self.ledger.record(shipment.schema, failures, self.run_id)
         return [failure.key for failure in failures]
 
-    def _hold_back(self, shipment: Shipment, rows: pl.DataFrame) -> list[str]:
+    def _hold_back(self, shipment: Shipment, rows: pl.DataFrame, present: Present) -> list[str]:
         """What the practice keeps back waits, and so does a record whose parent isn't in the destination:
         it would fail there."""
         schema = shipment.schema
         chosen = shipment.holds.join(rows.select(pl.col(KEY).alias("key")), on="key", how="semi")
         holds = {row["key"]: Hold(**row) for row in chosen.iter_rows(named=True)}
         for reference in schema.references:
-            parents = present_of(reference, self._present)
+            parents = present_of(reference, present)
             waiting = rows.filter(
                 pl.col(reference.name).is_not_null() & ~pl.col(reference.name).is_in(parents.implode())
             )
@@ -171,25 +244,11 @@ class Loader:
         self.ledger.hold_back(schema, list(holds.values()), self.run_id)
         return list(holds)
 
-    def _keep_before_images(self, schema: ObjectSchema, to_send: pl.DataFrame) -> None:
-        """What stands there and isn't ours is kept before it's overwritten; ours is in the ledger."""
-        ours = self.ledger.written_keys(schema)
-        request = ReadRequest(schema, key_prefix=_practice_prefix(self.ledger))
-        sending = to_send.select(pl.col(KEY).alias(schema.key_field))
-        for page in self.destination.read(request):
-            theirs = page.join(sending, on=schema.key_field, how="semi").filter(
-                ~pl.col(schema.key_field).is_in(list(ours))
-            )
-            self.ledger.keep_before_images(
-                schema, ((row[schema.key_field], row) for row in theirs.iter_rows(named=True)), self.run_id
-            )
-
-    def _send(self, schema: ObjectSchema, rows: pl.DataFrame, absent: frozenset[str]) -> None:
+    def _send(self, schema: ObjectSchema, rows: pl.DataFrame, absent: frozenset[str], told: Told) -> None:
         """Several batches are on their way at once, as many as the destination likes.
 
         Where one fails as a whole no further one begins; those on their way are followed to their end.
         """
-        told = _Told(schema.name, rows.height, self.watch)
         most = self.destination.batches_at_once
         with ThreadPoolExecutor(most, thread_name_prefix="batch") as threads:
             on_their_way: set[Future[None]] = set()
@@ -203,7 +262,7 @@ class Loader:
                 each.result()
 
     def _send_batch(
-        self, schema: ObjectSchema, part: pl.DataFrame, absent: frozenset[str], told: _Told
+        self, schema: ObjectSchema, part: pl.DataFrame, absent: frozenset[str], told: Told
     ) -> None:
         hashes = zip(part[schema.key_field], part[PAYLOAD_HASH], strict=True)
         batch_id = self.ledger.intend(schema, hashes, self.run_id)
@@ -234,9 +293,10 @@ class Loader:
     def _summary(self, shipment: Shipment, unchanged: int, sent: pl.Series) -> UploadSummary:
         schema = shipment.schema
         keys = shipment.payload.select(pl.col(schema.key_field).alias("key"))
-        state = self.ledger.state(schema).join(keys, on="key", how="semi")
+        named = keys["key"].to_list() if shipment.narrow else None
+        state = self.ledger.state(schema, named).join(keys, on="key", how="semi")
         loaded_now = state.filter((pl.col("outcome") == Outcome.LOADED) & pl.col("key").is_in(sent.to_list()))
-        created = self.ledger.created_in_run(schema, self.run_id)
+        created = self.ledger.created_in_run(schema, self.run_id, named)
         created_now = loaded_now.filter(pl.col("key").is_in(list(created))).height
         return UploadSummary(
             object=schema.name,
@@ -250,29 +310,6 @@ class Loader:
         )
 
 
-class _Told:
-    """Counts the answers of all batches of one object and tells them on."""
-
-    def __init__(self, object_name: str, to_send: int, watch: Watch) -> None:
-        self._progress = Progress(object_name, to_send, 0, 0, 0.0)
-        self._watch = watch
-        self._began = time.monotonic()
-        self._lock = threading.Lock()
-
-    def listening(self, results: Iterator[Sequence[LoadResult]]) -> Iterator[Sequence[LoadResult]]:
-        for chunk in results:
-            yield chunk
-            accepted = sum(each.outcome == "loaded" for each in chunk)
-            with self._lock:
-                self._progress = replace(
-                    self._progress,
-                    accepted=self._progress.accepted + accepted,
-                    failed=self._progress.failed + len(chunk) - accepted,
-                    seconds=time.monotonic() - self._began,
-                )
-                self._watch(self._progress)
-
-
 def _unchanged(keyed: pl.DataFrame, state: pl.DataFrame) -> pl.DataFrame:
     """Keys that are there with exactly this payload."""
     loaded = state.filter((pl.col("outcome") == Outcome.LOADED) & pl.col("present"))
@@ -283,5 +320,18 @@ def _unchanged(keyed: pl.DataFrame, state: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _practice_prefix(ledger: Ledger) -> str:
-    return f"{ledger.target.practice}:"
+def _candidates(shipment: Shipment, wave: pl.DataFrame) -> pl.DataFrame:
+    """Rows that a record of the wave may have been sent with, as far as they are known, with PAYLOAD_HASH."""
+    names = [*shipment.schema.field_names, PAYLOAD_HASH]
+    now = wave.select(_text(wave, name) for name in names)
+    if shipment.former.is_empty():
+        return now
+    former = shipment.former.join(wave, on=shipment.schema.key_field, how="semi")
+    return pl.concat([now, former.select(_text(former, name) for name in names)], how="vertical_relaxed")
+
+
+def _text(rows: pl.DataFrame, name: str) -> pl.Expr:
+    """The column with an Enum as its text; null where an earlier plan didn't have it."""
+    if name not in rows.columns:
+        return pl.lit(None).alias(name)
+    return pl.col(name).cast(pl.String) if rows[name].dtype == pl.Enum else pl.col(name)

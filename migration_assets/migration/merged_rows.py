@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -31,7 +31,7 @@ class MergedRows:
         in_rows = merged.join(rows.select("source_id"), on="source_id", how="semi")
         return in_rows.height + _excused(merged).height
 
-    def excused(self, excused: pl.DataFrame, tables: list[str]) -> pl.DataFrame:
+    def excused(self, excused: pl.DataFrame, tables: Sequence[str]) -> pl.DataFrame:
         """EXCUSED_COLUMNS by source row, and the rows of ``tables`` that staging itself has excused."""
         own = [
             _excused(self.by_table[table]).select(

@@ -10,38 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from migration_assets.destinations.administration import ManualStep
-from migration_assets.destinations.base import BlobSource, Destination, SchemaDeployment
-from migration_assets.errors import StagingRefused
-from migration_assets.mapping.spec import ObjectSpec
-from migration_assets.migration import adoption, gate, owners, payload, recording
-from migration_assets.migration.adoption_operations import AdoptionOperations
+from migration_assets.destinations.base import Destination, SchemaDeployment
+from migration_assets.migration import gate, owners, payload, recording
 from migration_assets.migration.approving import make_approval, require_approvable
-from migration_assets.migration.contents import RecordContents
 from migration_assets.migration.decisions import (
     Approval,
-    PayloadBuilt,
     RehearsalCompleted,
     SchemaDeployed,
-    UploadBegan,
-    UploadEnded,
 )
-from migration_assets.migration.drawn_files import DrawnFiles
-from migration_assets.migration.ledger import Ledger, Target
-from migration_assets.migration.load import Loader, Shipment, UploadSummary
+from migration_assets.migration.delta_operations import DeltaOperations
+from migration_assets.migration.ledger import Target
 from migration_assets.migration.owners import Owners
-from migration_assets.migration.payload import Build, PayloadSummary
-from migration_assets.migration.plan import Plan, load_mapping, make_plan
-from migration_assets.migration.progress import Watch, unwatched
+from migration_assets.migration.plan import Plan, make_plan
 from migration_assets.migration.reconcile import Reconciled, Reconciler
-from migration_assets.migration.sampling import SampleChoice
-from migration_assets.migration.staging import require_passed
-from migration_assets.migration.upload_file import SCOPE_ALL, SCOPE_SAMPLE
-from migration_assets.practice import Practice
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +36,7 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class Migration(AdoptionOperations):
+class Migration(DeltaOperations):
     """One practice on its way to one environment of one destination."""
 
     def approve(self, approved_by: str) -> Approval:
@@ -132,84 +117,6 @@ class Migration(AdoptionOperations):
             owners.store(session, found)
         return found
 
-    def build_payload(self, run_id: str, scope: str | None = None) -> PayloadSummary:
-        """Payload of the staged tables as they are now; raises StagingRefused without a passing verdict.
-
-        ``scope``: ``all`` or ``sample``; otherwise what the environment wants: a rehearsal a sample, unless
-        the practice rehearses everything.
-        """
-        practice = self.practice
-        plan = self._stored_plan(practice)
-        summary = payload.build(
-            practice,
-            plan,
-            self.platform.panda_warehouse(practice.key),
-            self.platform.upload_warehouse(self.target),
-            self.platform.minted_keys(practice),
-            run_id=run_id,
-            sample=self._sample_choice(practice, scope),
-        )
-        self.note(PayloadBuilt(**self._of_run(run_id, plan), counts=summary.in_scope))
-        return summary
-
-    def _sample_choice(self, practice: Practice, scope: str | None) -> SampleChoice | None:
-        wanted = practice.rehearsal.patients
-        if scope is None:
-            rehearses = self.target.environment == gate.REHEARSAL
-            scope = SCOPE_SAMPLE if rehearses and wanted != "all" else SCOPE_ALL
-        if scope == SCOPE_ALL:
-            return None
-        size = wanted if isinstance(wanted, int) else self.platform.sample_size(self.target)
-        return SampleChoice(size, practice.rehearsal.seed)
-
-    def upload(self, asset: str, run_id: str, watch: Watch = unwatched) -> UploadSummary:
-        """Bring one object's records in scope to the payload's state; ``watch`` is told of every answer.
-
-        Raises GateClosed or StagingRefused before the first request.
-        """
-        practice = self.practice
-        plan = self._allowed_plan(practice)
-        current = payload.current_verdicts(self.platform.panda_warehouse(practice.key), plan.mapping)
-        require_passed(practice.key, current)
-        if asset not in plan.schemas:
-            # Assets are fixed before a practice chooses and any layout is planned: a companion that got no
-            # measure has no records.
-            name = load_mapping(self.target.destination).of_asset(asset).name
-            return UploadSummary(name, 0, 0, 0, 0, 0, 0, 0)
-        spec = plan.mapping.of_asset(asset)
-        warehouse = self.platform.upload_warehouse(self.target)
-        with warehouse.open() as session:
-            self._require_built_by(plan, payload.read_build(session))
-            copied = payload.read_copied_verdicts(session, payload.staged_names(plan.mapping))
-            require_passed(practice.key, copied)
-            looked = spec.adopt is None or adoption.is_looked_for(session, spec)
-            shipment = payload.read_shipment(session, spec, plan)
-        ledger = self.ledger(practice)
-        of_run = {**self._of_run(run_id, plan), "object": spec.name}
-        self.note(UploadBegan(**of_run, counts={"in_scope": shipment.payload.height}))
-        if not looked and _has_new(shipment, ledger):
-            # Nobody has looked who is there since the payload was built: nobody is to be there twice.
-            self.find_adoptions(run_id)
-            with warehouse.open() as session:
-                shipment = payload.read_shipment(session, spec, plan)
-        with self.connected(practice) as destination, self._contents(practice, spec) as blobs:
-            ledger.bind(destination.identity())
-            loader = Loader(
-                destination=destination,
-                ledger=ledger,
-                run_id=run_id,
-                known_jobs=self.platform.known_jobs,
-                parents=plan.schema_of_object,
-                watch=watch,
-                blobs=blobs,
-            )
-            summary = loader.load(shipment)
-        with warehouse.open() as session:
-            payload.store_upload(session, summary, run_id)
-        counts = {name: count for name, count in asdict(summary).items() if name != "object"}
-        self.note(UploadEnded(**of_run, counts=counts))
-        return summary
-
     def reconcile(self, run_id: str) -> Reconciled:
         """Read everything back and compare; a rehearsal's outcome is written into the decisions log."""
         practice = self.practice
@@ -236,34 +143,3 @@ class Migration(AdoptionOperations):
         if self.target.environment == gate.REHEARSAL:
             self.note(recording.rehearsed(self.target, run_id, reconciliation, plan, entry))
         return reconciled
-
-    def _of_run(self, run_id: str | None, plan: Plan) -> dict[str, Any]:
-        return {
-            "destination": self.target.destination,
-            "environment": self.target.environment,
-            "run_id": run_id,
-            "plan_hash": plan.hash,
-        }
-
-    def _require_built_by(self, plan: Plan, build: Build) -> None:
-        if build.plan_hash != plan.hash:
-            raise StagingRefused(
-                f"{self.target}: the payload was built by plan {build.plan_hash[:12]}, but the mapping, the "
-                f"profile or the practice's settings have changed since (now {plan.hash[:12]}); "
-                "materialise the payload again"
-            )
-
-    @contextmanager
-    def _contents(self, practice: Practice, spec: ObjectSpec) -> Iterator[BlobSource | None]:
-        """What the records' files hold, where they are files; nothing is opened before it is asked for."""
-        if spec.schema.content_field is None:
-            yield None
-            return
-        with self.platform.contents(practice) as contents:
-            yield RecordContents(contents, DrawnFiles(self.platform.upload_warehouse(self.target)), spec)
-
-
-def _has_new(shipment: Shipment, ledger: Ledger) -> bool:
-    """Whether any record in scope isn't in the destination, for all that the ledger knows."""
-    present = ledger.state(shipment.schema).filter("present")["key"]
-    return not shipment.payload[shipment.schema.key_field].is_in(present.implode()).all()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from migration_assets.destinations.base import LoadResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,29 @@ Watch = Callable[[Progress], None]
 
 def unwatched(_progress: Progress) -> None:
     """Nobody looks on."""
+
+
+class Told:
+    """Counts the answers of all batches of one object and tells them on."""
+
+    def __init__(self, object_name: str, to_send: int, watch: Watch) -> None:
+        self._progress = Progress(object_name, to_send, 0, 0, 0.0)
+        self._watch = watch
+        self._began = time.monotonic()
+        self._lock = threading.Lock()
+
+    def listening(self, results: Iterator[Sequence[LoadResult]]) -> Iterator[Sequence[LoadResult]]:
+        for chunk in results:
+            yield chunk
+            accepted = sum(each.outcome == "loaded" for each in chunk)
+            with self._lock:
+                self._progress = replace(
+                    self._progress,
+                    accepted=self._progress.accepted + accepted,
+                    failed=self._progress.failed + len(chunk) - accepted,
+                    seconds=time.monotonic() - self._began,
+                )
+                self._watch(self._progress)
 
 
 def _clock(seconds: float) -> str:

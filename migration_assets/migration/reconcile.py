@@ -17,6 +17,8 @@ import polars as pl
 from migration_assets.destinations.base import Destination, ObjectSchema, ReadRequest, payload_dtype
 from migration_assets.mapping.spec import ObjectSpec
 from migration_assets.migration import meaning, transport
+from migration_assets.migration.conflict_store import ConflictStore, Standing, kept_fields
+from migration_assets.migration.conflicts import CRM, OPEN, SOURCE, WHOLE_RECORD
 from migration_assets.migration.copied_source import copied_practice
 from migration_assets.migration.ledger import Ledger, Outcome, Presence
 from migration_assets.migration.load import Shipment
@@ -45,7 +47,8 @@ from migration_assets.migration.reconciliation import (
     StateCounts,
 )
 from migration_assets.migration.transport import DIFFERENCE_COLUMNS
-from migration_assets.migration.upload_file import READBACK, SOURCE, UPLOAD, payload_table
+from migration_assets.migration.upload_file import READBACK, UPLOAD, payload_table
+from migration_assets.migration.upload_file import SOURCE as COPIED
 from migration_assets.objects.registry import STAGED_OBJECTS
 from migration_assets.panda.profile import Profile
 from migration_assets.practice import Practice
@@ -92,14 +95,18 @@ class Reconciler:
                 self._read_back(session, spec)
             raw = copied_practice(session, self.practice, self.profile, self.options)
             meanings = meaning.load_meanings(self.ledger.target.destination)
+            conflicts = ConflictStore.of(self.ledger).standing()
+            kept = kept_fields(conflicts)
             parts = [
-                self._object(session, spec, raw, meanings.get(spec.name, ())) for spec in self.plan.specs
+                self._object(session, spec, raw, meanings.get(spec.name, ()), kept)
+                for spec in self.plan.specs
             ]
             differences = pl.concat(
                 [pl.DataFrame(schema=DIFFERENCE_COLUMNS), *(part.found for part in parts)]
             )
             session.replace_table(UPLOAD, "differences", differences)
-            reconciliation = self._assemble(session, [part.counts for part in parts], differences)
+            counts = [part.counts for part in parts]
+            reconciliation = self._assemble(session, counts, differences, conflicts)
         return Reconciled(reconciliation, differences, sum(part.line_breaks for part in parts))
 
     def _read_back(self, session: Session, spec: ObjectSpec) -> None:
@@ -119,8 +126,14 @@ class Reconciler:
         self.ledger.observe(schema, wrong, self.run_id)
 
     def _object(
-        self, session: Session, spec: ObjectSpec, raw: RawPractice, declared: Sequence[ObjectMeaning]
+        self,
+        session: Session,
+        spec: ObjectSpec,
+        raw: RawPractice,
+        declared: Sequence[ObjectMeaning],
+        kept: pl.DataFrame,
     ) -> _ObjectPart:
+        """``kept``: fields that hold what somebody entered there, by the practice's choice."""
         shipment = read_shipment(session, spec, self.plan)
         schema = shipment.schema
         key = schema.key_field
@@ -130,10 +143,10 @@ class Reconciler:
         sent = self._as_sent(shipment).join(
             loaded, left_on=[key, PAYLOAD_HASH], right_on=["key", "payload_hash"], how="semi"
         )
-        by_transport = transport.compare(schema, sent, returned, state["key"])
+        by_transport = transport.compare(schema, sent, returned, state["key"]).without(kept)
         # A stale record shows an older state of the source on purpose; it is reported as stale.
         current = returned.join(sent, on=key, how="semi")
-        by_meaning = meaning.compare(declared, spec.name, key, current, raw)
+        by_meaning = meaning.compare(declared, spec.name, key, current, raw).without(kept)
         built = session.read(UPLOAD, payload_table(spec.asset), [key])[key]
         lost = meaning.missing(declared, spec.name, key, built, raw, self._field_names())
         counts = ObjectReconciliation(
@@ -165,7 +178,11 @@ class Reconciler:
         return state.filter(pl.col("present"))["key"]
 
     def _assemble(
-        self, session: Session, objects: list[ObjectReconciliation], differences: pl.DataFrame
+        self,
+        session: Session,
+        objects: list[ObjectReconciliation],
+        differences: pl.DataFrame,
+        conflicts: Sequence[Standing],
     ) -> Reconciliation:
         built = read_build(session)
         sources = _sources(session, self.plan)
@@ -190,7 +207,7 @@ class Reconciler:
             sources=sources,
             not_in_scope=[
                 NotInScope(table=row["table"], rows=row["rows"])
-                for row in session.read(SOURCE, "not_in_scope").iter_rows(named=True)
+                for row in session.read(COPIED, "not_in_scope").iter_rows(named=True)
             ],
             lineage=lineage,
             objects=objects,
@@ -201,7 +218,7 @@ class Reconciler:
             ],
             held_back=[HeldBack(**row) for outcome, row in not_loaded if outcome == Outcome.HELD_BACK],
             failures=[Failure(**row) for outcome, row in not_loaded if outcome != Outcome.HELD_BACK],
-            conflicts=[],
+            conflicts=[_conflict(each) for each in conflicts],
         )
 
     def _not_loaded(self, session: Session) -> Iterator[tuple[str, dict[str, str]]]:
@@ -231,6 +248,19 @@ class _ObjectPart:
     counts: ObjectReconciliation
     found: pl.DataFrame
     line_breaks: int
+
+
+def _conflict(each: Standing) -> HeldBack:
+    """Without either value."""
+    place = "the record" if each.conflict.field == WHOLE_RECORD else f"the field {each.conflict.field}"
+    message = {
+        OPEN: f"{place} was changed in the destination since it was loaded; it stays until somebody decides",
+        CRM: f"{place} was changed in the destination since it was loaded, and stays",
+        SOURCE: f"{place} was changed in the destination since it was loaded, and is the source's again",
+    }[each.resolution]
+    return HeldBack(
+        object=each.object, key=each.conflict.key, code=f"conflict_{each.resolution}", message=message
+    )
 
 
 def _empty_readback(schema: ObjectSchema) -> pl.DataFrame:
@@ -291,7 +321,7 @@ def _own_objects(session: Session, plan: Plan) -> list[str]:
     records."""
     derived = {each.name for each in STAGED_OBJECTS if each.derived}
     named = staged_names(plan.mapping)
-    if STAFF in session.read(SOURCE, "verdicts", ["object"])["object"]:
+    if STAFF in session.read(COPIED, "verdicts", ["object"])["object"]:
         named.append(STAFF)
     return [name for name in named if name not in derived]
 
@@ -348,7 +378,7 @@ def _lineage(session: Session, plan: Plan) -> list[LineageCounts]:
 
 def _listed(session: Session, table: str, staged: list[str]) -> list[Reject]:
     """Rejects or corrections of the staged objects of this mapping, without values."""
-    rows = session.read(SOURCE, table).filter(pl.col("object").is_in(staged))
+    rows = session.read(COPIED, table).filter(pl.col("object").is_in(staged))
     return [
         Reject(
             table=row["source_table"],

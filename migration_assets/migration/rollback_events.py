@@ -6,11 +6,12 @@ Derived from the same events as ``Ledger.state``; a record that was taken back i
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Engine, and_, select
+from sqlalchemy import Engine, Table, and_, select
 
 from migration_assets.destinations.base import ObjectSchema
 from migration_assets.migration.ledger import Outcome, Presence, Target
@@ -18,6 +19,7 @@ from migration_assets.migration.ledger_database import translated
 from migration_assets.migration.ledger_tables import BEFORE_IMAGES, RECORD_EVENTS
 from migration_assets.migration.practice_keys import PracticeKeys
 
+_KEYS_A_QUERY = 10_000
 _KINDS = (Outcome.LOADED, Outcome.NOT_SENT, Presence.ADOPTED, Presence.TAKEN_BACK)
 
 
@@ -54,35 +56,32 @@ class RollbackEvents:
     target: Target
     keys: PracticeKeys
 
-    def ours(self, object_name: str) -> dict[str, Ours]:
-        """Key -> what is known of each record that is ours now."""
+    def ours(self, object_name: str, keys: Sequence[str] | None = None) -> dict[str, Ours]:
+        """Key -> what is known of each record that is ours now; of ``keys`` alone if given."""
         events = RECORD_EVENTS.c
-        query = (
-            select(events.key, events.kind, events.destination_id, events.payload_hash, events.at)
-            .where(
-                self._is_target(RECORD_EVENTS),
-                events.object == object_name,
-                events.kind.in_([str(kind) for kind in _KINDS]),
-            )
-            .order_by(events.sequence)
-        )
         found: dict[str, Ours] = {}
         with translated(str(self.target)), self.engine.connect() as connection:
-            for key, kind, destination_id, payload_hash, at in connection.execute(query):
-                if kind == Presence.TAKEN_BACK:
-                    found.pop(key, None)
-                else:
-                    moment = at if at.tzinfo else at.replace(tzinfo=UTC)
-                    found[key] = found.get(key, Ours()).after(kind, destination_id, payload_hash, moment)
+            for of_object in self._of(RECORD_EVENTS, object_name, keys):
+                query = (
+                    select(events.key, events.kind, events.destination_id, events.payload_hash, events.at)
+                    .where(of_object, events.kind.in_([str(kind) for kind in _KINDS]))
+                    .order_by(events.sequence)
+                )
+                for key, kind, destination_id, payload_hash, at in connection.execute(query):
+                    if kind == Presence.TAKEN_BACK:
+                        found.pop(key, None)
+                    else:
+                        moment = at if at.tzinfo else at.replace(tzinfo=UTC)
+                        found[key] = found.get(key, Ours()).after(kind, destination_id, payload_hash, moment)
         return found
 
-    def images(self, schema: ObjectSchema) -> dict[str, dict[str, Any]]:
-        """Key -> what stood in its record before we wrote."""
-        query = select(BEFORE_IMAGES.c.key, BEFORE_IMAGES.c.sealed).where(
-            self._is_target(BEFORE_IMAGES), BEFORE_IMAGES.c.object == schema.name
-        )
+    def images(self, schema: ObjectSchema, keys: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
+        """Key -> what stood in its record before we wrote; of ``keys`` alone if given."""
+        rows: list[tuple[str, bytes]] = []
         with translated(str(self.target)), self.engine.connect() as connection:
-            rows = [tuple(row) for row in connection.execute(query)]
+            for of_object in self._of(BEFORE_IMAGES, schema.name, keys):
+                query = select(BEFORE_IMAGES.c.key, BEFORE_IMAGES.c.sealed).where(of_object)
+                rows += [(key, sealed) for key, sealed in connection.execute(query)]
         return {key: json.loads(self.keys.decrypt(sealed, key)) for key, sealed in rows}
 
     def objects(self) -> list[str]:
@@ -95,6 +94,15 @@ class RollbackEvents:
         )
         with translated(str(self.target)), self.engine.connect() as connection:
             return list(connection.execute(query).scalars())
+
+    def _of(self, table: Table, object_name: str, keys: Sequence[str] | None) -> Iterator[Any]:
+        """Conditions that together hold for the object's rows, or for those of these keys."""
+        of_object = and_(self._is_target(table), table.c.object == object_name)
+        if keys is None:
+            yield of_object
+            return
+        for start in range(0, len(keys), _KEYS_A_QUERY):
+            yield and_(of_object, table.c.key.in_(keys[start : start + _KEYS_A_QUERY]))
 
     def _is_target(self, table: Any) -> Any:
         return and_(*(table.c[name] == value for name, value in self.target.columns().items()))

@@ -73,7 +73,7 @@ class Look:
         in_reverse = [each for of_object in reversed(records) for each in of_object]
         dependents = [each for of_object in records for each in self._dependents(schemas, of_object)]
         now = settled(
-            in_reverse, dependents, former, also, {name: _parts(schemas[name], schemas) for name in schemas}
+            in_reverse, dependents, former, also, {name: parts_of(schemas[name], schemas) for name in schemas}
         )
         others = {name: len(self.events.ours(name)) for name in self.events.objects() if name not in schemas}
         unknown = {name: count for name, count in others.items() if count}
@@ -162,45 +162,50 @@ class Look:
     ) -> tuple[pl.DataFrame, frozenset[str]]:
         """Payload rows that may stand there, where the upload's file still has them, and the keys of which
         it has every one."""
-        payload = self._payload(spec, schema, present)
-        hashes = pl.DataFrame(
-            [(key, each) for key, mine in ours.items() for each in mine.hashes],
-            schema={"key": pl.String, "hash": pl.String},
-            orient="row",
-        )
-        sent = payload.join(
-            hashes, left_on=[schema.key_field, PAYLOAD_HASH], right_on=["key", "hash"], how="semi"
-        )
-        known = dict(sent.group_by(schema.key_field).len().iter_rows())
-        wanted = dict(hashes.group_by("key").len().iter_rows())
-        return sent.select(schema.field_names), frozenset(
-            key for key, count in known.items() if count == wanted[key]
-        )
+        return may_stand(spec, schema, self._payload(spec), ours, present)
 
-    def _payload(self, spec: ObjectSpec, schema: ObjectSchema, present: Present) -> pl.DataFrame:
-        """In each form that may have been sent: one more where an optional reference had to stay empty."""
-        types = {each.name: payload_dtype(each) for each in schema.fields} | {PAYLOAD_HASH: pl.String()}
+    def _payload(self, spec: ObjectSpec) -> pl.DataFrame:
+        """Nothing, not even columns, where none was built."""
         if not self.warehouse.path.exists():
-            return pl.DataFrame(schema=types)
+            return pl.DataFrame()
         with self.warehouse.open(read_only=True) as session:
             place = payload_table(spec.asset)
-            if not session.has_table(UPLOAD, place):
-                return pl.DataFrame(schema=types)
-            payload = session.read(UPLOAD, place)
-        if not set(types) <= set(payload.columns):
-            # Built by another mapping: these rows aren't what such fields were sent with.
-            return pl.DataFrame(schema=types)
-        if not spec.optional_references:
-            return payload
-        emptied = without_absent(schema, spec.optional_references, payload, present)
-        return pl.concat([payload, emptied]).unique([schema.key_field, PAYLOAD_HASH], maintain_order=True)
+            return session.read(UPLOAD, place) if session.has_table(UPLOAD, place) else pl.DataFrame()
 
     def _present(self, object_name: str) -> pl.Series:
         state = self.ledger.state(self.plan.schema_of_object(object_name))
         return state.filter(pl.col("present"))["key"]
 
 
-def _parts(schema: ObjectSchema, schemas: Mapping[str, ObjectSchema]) -> tuple[str, ...]:
+def may_stand(
+    spec: ObjectSpec, schema: ObjectSchema, payload: pl.DataFrame, ours: Mapping[str, Ours], present: Present
+) -> tuple[pl.DataFrame, frozenset[str]]:
+    """Those rows of ``payload`` (with their PAYLOAD_HASH) that may stand in the destination, each in the form
+    in which it was sent, and the keys of all of whose possible payloads a row is among them."""
+    types = {each.name: payload_dtype(each) for each in schema.fields} | {PAYLOAD_HASH: pl.String()}
+    if not set(types) <= set(payload.columns):
+        # Built by another mapping: these rows aren't what such fields were sent with.
+        return pl.DataFrame(schema=types).select(schema.field_names), frozenset()
+    if spec.optional_references:
+        # An optional reference had to stay empty where its parent wasn't there.
+        emptied = without_absent(schema, spec.optional_references, payload, present)
+        payload = pl.concat([payload, emptied]).unique([schema.key_field, PAYLOAD_HASH], maintain_order=True)
+    hashes = pl.DataFrame(
+        [(key, each) for key, mine in ours.items() for each in mine.hashes],
+        schema={"key": pl.String, "hash": pl.String},
+        orient="row",
+    )
+    sent = payload.join(
+        hashes, left_on=[schema.key_field, PAYLOAD_HASH], right_on=["key", "hash"], how="semi"
+    )
+    known = dict(sent.group_by(schema.key_field).len().iter_rows())
+    wanted = dict(hashes.group_by("key").len().iter_rows())
+    return sent.select(schema.field_names), frozenset(
+        key for key, count in known.items() if count == wanted[key]
+    )
+
+
+def parts_of(schema: ObjectSchema, schemas: Mapping[str, ObjectSchema]) -> tuple[str, ...]:
     """References by which a record is a part of another: those that it joins, its master, or all that it
     refers to where it can't be without it, and that not without its own (a line of a patient's plan)."""
     masters = tuple(each.name for each in schema.references if each.type is FieldType.MASTER_DETAIL)

@@ -6,7 +6,7 @@ rounded, trimmed or folded. A text that differs in CR LF against LF alone is a c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -42,6 +42,11 @@ class Comparison:
     @property
     def line_breaks(self) -> int:
         return self.differences.height - self.different
+
+    def without(self, fields: pl.DataFrame) -> Comparison:
+        """Without differences in these fields of records (object, key, field)."""
+        left = self.differences.join(fields, on=["object", "key", "field"], how="anti", maintain_order="left")
+        return replace(self, differences=left)
 
 
 def compare(schema: ObjectSchema, sent: pl.DataFrame, returned: pl.DataFrame, known: pl.Series) -> Comparison:

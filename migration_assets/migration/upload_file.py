@@ -20,6 +20,8 @@ SCOPE_COLUMNS: dict[str, pl.DataType] = {"object": pl.String(), "key": pl.String
 """Which records an upload brings to the payload's state, and why: all, sample, delta, retry."""
 SCOPE_ALL: Final = "all"
 SCOPE_SAMPLE: Final = "sample"
+SCOPE_DELTA: Final = "delta"
+SCOPE_RETRY: Final = "retry"
 
 EXCUSED_COLUMNS: dict[str, pl.DataType] = {
     "object": pl.String(),
@@ -28,6 +30,8 @@ EXCUSED_COLUMNS: dict[str, pl.DataType] = {
     "reason": pl.String(),
 }
 """Staged rows that go into no payload, each with its stated reason."""
+EXCUSES: Final = "excuses"
+"""Table of EXCUSED_COLUMNS: every reason that any object gave, for rows too that another one took."""
 
 LEFT_EMPTY_COLUMNS: dict[str, pl.DataType] = {
     "object": pl.String(),
@@ -61,8 +65,20 @@ BUILD_COLUMNS: dict[str, pl.DataType] = {
     "scope": pl.String(),
     "run_id": pl.String(),
     "built_at": pl.Datetime("ms", "UTC"),
+    "base": pl.String(),
+    "sequence": pl.Int64(),
+    "owners": pl.String(),
 }
-"""One row: what the payload in this file was built by."""
+"""One row: what the payload in this file was built by and of. ``base`` and ``sequence`` are the whole extraction
+and the last refresh that are in it (``panda.refresh_log``), ``owners`` a hash of whose user is whose."""
+
+SENT: Final = "sent"
+SENT_COLUMNS: dict[str, pl.DataType] = {"object": pl.String(), "built_at": pl.Datetime("ms", "UTC")}
+"""Objects whose records in scope were sent, and the moment when that scope was built, in the table SENT."""
+
+GONE: Final = "gone"
+GONE_COLUMNS: dict[str, pl.DataType] = {"object": pl.String(), "key": pl.String()}
+"""Records that were in the payload and are no more, in the table GONE."""
 
 UPLOADS_COLUMNS: dict[str, pl.DataType] = {
     "object": pl.String(),
@@ -92,6 +108,11 @@ SAMPLE, STRATA = "sample", "strata"
 
 def payload_table(asset: str) -> str:
     return f"payload_{asset}"
+
+
+def former_table(asset: str) -> str:
+    """Rows that the payload had before, with the hashes that they had."""
+    return f"former_{asset}"
 
 
 def drawn_table(name: str) -> str:

@@ -26,7 +26,7 @@ def errors_without_values(practice: str) -> Iterator[None]:
         yield
     except MigrationError as error:
         failure = Failure(
-            description=_naming(practice, error),
+            description=sentence_of(practice, error),
             metadata={"code": MetadataValue.text(error.code)},
             allow_retries=False,
         )
@@ -36,10 +36,7 @@ def errors_without_values(practice: str) -> Iterator[None]:
         # Not swallowed: it fails the step. Its text may quote a patient's value, so only its type and the
         # lines of ours that it passed through are told.
         failure = Failure(
-            description=(
-                f"practice {practice}: unexpected {type(error).__name__} at {_places(error)}; "
-                "this is a fault of the program: report these places"
-            ),
+            description=sentence_of(practice, error),
             metadata={"code": MetadataValue.text("unexpected")},
             allow_retries=False,
         )
@@ -47,6 +44,16 @@ def errors_without_values(practice: str) -> Iterator[None]:
         return
     # The context manager runs while the original is being handled, so its chain has to be cut explicitly.
     raise failure from None
+
+
+def sentence_of(practice: str, error: Exception) -> str:
+    """What may be told of an exception: our own error's sentence, of another its type and where it passed."""
+    if isinstance(error, MigrationError):
+        return _naming(practice, error)
+    return (
+        f"practice {practice}: unexpected {type(error).__name__} at {_places(error)}; "
+        "this is a fault of the program: report these places"
+    )
 
 
 def _naming(practice: str, error: MigrationError) -> str:

@@ -24,6 +24,7 @@ from migration_assets.destinations.kind import destination_names
 from migration_assets.orchestration.common import ENVIRONMENTS, group_name
 
 LOCK_TAG_PREFIX = "migration/"
+PANDA_LOCK = LOCK_TAG_PREFIX + "panda"
 CPU_TAG = "migration/cpu_bound"
 WRITES_TAG = "migration/writes"
 """On a job of ops: the group whose file and ledger it writes."""
@@ -40,7 +41,7 @@ def locks(asset_keys: Iterable[AssetKey], practice: str) -> dict[str, str]:
     for key in asset_keys:
         group = key.path[0]
         if group in _PANDA_GROUPS:
-            tags[LOCK_TAG_PREFIX + "panda"] = practice
+            tags[PANDA_LOCK] = practice
             tags[CPU_TAG] = "yes"
         else:
             tags[LOCK_TAG_PREFIX + group] = practice

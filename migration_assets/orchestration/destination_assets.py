@@ -2,10 +2,9 @@
 owners, payload, adoptions, an upload for each object, reconciliation, field diff, and what comes after going
 live. One factory for every destination and environment, driven by the mapping."""
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
 
 from dagster import (
     AssetCheckResult,
@@ -16,7 +15,7 @@ from dagster import (
     MetadataValue,
 )
 
-from migration_assets.errors import GateClosed, SchemaDeploymentFailed, StagingRefused
+from migration_assets.errors import SchemaDeploymentFailed
 from migration_assets.mapping.spec import MappingSet, ObjectSpec
 from migration_assets.migration.audit import AUDIT_LOG
 from migration_assets.migration.decisions import Head
@@ -32,6 +31,8 @@ from migration_assets.orchestration.adoption_assets import ADOPTIONS, build_adop
 from migration_assets.orchestration.approval_assets import build_go_live
 from migration_assets.orchestration.boundary import errors_without_values
 from migration_assets.orchestration.common import counts_table, group_name, rows_table
+from migration_assets.orchestration.cutover_assets import DELTA
+from migration_assets.orchestration.delta_assets import build_cutover_board, build_delta
 from migration_assets.orchestration.diff_assets import build_field_diff
 from migration_assets.orchestration.inspection_assets import (
     FIELD_INVENTORY,
@@ -50,18 +51,16 @@ from migration_assets.orchestration.reconciliation_checks import (
     reconciliation_checks,
     reconciliation_metadata,
 )
+from migration_assets.orchestration.refusals import MAY_UPLOAD, upload_metadata, where_allowed
 from migration_assets.orchestration.report_assets import build_go_live_guide, build_report
 from migration_assets.orchestration.resources import PlatformResource
 from migration_assets.orchestration.staged_assets import staged_key
 from migration_assets.reports.reconciliation import write_reconciliation
 from migration_assets.reports.schema_checklist import ask_for_steps
 
-MAY_UPLOAD = "may_upload"
 SCHEMA_DRIFT = "schema_drift"
 BEFORE_UPLOADS = (FIELD_INVENTORY, PREFLIGHT, "schema", RECORD_OWNERS, "payload", ADOPTIONS)
 """Assets of an environment that come before anything is sent."""
-
-_Done = TypeVar("_Done")
 
 
 def build_destination_assets(mapping: MappingSet, environment: str) -> list[AssetsDefinition]:
@@ -78,13 +77,17 @@ def build_destination_assets(mapping: MappingSet, environment: str) -> list[Asse
         *(factory.upload(spec) for spec in mapping),
         factory.reconciliation(),
         build_field_diff(group, mapping.destination, environment),
-        *(_after_going_live(group, mapping.destination) if environment == LIVE else ()),
+        *(_of_live(group, mapping) if environment == LIVE else ()),
     ]
 
 
-def _after_going_live(group: str, destination: str) -> list[AssetsDefinition]:
+def _of_live(group: str, mapping: MappingSet) -> list[AssetsDefinition]:
     builders = (build_go_live_guide, build_report, build_go_live)
-    return [build(group, destination, LIVE) for build in builders]
+    return [
+        build_delta(mapping),
+        build_cutover_board(group),
+        *(build(group, mapping.destination, LIVE) for build in builders),
+    ]
 
 
 class _Factory:
@@ -128,7 +131,7 @@ class _Factory:
                     raise
                 return prepared, migration.audit_head(), *ask_for_steps(migration, datetime.now(UTC))
 
-            prepared, head, by_hand, page = yield from _where_allowed(context.partition_key, work)
+            prepared, head, by_hand, page = yield from where_allowed(context.partition_key, work)
             deployment = prepared.deployment
             yield MaterializeResult(
                 metadata={
@@ -201,9 +204,9 @@ class _Factory:
                 summary = migration.upload(spec.asset, context.run.run_id, now_and_then(context.log.info))
                 return limit, summary, migration.audit_head()
 
-            limit, summary, head = yield from _where_allowed(context.partition_key, work)
+            limit, summary, head = yield from where_allowed(context.partition_key, work)
             yield MaterializeResult(
-                metadata={**_upload_metadata(summary), AUDIT_LOG: str(head)},
+                metadata={**upload_metadata(summary), AUDIT_LOG: str(head)},
                 check_results=[
                     AssetCheckResult(check_name=MAY_UPLOAD, passed=True),
                     failures_check({spec.name: (summary.failed, summary.in_scope)}, limit),
@@ -214,12 +217,13 @@ class _Factory:
 
     def reconciliation(self) -> AssetsDefinition:
         key = self._key("reconciliation")
+        delta = [self._key(DELTA)] if self._environment == LIVE else []
 
         @practice_asset(
             key,
             kinds={self._mapping.destination, "duckdb"},
             pool=self._pool,
-            deps=[self._key(spec.asset) for spec in self._mapping],
+            deps=[*(self._key(spec.asset) for spec in self._mapping), *delta],
             description="The destination read back and compared with what was sent and with PANDA's rows.",
             checks=RECONCILIATION_CHECKS,
         )
@@ -245,18 +249,6 @@ class _Factory:
         return reconciliation
 
 
-def _where_allowed(practice: str, work: Callable[[], _Done]) -> Generator[AssetCheckResult, None, _Done]:
-    """What the work returns; where it is refused, a failed check says why before the refusal is raised."""
-    with errors_without_values(practice):
-        try:
-            return work()
-        except (GateClosed, StagingRefused) as error:
-            refusal = error
-    yield AssetCheckResult(check_name=MAY_UPLOAD, passed=False, description=str(refusal))
-    with errors_without_values(practice):
-        raise refusal
-
-
 _STRATUM_COLUMNS = {"stratum": "string", "patients": "int", "chosen": "int"}
 
 
@@ -266,15 +258,3 @@ def _sample_metadata(sample: Sample | None) -> dict[str, MetadataValue | int]:
         return {}
     strata = [dict(zip(_STRATUM_COLUMNS, row, strict=True)) for row in sample.strata.iter_rows()]
     return {"sampled_patients": sample.patients.height, "strata": rows_table(strata, _STRATUM_COLUMNS)}
-
-
-def _upload_metadata(summary: UploadSummary) -> dict[str, int]:
-    return {
-        "dagster/row_count": summary.in_scope,
-        "sent": summary.sent,
-        "created": summary.created,
-        "updated": summary.updated,
-        "unchanged": summary.unchanged,
-        "failed": summary.failed,
-        "held_back": summary.held_back,
-    }

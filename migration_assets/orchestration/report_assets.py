@@ -18,6 +18,7 @@ from migration_assets.migration.ledger import Target
 from migration_assets.migration.operations import Migration
 from migration_assets.orchestration.boundary import errors_without_values
 from migration_assets.orchestration.common import counts_table
+from migration_assets.orchestration.cutover_assets import CUTOVER
 from migration_assets.orchestration.practice_asset import practice_asset
 from migration_assets.orchestration.resources import PlatformResource
 from migration_assets.reports.go_live_guide import make_guide, write_guide
@@ -33,7 +34,7 @@ def build_report(group: str, destination: str, environment: str) -> AssetsDefini
     @practice_asset(
         key,
         kinds={destination, "html"},
-        deps=[AssetKey([group, "reconciliation"]), AssetKey([group, "field_diff"])],
+        deps=[AssetKey([group, name]) for name in ("reconciliation", "field_diff", CUTOVER)],
         description=(
             "The post-migration report for the practice: counts with their equations, what isn't there and "
             "why, files, a spot check with charts, and what has to be built by hand; as a page and as PDF."

@@ -47,3 +47,14 @@ class PlatformResource(ConfigurableResource):  # type: ignore[type-arg]  # Dagst
             Path(self.practices) if self.practices else None,
             self.warehouse.duckdb_settings(),
         )
+
+
+class CutoverPace(ConfigurableResource):  # type: ignore[type-arg]  # as above
+    """What a tick of a cutover sensor may do. Dagster ends a tick at 60 seconds and forgets its cursor."""
+
+    requests_a_tick: int = Field(
+        default_factory=lambda: int(os.environ.get("MIGRATION_CUTOVER_REQUESTS", "10")),
+        description="Runs that one tick asks for at most; other practices' turn comes with the next.",
+    )
+    polls_at_once: int = Field(default=8, description="Practices that are looked at side by side.")
+    tick_seconds: float = Field(default=20.0, description="How long a tick waits for its looks in all.")

@@ -26,7 +26,7 @@ from migration_assets.panda.change_reading import (
     since_rowversion,
     tracked_rows,
 )
-from migration_assets.panda.change_store import ChangeStore, Merged
+from migration_assets.panda.change_store import NOTHING, Again, ChangeStore, Merged
 from migration_assets.panda.change_strategies import choose, rowversion_columns
 from migration_assets.panda.profile import Profile, TableProfile
 from migration_assets.panda.reading import Reading, plan_reading
@@ -62,7 +62,12 @@ class TableChanges:
 
 
 class _NotTrusted(Exception):
-    """A table's version doesn't serve; the argument is the reason, and all its rows are compared."""
+    """A table's version doesn't serve, and all its rows are compared; ``merged`` is what was found before
+    that was seen."""
+
+    def __init__(self, reason: str, merged: Merged = NOTHING) -> None:
+        super().__init__(reason)
+        self.merged = merged
 
 
 class TableLook:
@@ -93,7 +98,7 @@ class TableLook:
     ) -> tuple[TableChanges, TableCursor]:
         """``compare`` is a reason to compare all rows, whatever the strategy. Raises SourceError and its
         kin."""
-        now = datetime.now(UTC)
+        now, before = datetime.now(UTC), NOTHING
         if compare is None and position.strategy is Strategy.COMPARE:
             due = position.compared_at + self._pace.compare_every
             if position.compared_at <= now < due:
@@ -106,15 +111,18 @@ class TableLook:
             try:
                 merged, version = self._by_version(logical, position)
             except _NotTrusted as reason:
-                compare = str(reason)
+                compare, before = str(reason), reason.merged
             else:
                 after = position.model_copy(update={"version": version, "polled_at": now})
                 return TableChanges(logical, position.strategy, merged.changed, merged.deleted), after
-        return self._compare(logical, compare, now)
+        return self._compare(logical, compare, before, now)
 
-    def _compare(self, logical: str, reason: str, now: datetime) -> tuple[TableChanges, TableCursor]:
+    def _compare(
+        self, logical: str, reason: str, before: Merged, now: datetime
+    ) -> tuple[TableChanges, TableCursor]:
         """The strategy is chosen anew: what made the comparison necessary may have ended the former one."""
-        choice = choose(self._reader.ask, self._catalog, self._profile, [logical])[logical]
+        tracked = self._oldest_versions if self._catalog.change_tracking_on else {}
+        choice = choose(self._reader.ask, self._catalog, self._profile, [logical], tracked)[logical]
         after = TableCursor(
             strategy=choice.strategy,
             column=choice.column,
@@ -122,7 +130,7 @@ class TableLook:
             polled_at=now,
             compared_at=now,
         )
-        merged = self._read(logical, None)
+        merged = before + self._read(logical, None)
         return TableChanges(logical, choice.strategy, merged.changed, merged.deleted, compared=reason), after
 
     def _version_now(self, table: TableProfile, strategy: Strategy, column: str | None) -> str | None:
@@ -137,9 +145,9 @@ class TableLook:
             )
         return None
 
-    def _modified_until(self, latest: datetime | None) -> str | None:
-        """Stamps ahead of the server's clock aren't trusted; without any there is nothing to begin from."""
-        return None if latest is None else min(latest, self._moment.clock).isoformat()
+    def _modified_until(self, latest: datetime | None) -> str:
+        """Stamps ahead of the server's clock aren't trusted; without any the clock is where to begin."""
+        return min(latest or self._moment.clock, self._moment.clock).isoformat()
 
     def _by_version(self, logical: str, position: TableCursor) -> tuple[Merged, str | None]:
         table = self._profile.table(logical)
@@ -155,41 +163,44 @@ class TableLook:
         else:
             if self._clock_went_back:
                 raise _NotTrusted("the server's clock went back since the last poll")
-            since = datetime.fromisoformat(position.version) - self._pace.overlap
+            since = _before(datetime.fromisoformat(position.version), self._pace.overlap)
             condition = since_moment(position.column, since)
             counted = self._reader.count_touched(table, position.column, condition, moments=True)
             version = self._modified_until(counted.latest)
-        merged = self._read(logical, condition) if counted.touched else Merged(0, 0)
+        merged = self._read(logical, condition) if counted.touched else NOTHING
         if counted.rows == self._known.known(logical):
             return merged, version
         self._reader.fetch_keys(self._session, table)
-        deleted, unknown = self._known.merge_keys(logical, self._poll)
+        deleted, unknown = self._known.merge_keys(logical, self._poll, self._again(table))
+        merged = Merged(merged.changed, deleted)
         # Without a snapshot a row may come between count and keys; the next poll finds it by its rowversion.
         if unknown and (position.strategy is Strategy.MODIFIED_AT or self._moment.snapshot_allowed):
-            raise _NotTrusted("it has rows that its version doesn't show")
-        return Merged(merged.changed, deleted), version
+            raise _NotTrusted("it has rows that its version doesn't show", merged)
+        return merged, version
 
     def _by_tracking(self, logical: str, table: TableProfile, since: str) -> Merged:
         self._refuse_forgotten(table, since, self._oldest_versions)
         if not self._reader.count_tracked(table, since):
-            return Merged(0, 0)
+            return NOTHING
         self._reader.fetch_deleted(self._session, table, since)
         deleted = self._known.merge_deleted(logical, self._poll)
-        changed = self._merge(
-            logical, tracked_rows(self._reading(logical), table, since), whole=False
-        ).changed
+        tracked = tracked_rows(self._reading(logical), table, since)
+        merged = Merged(self._merge(logical, tracked, whole=False).changed, deleted)
         if not self._moment.snapshot_allowed:
             # Its clean-up may have run between the question for the oldest version and the rows.
-            self._refuse_forgotten(table, since, self._reader.oldest_versions())
-        return Merged(changed, deleted)
+            self._refuse_forgotten(table, since, self._reader.oldest_versions(), merged)
+        return merged
 
-    def _refuse_forgotten(self, table: TableProfile, since: str, oldest: Mapping[str, int]) -> None:
+    def _refuse_forgotten(
+        self, table: TableProfile, since: str, oldest: Mapping[str, int], merged: Merged = NOTHING
+    ) -> None:
         kept = oldest.get(table.source_name.casefold())
         if kept is None or self._moment.tracking is None:
-            raise _NotTrusted("change tracking is off, or hidden from the login, since the last poll")
+            raise _NotTrusted("change tracking is off, or hidden from the login, since the last poll", merged)
         if kept > int(since):
             raise _NotTrusted(
-                "change tracking has forgotten versions since the last poll, or the table was truncated"
+                "change tracking has forgotten versions since the last poll, or the table was truncated",
+                merged,
             )
 
     def _read(self, logical: str, condition: str | None) -> Merged:
@@ -200,7 +211,20 @@ class TableLook:
         table = self._profile.table(logical)
         self._reader.fetch_rows(self._session, reading)
         left_out = unhashed(self._catalog, table)
-        return self._known.merge_rows(logical, table.actual(table.key), left_out, self._poll, whole=whole)
+        return self._known.merge_rows(
+            logical,
+            table.actual(table.key),
+            left_out,
+            self._poll,
+            whole=whole,
+            again=self._again(table),
+        )
+
+    def _again(self, table: TableProfile) -> Again | None:
+        """Without a snapshot a scan may pass by a row that moves meanwhile: two must miss it."""
+        if self._moment.snapshot_allowed:
+            return None
+        return lambda: self._reader.fetch_keys(self._session, table)
 
     def _reading(self, logical: str) -> Reading:
         return plan_reading(
@@ -214,6 +238,11 @@ class TableLook:
     @cached_property
     def _oldest_versions(self) -> dict[str, int]:
         return self._reader.oldest_versions()
+
+
+def _before(moment: datetime, overlap: timedelta) -> datetime:
+    """A table may hold nothing but the first day that there is."""
+    return moment - overlap if moment - datetime.min > overlap else datetime.min
 
 
 def unhashed(catalog: Catalog, table: TableProfile) -> list[str]:

@@ -11,7 +11,7 @@ loses none.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -23,6 +23,8 @@ KNOWN, CHANGES = "known", "changes"
 INCOMING = "incoming"
 _PENDING, _STATE = "pending", "state"
 _PAGE_ROWS = 50_000
+Again = Callable[[], object]
+"""Puts all keys of the source's table into ``changes.incoming`` once more."""
 NOTHING_KNOWN = (
     "no state of the source is known to compare with; extract the practice and begin its change detection"
 )
@@ -52,6 +54,12 @@ class Merged:
 
     changed: int
     deleted: int
+
+    def __add__(self, other: Merged) -> Merged:
+        return Merged(self.changed + other.changed, self.deleted + other.deleted)
+
+
+NOTHING = Merged(0, 0)
 
 
 class ChangeStore:
@@ -98,12 +106,20 @@ class ChangeStore:
         return self._session.count(KNOWN, logical)
 
     def merge_rows(
-        self, logical: str, key: str, left_out: Collection[str], poll: int, *, whole: bool
+        self,
+        logical: str,
+        key: str,
+        left_out: Collection[str],
+        poll: int,
+        *,
+        whole: bool,
+        again: Again | None = None,
     ) -> Merged:
         """Compares the rows in ``changes.incoming`` with what is known, which they become, and drops them.
 
-        ``whole``: they are all of the table, so that a known key that isn't among them was deleted.
-        Raises SourceError where two rows have the same key.
+        ``whole``: they are all of the table, so that a known key that isn't among them was deleted; where
+        ``again`` is given, only if it is missing a second time. Raises SourceError where two rows have the
+        same key.
         """
         self._hash(f"{CHANGES}.{INCOMING}", key, left_out, logical)
         known = _known(logical)
@@ -116,26 +132,27 @@ class ChangeStore:
             self._pend(logical, "temp.found", poll, deleted=False)
             self._session.execute(f"DELETE FROM {known} WHERE key IN (SELECT key FROM temp.found)")
             self._session.execute(f"INSERT INTO {known} SELECT key, hash FROM temp.found")
-            deleted = self._drop_missing(logical, "temp.seen", poll) if whole else 0
+            deleted = self._drop_missing(logical, poll, again) if whole else 0
         self._clear("temp.seen", "temp.found", f"{CHANGES}.{INCOMING}")
         return Merged(changed, deleted)
 
-    def merge_keys(self, logical: str, poll: int) -> tuple[int, int]:
+    def merge_keys(self, logical: str, poll: int, again: Again | None = None) -> tuple[int, int]:
         """Compares all keys of the source, the one column of ``changes.incoming``, with those known.
 
         Gives how many known keys are gone, which are pending then, and how many are unknown, which aren't.
+        ``again`` as in ``merge_rows``.
         """
-        self._keys()
+        self._keys("temp.seen")
         known = _known(logical)
         with self._session.transaction():
             unknown = self._count(f"(FROM temp.seen WHERE key NOT IN (SELECT key FROM {known}))")
-            deleted = self._drop_missing(logical, "temp.seen", poll)
+            deleted = self._drop_missing(logical, poll, again)
         self._clear("temp.seen", f"{CHANGES}.{INCOMING}")
         return deleted, unknown
 
     def merge_deleted(self, logical: str, poll: int) -> int:
         """Takes the keys in ``changes.incoming`` as deleted; gives how many of them were known."""
-        self._keys()
+        self._keys("temp.seen")
         known = _known(logical)
         with self._session.transaction():
             self._session.execute(
@@ -178,23 +195,28 @@ class ChangeStore:
             f"CREATE OR REPLACE TEMP TABLE seen AS SELECT CAST({quoted(key)} AS VARCHAR) AS key, "
             f"{_row_hash([name for name in columns if name not in left_out])} AS hash FROM {place}"
         )
-        if self._count("temp.seen") != self._count("(SELECT DISTINCT key FROM temp.seen)"):
+        if self._count("temp.seen") != self._count("(SELECT DISTINCT key FROM temp.seen WHERE key NOT NULL)"):
             raise SourceError(
-                f"several rows of {logical} have the same {key}; name the primary key under the table's "
-                "'key' in the profile"
+                f"several rows of {logical} have the same {key}, or rows have none; name the primary key "
+                "under the table's 'key' in the profile"
             )
 
-    def _keys(self) -> None:
+    def _keys(self, place: str) -> None:
         self._session.execute(
-            "CREATE OR REPLACE TEMP TABLE seen AS "
+            f"CREATE OR REPLACE TEMP TABLE {place} AS "
             f"SELECT CAST(COLUMNS(*) AS VARCHAR) AS key FROM {CHANGES}.{INCOMING}"
         )
 
-    def _drop_missing(self, logical: str, seen: str, poll: int) -> int:
+    def _drop_missing(self, logical: str, poll: int, again: Again | None) -> int:
         self._session.execute(
             "CREATE OR REPLACE TEMP TABLE found AS "
-            f"SELECT key FROM {_known(logical)} WHERE key NOT IN (SELECT key FROM {seen})"
+            f"SELECT key FROM {_known(logical)} WHERE key NOT IN (SELECT key FROM temp.seen)"
         )
+        if again is not None and self._count("temp.found"):
+            again()
+            self._keys("temp.seen_again")
+            self._session.execute("DELETE FROM temp.found WHERE key IN (SELECT key FROM temp.seen_again)")
+            self._clear("temp.seen_again")
         return self._forget(logical, poll)
 
     def _forget(self, logical: str, poll: int) -> int:

@@ -63,12 +63,19 @@ def tracked_tables(query: Query) -> dict[str, int]:
     }
 
 
-def choose(query: Query, catalog: Catalog, profile: Profile, tables: Iterable[str]) -> dict[str, Choice]:
-    """The strategy of each logical table, in their order.
+def choose(
+    query: Query,
+    catalog: Catalog,
+    profile: Profile,
+    tables: Iterable[str],
+    tracked: Mapping[str, int] | None = None,
+) -> dict[str, Choice]:
+    """The strategy of each logical table, in their order; ``tracked`` is asked for where it isn't given.
 
     Raises SourceTableMissing and SourceColumnMissing where the database doesn't fit the profile.
     """
-    tracked = tracked_tables(query) if catalog.change_tracking_on else {}
+    if tracked is None:
+        tracked = tracked_tables(query) if catalog.change_tracking_on else {}
     return {
         logical: _chosen(query, catalog, logical, table, profile.table(logical), tracked)
         for logical, table in catalog.fitting(profile, tables).items()

@@ -230,9 +230,9 @@ class _Watermark:
             return None if self.tracking is None else str(self.tracking)
         if strategy is Strategy.ROWVERSION:
             return self.rowversion
-        if strategy is Strategy.MODIFIED_AT and self.latest is not None:
+        if strategy is Strategy.MODIFIED_AT:
             then = clock - (datetime.now(UTC) - self.extracted_at)
-            return min(self.latest, then).isoformat()
+            return min(self.latest or then, then).isoformat()
         return None
 
 

@@ -17,6 +17,7 @@ from rich.text import Text
 from migration_assets.errors import ConfigurationError
 from migration_assets.migration.audit import AUDIT_LOG
 from migration_assets.migration.checklist import Facts, Preflight, Row, ready
+from migration_assets.migration.conflict_store import ConflictStore, open_conflicts
 from migration_assets.migration.data_findings import WITHIN_THE_LIMIT
 from migration_assets.migration.decisions import Head
 from migration_assets.migration.ledger import Target
@@ -38,6 +39,10 @@ def read_facts(migration: Migration) -> Facts:
         reconciliation = read_reconciliation(directory)
     except ConfigurationError:
         reconciliation = None
+    conflicts = None
+    if migration.practice.cutover is not None:
+        standing = ConflictStore.of(migration.ledger(migration.practice)).standing()
+        conflicts = sum(open_conflicts(standing).values())
     return Facts(
         target=migration.target,
         plan=migration.plan_facts(),
@@ -45,6 +50,7 @@ def read_facts(migration: Migration) -> Facts:
         failure_limit=migration.practice.policies.failure_limit,
         preflight=read_preflight(directory),
         reconciliation=reconciliation,
+        open_conflicts=conflicts,
     )
 
 

@@ -20,7 +20,9 @@ from typing import Any, Literal
 import polars as pl
 
 from migration_assets.mapping.inventory import inventory
+from migration_assets.migration import gate
 from migration_assets.migration.audit import AUDIT_LOG
+from migration_assets.migration.board import BoardFacts
 from migration_assets.migration.decisions import Head
 from migration_assets.migration.field_diff.compute import compute
 from migration_assets.migration.field_diff.shape import Diff
@@ -31,7 +33,7 @@ from migration_assets.migration.reconciliation import Reconciliation
 from migration_assets.migration.recording import RECONCILIATION_FILE
 from migration_assets.migration.report_facts import ReportFacts, gather
 from migration_assets.objects.registry import MAPPED_OBJECTS
-from migration_assets.reports import letter_templates
+from migration_assets.reports import cutover_board, letter_templates
 from migration_assets.reports import migration_report_content as content
 from migration_assets.reports.field_diff import document as field_diff_document
 from migration_assets.reports.files import write_private
@@ -49,7 +51,8 @@ _EXCEPTION_COLUMNS = ("ending", "where", "key", "field", "code", "cause", "remed
 
 @dataclass(frozen=True)
 class Report:
-    """What a report is made of; ``diff`` is of the patients to check by eye."""
+    """What a report is made of; ``diff`` is of the patients to check by eye, ``cutover`` is None for a
+    practice that has none."""
 
     target: Target
     practice_name: str
@@ -59,6 +62,7 @@ class Report:
     diff: Diff
     made_at: datetime
     head: Head
+    cutover: BoardFacts | None = None
 
     @cached_property
     def words(self) -> Wording:
@@ -104,7 +108,14 @@ def make_report(migration: Migration, made_at: datetime) -> Report:
         diff=compute(migration),
         made_at=made_at,
         head=migration.audit_head(),
+        cutover=_cutover(migration, made_at),
     )
+
+
+def _cutover(migration: Migration, made_at: datetime) -> BoardFacts | None:
+    if migration.practice.cutover is None or migration.target.environment != gate.LIVE:
+        return None
+    return cutover_board.make_board(migration.platform, migration.target, made_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +194,7 @@ def shown(report: Report) -> dict[str, Any]:
         "tasks": content.tasks(facts, report.words, staff),
         "staff": staff,
         "templates": facts.templates,
+        "cutover": None if report.cutover is None else cutover_board.in_short(report.cutover),
     }
 
 
@@ -237,6 +249,7 @@ def as_document(report: Report) -> dict[str, Any]:
             "classes": field_diff_document.classes(report.diff),
         },
         "course": asdict(facts.course),
+        "cutover": None if report.cutover is None else cutover_board.figures(report.cutover),
         "in_use": [asdict(each) for each in facts.in_use],
         "tasks": [
             asdict(each)

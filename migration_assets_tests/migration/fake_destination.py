@@ -89,6 +89,7 @@ class FakeDestination:
     hanging: dict[str, list[tuple[str, str, bool]]] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
     removed_schemas: list[str] = field(default_factory=list)
+    read_keys: list[tuple[str, ...] | None] = field(default_factory=list)
 
     def identity(self) -> DestinationIdentity:
         return self.identified
@@ -171,8 +172,9 @@ class FakeDestination:
         found = [
             {"_id": self._id(key), "_modified_at": MODIFIED} | {name: record.get(name) for name in names}
             for key, record in self.records.get(schema.name, {}).items()
-            if key.startswith(request.key_prefix)
+            if key.startswith(request.key_prefix) and (request.keys is None or key in request.keys)
         ]
+        self.read_keys.append(request.keys)
         for start in range(0, len(found), self.chunk_rows):
             yield pl.DataFrame(found[start : start + self.chunk_rows], schema=types)
             self._step("page read")
@@ -304,7 +306,7 @@ class FakeDestination:
             else:
                 self.writes[key] += 1
                 created = key not in there
-                there[key] = row
+                there[key] = {**there.get(key, {}), **row}
                 job.results.append(LoadResult(key, "loaded", destination_id=self._id(key), created=created))
         job.state = "ended"
 

@@ -8,14 +8,16 @@ from hashlib import sha256
 
 import pytest
 
-from migration_assets.migration.checklist import Delta, Facts, Preflight, checklist, ready
+from migration_assets.migration.checklist import Facts, Preflight, checklist, ready
 from migration_assets.migration.decisions import (
     Approval,
     Decision,
+    DrainChecked,
     Exported,
     Reconciled,
     RehearsalCompleted,
     RolledBack,
+    SourceRefreshed,
     UploadBegan,
 )
 from migration_assets.migration.gate import PlanFacts
@@ -32,6 +34,8 @@ LIVE = Target("maple", "salesforce", "live")
 PLAN = PlanFacts("a" * 64, {})
 TARGET = {"destination": "salesforce", "environment": "live"}
 LOAD = UploadBegan(**TARGET, object="Contact")
+DRAINED = DrainChecked(**TARGET, passed=True, counts={"waiting": 0})
+REFRESHED = SourceRefreshed(sequence=1)
 REPORT = Exported(**TARGET, hashes={"report.html": "00"})
 FINISHED = datetime(2026, 11, 23, 9, tzinfo=UTC)
 
@@ -137,11 +141,13 @@ def test_a_practice_that_went_the_whole_way_is_ready() -> None:
         "loads complete",
         "reconciliation balanced",
         "delta drained",
+        "conflicts decided",
         "report delivered",
     ]
     assert ready(rows)
-    assert {row.state for row in rows if row.requirement != "delta drained"} == {"met"}
-    assert [row.state for row in rows if row.requirement == "delta drained"] == ["not_applicable"]
+    of_cutover = [row.state for row in rows if row.requirement in ("delta drained", "conflicts decided")]
+    assert of_cutover == ["not_applicable"] * 2
+    assert [row.state for row in rows].count("met") == len(rows) - 2
 
 
 def test_nothing_done_yet_leaves_everything_missing_with_what_to_do() -> None:
@@ -158,7 +164,9 @@ def test_nothing_done_yet_leaves_everything_missing_with_what_to_do() -> None:
         ({"preflight": Preflight(str(PLAN.hash), "", 1, 0)}, "preflight clean", "mend what it shows"),
         ({"preflight": Preflight("b" * 64, "", 0, 0)}, "preflight clean", "plan has changed"),
         ({"decisions": [*decided()[:1], *decided()[2:]]}, "approval", "migration-assets approve maple"),
-        ({"delta": Delta(3)}, "delta drained", "refresh once more"),
+        ({"open_conflicts": 0}, "delta drained", "launch go_live_salesforce for maple"),
+        ({"open_conflicts": 0, "decisions": [*decided(), DRAINED, REFRESHED]}, "delta drained", "once more"),
+        ({"open_conflicts": 2, "decisions": [*decided(), DRAINED]}, "conflicts decided", "and decide"),
         ({"decisions": decided()[:-1]}, "report delivered", "salesforce/report"),
         ({"decisions": [*decided(), reconciled(CLEAN)]}, "report delivered", "salesforce/report"),
     ],

@@ -7,7 +7,10 @@ import stat
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
 from migration_assets.destinations.base import DestinationIdentity, LoadResult
@@ -15,7 +18,8 @@ from migration_assets.errors import ConfigurationError, LedgerError, LedgerMisma
 from migration_assets.migration.ledger import STATE_COLUMNS, Hold, Ledger, Presence, Target
 from migration_assets.migration.ledger_database import open_ledger_database, read_known_jobs
 from migration_assets.migration.practice_keys import PracticeKeys
-from migration_assets_tests.migration.records import ACCOUNT, CONTACT, before_image, contact
+from migration_assets.migration.written_records import written_records
+from migration_assets_tests.migration.records import ACCOUNT, CONTACT, before_image, contact, fresh_ledger
 
 ORG = DestinationIdentity("00D1", is_sandbox=True, name="Maple")
 ONE, TWO = contact(1), contact(2)
@@ -203,7 +207,7 @@ def test_keys_that_may_be_ours_are_those_loaded_or_with_a_lost_answer(ledger: Le
     ledger.record(CONTACT, [loaded(ONE), LoadResult(TWO, "not_sent", code="job_lost")], "run")
     ledger.record(CONTACT, [LoadResult(contact(3), "failed", code="C")], "run")
 
-    assert ledger.written_keys(CONTACT) == {ONE, TWO}
+    assert set(written_records(ledger, CONTACT)) == {ONE, TWO}
 
 
 def test_practices_and_environments_share_a_database_and_nothing_else(
@@ -223,7 +227,7 @@ def test_practices_and_environments_share_a_database_and_nothing_else(
     for other in others:
         assert other.state(CONTACT).is_empty()
         assert other.open_batches(CONTACT) == []
-        assert other.written_keys(CONTACT) == frozenset()
+        assert not written_records(other, CONTACT)
         assert other.created_in_run(CONTACT, "run") == frozenset()
         assert before_image(other, CONTACT, ONE) is None
         assert other.keep_before_images(CONTACT, [(ONE, {"LastName": "Ames"})], "run") == 1
@@ -298,3 +302,40 @@ def test_a_file_that_is_no_database_is_our_error(tmp_path: Path, damage: str) ->
 
     with pytest.raises(LedgerError, match="the database refused"):
         open_ledger_database(f"sqlite:///{path}")
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([ONE, TWO, contact(3)]),
+            st.sampled_from(["loaded", "failed", "not_sent", "held", "absent", "found", "taken_back"]),
+        ),
+        max_size=12,
+    ),
+    st.sets(st.sampled_from([ONE, TWO, contact(3), contact(4)])),
+)
+@settings(max_examples=15, deadline=None)
+def test_the_state_of_some_keys_is_theirs_in_the_state_of_all(
+    events: list[tuple[str, str]], keys: set[str]
+) -> None:
+    with fresh_ledger() as ledger:
+        for number, (key, what) in enumerate(events):
+            if what in ("absent", "found", "taken_back"):
+                ledger.observe(CONTACT, {key: Presence(what)}, f"run{number}")
+            elif what == "held":
+                ledger.hold_back(CONTACT, [Hold(key, "parent_absent", "waits")], f"run{number}")
+            else:
+                batch = ledger.intend(CONTACT, [(key, f"hash{number}")], f"run{number}")
+                result = loaded(key, created=True) if what == "loaded" else LoadResult(key, what)  # type: ignore[arg-type]
+                ledger.record(CONTACT, [result], f"run{number}", batch)
+
+        every = ledger.state(CONTACT)
+        assert ledger.state(CONTACT, keys).equals(every.filter(pl.col("key").is_in(list(keys))))
+        present = every.filter("present")["key"]
+        assert ledger.present(CONTACT).to_list() == present.to_list()
+        assert set(ledger.present(CONTACT, keys)) == set(present) & keys
+        written = written_records(ledger, CONTACT)
+        assert written_records(ledger, CONTACT, sorted(keys)) == {
+            key: ours for key, ours in written.items() if key in keys
+        }
+        assert ledger.created_in_run(CONTACT, "run0", keys) == ledger.created_in_run(CONTACT, "run0") & keys

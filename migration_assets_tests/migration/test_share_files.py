@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from pandera.polars import DataFrameModel
 
-from migration_assets.migration import payload, staging
+from migration_assets.migration import source_copies, staging
 from migration_assets.migration.staging import source_tables, stage
 from migration_assets.migration.upload_file import SOURCE
 from migration_assets.objects.base import (
@@ -63,7 +63,7 @@ IMAGES = StagedObject(
 def test_the_share_is_staged_from_and_copied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looked_at: bool
 ) -> None:
-    for module in (staging, payload):
+    for module in (staging, source_copies):
         monkeypatch.setattr(module, "STAGED_OBJECTS", (IMAGES,))
     (tmp_path / "maple.yaml").write_text(PRACTICE, encoding="utf-8")
     practice = PracticeRegistry(tmp_path, Settings, {}).load("maple")
@@ -84,7 +84,7 @@ def test_the_share_is_staged_from_and_copied(
     with panda.open(read_only=True) as session:
         assert session.read("staged", "images", ["bytes"])["bytes"].to_list() == [5 if looked_at else None]
     with upload.open() as session, session.attached(panda, "panda_file"):
-        payload._copy_source(session, ["images"])
+        source_copies.copy_source(session, ["images"])
         copied = session.read(SOURCE, f"raw_{SHARE_FILES}")
     assert dict(copied.schema) == SHARE_FILES_COLUMNS
     assert copied.rows() == ([FILE] if looked_at else [])

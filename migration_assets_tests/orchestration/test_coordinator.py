@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
-from dagster import AssetKey, DagsterInstance, DagsterRun
+import yaml
+from dagster import AssetKey, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 from dagster._core.test_utils import create_test_daemon_workspace_context
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import ModuleTarget
 from dagster._daemon.backfill import execute_backfill_iteration
+from dagster._daemon.sensor import execute_sensor_iteration
 from dagster_graphql.test.utils import execute_dagster_graphql
 
+from migration_assets.migration.platform import default_platform
 from migration_assets.orchestration.coordinator import PracticeRunCoordinator, locks
+from migration_assets.orchestration.cutover_cursor import stored_sensor
+from migration_assets.panda.change_store import CHANGES
 from migration_assets_tests.orchestration.conftest import use_folder
 from migration_assets_tests.orchestration.installation import own_instance
+from migration_assets_tests.orchestration.test_cutover_sensor import document, position
 
 PANDA = {"migration/panda": "maple", "migration/cpu_bound": "yes"}
 REHEARSAL = {"migration/salesforce_rehearsal": "maple"}
@@ -64,6 +72,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkspacePro
     data = tmp_path_factory.mktemp("queue")
     with pytest.MonkeyPatch.context() as patch:
         use_folder(patch, data)
+        patch.setenv("NIGHT_SECRET", "a long enough secret")
         target = ModuleTarget("migration_assets.definitions", "defs", str(Path.cwd()), "migration_assets")
         with (
             own_instance(data) as instance,
@@ -113,6 +122,8 @@ def test_a_run_from_a_job_holds_its_assets_locks(workspace: WorkspaceProcessCont
     assert run.asset_selection is None
     assert _locks_of(run) == REHEARSAL
     assert _locks_of(_launch(workspace, "extract_and_stage")) == PANDA
+    assert _locks_of(_launch(workspace, "refresh_panda")) == PANDA
+    assert _locks_of(_launch(workspace, "delta_salesforce")) == {"migration/salesforce": "maple"}
 
 
 def test_a_run_from_a_selection_holds_the_selection_s_locks_alone(workspace: WorkspaceProcessContext) -> None:
@@ -143,3 +154,40 @@ def test_a_backfill_is_a_run_a_practice_with_that_practice_s_locks(
             "migration/freshsales": practice,
             "migration/cpu_bound": "yes",
         }
+
+
+def test_a_run_that_the_cutover_s_sensor_asks_for_holds_its_job_s_locks(
+    workspace: WorkspaceProcessContext,
+) -> None:
+    """A tick of the real daemon, evaluated by the code server: the window is over, so it drains."""
+    instance = workspace.instance
+    data = Path(instance.storage_directory()).parents[1]
+    instance.add_dynamic_partitions("practice", ["elm"])
+    _begin_cutover(data, "elm", datetime.now(UTC) - timedelta(days=3))
+    location = workspace.create_request_context().get_code_location("migration_assets")
+    instance.start_sensor(location.get_repository("__repository__").get_sensor("cutover_salesforce"))
+
+    list(execute_sensor_iteration(workspace, logging.getLogger(__name__), None, None))
+
+    stored = stored_sensor(instance, "salesforce")
+    assert stored.running
+    assert stored.cursor.practices["elm"].served_at is not None
+    (run,) = instance.get_runs(RunsFilter(job_name="refresh_panda", tags={"dagster/partition": "elm"}))
+    assert run.status is DagsterRunStatus.QUEUED
+    drains = run.tags["migration/drains_window"]
+    assert _locks_of(run) == {
+        "migration/panda": "elm",
+        "migration/cpu_bound": "yes",
+        "migration/drains_window": drains,
+    }
+    assert run.run_config == {"ops": {"panda__refresh": {"config": {"drain": True}}}}
+
+
+def _begin_cutover(data: Path, practice: str, begins: datetime) -> None:
+    """As after an extraction and the beginning of change detection."""
+    folder = data / "practices"
+    folder.mkdir(exist_ok=True)
+    (folder / f"{practice}.yaml").write_text(yaml.safe_dump(document(practice, begins)), encoding="utf-8")
+    with default_platform(data).change_store(practice).open() as session:
+        cursor = pl.DataFrame({"cursor": [position(0).dumped()]})
+        session.replace_table(CHANGES, "cursor", cursor)

@@ -75,8 +75,9 @@ PARENTS: dict[str, dict[str, set[str]]] = {
     },
 }
 OF_LIVE_ALONE: dict[str, set[str]] = {
+    "cutover": {"delta", "reconciliation"},
     "go_live_guide": {"schema"},
-    "report": {"reconciliation", "field_diff"},
+    "report": {"reconciliation", "field_diff", "cutover"},
     "go_live": {"reconciliation", "report"},
 }
 # The practice's staff become users by other means than records; where charts are whole they need no summary.
@@ -103,16 +104,18 @@ def _of_group(group: str) -> dict[str, set[str]]:
         },
         "reconciliation": set(parents),
         "field_diff": {"reconciliation"},
-        **(OF_LIVE_ALONE if group == destination else {}),
     }
+    if group == destination:
+        assets |= {"delta": set(parents), "reconciliation": {*parents, "delta"}, **OF_LIVE_ALONE}
     records = set(STAGED_TABLES) - NO_RECORDS[destination]
-    from_staged = {
+    above = {
         "preflight": records,
         "payload": records,
         "owners": {"staged/providers", "staged/staff_users"},
+        "delta": {"panda/refresh"},
     }
     return {
-        f"{group}/{name}": {f"{group}/{each}" for each in before} | from_staged.get(name, set())
+        f"{group}/{name}": {f"{group}/{each}" for each in before} | above.get(name, set())
         for name, before in assets.items()
     }
 
@@ -120,6 +123,8 @@ def _of_group(group: str) -> dict[str, set[str]]:
 GRAPH = {
     **{table: set() for table in SOURCE_TABLES},
     **{f"staged/{name}": made_from for name, made_from in STAGED_FROM.items()},
+    "panda/change_detection": set(SOURCE_TABLES),
+    "panda/refresh": {"panda/change_detection", *STAGED_TABLES},
     **{name: before for group in GROUPS for name, before in _of_group(group).items()},
 }
 SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
@@ -163,6 +168,9 @@ def test_the_jobs_extract_and_upload_apart() -> None:
     assert {name: found for name, found in selected.items() if found} == {
         "extract_and_stage": {"panda", "staged"},
         **{f"{what}_{group}": {group} for what in ("upload", "retry") for group in GROUPS},
+        "refresh_panda": {"panda"},
+        **{f"delta_{destination}": {destination} for destination in PARENTS},
+        **{f"go_live_{destination}": {"panda", destination} for destination in PARENTS},
     }
     assert {name for name, found in selected.items() if not found} == {
         *(f"approve_{destination}" for destination in PARENTS),
@@ -172,6 +180,22 @@ def test_the_jobs_extract_and_upload_apart() -> None:
     for destination, parents in PARENTS.items():
         retried = jobs[f"retry_{destination}_rehearsal"].asset_layer.selected_asset_keys
         assert {key.path[1] for key in retried} == {*parents, "reconciliation", "field_diff"}
+
+
+def test_the_cutover_has_jobs_of_its_own() -> None:
+    def selected(job: str) -> set[str]:
+        return _names(set(defs.resolve_job_def(job).asset_layer.selected_asset_keys))
+
+    assert selected("refresh_panda") == {"panda/refresh"}
+    assert {"panda/change_detection"} == {
+        name for name in selected("extract_and_stage") if name not in {*SOURCE_TABLES, *STAGED_TABLES}
+    }, "an extraction begins anew, and a refresh is no part of it"
+    for destination in PARENTS:
+        assert selected(f"delta_{destination}") == {f"{destination}/delta"}
+        for what in ("upload", "retry"):
+            assert not {f"{destination}/delta", f"{destination}/cutover"} & selected(f"{what}_{destination}")
+        last = ("delta", "reconciliation", "field_diff", "cutover", "report", "go_live_guide", "go_live")
+        assert selected(f"go_live_{destination}") == {"panda/refresh", *(f"{destination}/{n}" for n in last)}
 
 
 _LOADED = """

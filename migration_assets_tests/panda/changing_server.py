@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, cast
+from types import SimpleNamespace
+from typing import Any, ClassVar, cast
 
 import pyarrow as pa
 
@@ -65,6 +66,8 @@ class ChangingServer:
     log: list[tuple[int, int]] = field(default_factory=list)
     opened: list[Open] = field(default_factory=list)
     name: str = "PANDA01"
+    passed_by: set[int] = field(default_factory=set)
+    """Keys that the next scan of the whole table misses, as one without a snapshot may."""
     asked: list[str] = field(default_factory=list)
 
     # What an application does.
@@ -132,6 +135,8 @@ class ChangingServer:
 
     # What change detection asks.
 
+    settings: ClassVar[SimpleNamespace] = SimpleNamespace(login_timeout_seconds=0, query_timeout_seconds=0)
+
     @property
     def source(self) -> Source:
         return cast(Source, self)
@@ -170,8 +175,9 @@ class ChangingServer:
             gone = [key for key in self._changed(query) if key not in self.rows]
             return pa.table({"source_key": pa.array(gone, pa.int32())}).to_reader()
         if "AS source_key" in query:
-            return pa.table({"source_key": pa.array(list(self.rows), pa.int32())}).to_reader()
-        return self.table(self._chosen(query)).to_reader(max_chunksize=1000)
+            return pa.table({"source_key": pa.array(list(self._scanned()), pa.int32())}).to_reader()
+        rows = self._chosen(query) if "WHERE" in query else self._scanned()
+        return self.table(rows).to_reader(max_chunksize=1000)
 
     def table(self, rows: dict[int, Row] | None = None) -> pa.Table:
         rows = self.rows if rows is None else rows
@@ -186,6 +192,10 @@ class ChangingServer:
     @property
     def bound(self) -> int:
         return min([each.first_rowversion for each in self.opened] or [self.last_rowversion + 1])
+
+    def _scanned(self) -> dict[int, Row]:
+        missed, self.passed_by = self.passed_by, set()
+        return {key: row for key, row in self.rows.items() if key not in missed}
 
     def _moment(self) -> tuple[Any, ...]:
         tracking = self.version if self.tracking else None

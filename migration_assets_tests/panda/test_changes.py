@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from migration_assets.errors import ConfigurationError, WarehouseTableMissing
+from migration_assets.errors import ConfigurationError, SourceError, WarehouseTableMissing
 from migration_assets.panda.change_cursor import Cursor, Strategy, load_cursor
 from migration_assets.panda.change_looking import Pace
 from migration_assets.panda.change_store import ChangeStore
@@ -28,6 +28,7 @@ from migration_assets_tests.panda.changing_server import (
     ROWVERSION,
     TABLE,
     ChangingServer,
+    Row,
 )
 
 AT_ONCE = Pace(compare_every=timedelta(0))
@@ -294,6 +295,53 @@ def test_a_bulk_update_is_taken_page_by_page_and_an_update_that_sets_nothing_new
         follower.server.write_all("the same for all")
         changes = follower.poll(refresh=False)
     assert (changes.found, changes.rows_read) == (0, 5000)
+
+
+@pytest.mark.parametrize("kind", ["rowversion", "compare"])
+def test_a_row_that_one_scan_without_a_snapshot_passes_by_is_not_deleted(kind: str, tmp_path: Path) -> None:
+    with following(tmp_path, kind, snapshot=False) as follower:
+        follower.server.delete(1)
+        follower.server.passed_by = {2}
+        changes = follower.poll()
+        assert (changes.tables[0].changed, changes.tables[0].deleted) == (0, 1)
+        assert follower.copy == follower.server.values()
+        assert follower.poll().found == 0
+
+
+def test_rows_without_a_key_are_refused(tmp_path: Path) -> None:
+    with Warehouse(tmp_path / "changes.duckdb", ONE_THREAD).open() as session:
+        session.replace_table("panda", TABLE, pl.DataFrame({"ThingID": [1, None], "Value": ["a", "b"]}))
+        with pytest.raises(SourceError, match="or rows have none"):
+            ChangeStore(session).remember(TABLE, f"panda.{TABLE}", "ThingID", [])
+
+
+@pytest.mark.parametrize("first_day", [True, False])
+def test_a_modified_at_column_that_tells_nothing_yet_is_asked_like_any_other(
+    first_day: bool, tmp_path: Path
+) -> None:
+    with following(tmp_path, "modified-at", rows=1) as follower:
+        follower.server.rows[1].modified_at = datetime.min
+        if not first_day:
+            follower.server.delete(1)
+        for _ in range(2):  # the first takes the column's latest for its watermark, the second reads from it
+            follower.poll()
+        nothing = follower.poll()
+        assert (nothing.found, nothing.tables[0].compared) == (0, None)
+        follower.server.write(2, "the first of this year")
+        assert follower.poll().tables[0].compared is None
+        assert follower.copy == follower.server.values()
+
+
+def test_what_was_found_before_a_version_lost_its_trust_is_counted_too(tmp_path: Path) -> None:
+    with following(tmp_path, "modified-at") as follower:
+        follower.server.write(1, "stamped")
+        follower.server.delete(2)
+        for key in (8, 9):
+            follower.server.rows[key] = Row("with an old stamp", 0, datetime(2020, 1, 1))
+        changes = follower.poll()
+        assert changes.tables[0].compared == "it has rows that its version doesn't show"
+        assert (changes.tables[0].changed, changes.tables[0].deleted) == (3, 1)
+        assert follower.copy == follower.server.values()
 
 
 def test_a_table_without_a_version_waits_for_its_own_interval(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
@@ -12,6 +13,7 @@ import polars as pl
 import pyodbc
 import pytest
 
+from migration_assets.errors import SourceError
 from migration_assets.panda.change_cursor import Strategy
 from migration_assets.panda.change_looking import Pace
 from migration_assets.panda.change_store import ChangeStore
@@ -21,6 +23,8 @@ from migration_assets.panda.extract import extract
 from migration_assets.panda.profile import Profile
 from migration_assets.warehouse import Warehouse
 from migration_assets_tests.panda.conftest import MakeDatabase, MakeSource
+from migration_assets_tests.panda.relay import Relay
+from migration_sandbox.sqlserver.launch import SandboxServer
 
 SCHEMA = """
 CREATE TABLE dbo.Tracked (ID int NOT NULL PRIMARY KEY, Name nvarchar(40) NULL, RowVer rowversion NOT NULL);
@@ -118,34 +122,42 @@ def test_each_strategy_finds_its_table_s_changes(written: tuple[Source, Execute]
     assert last_drain(reader, PROFILE, changes.cursor, store).found == 0
 
 
-def test_a_truncated_table_and_a_changed_key_over_the_wire(
-    written: tuple[Source, Execute], tmp_path: Path
+def test_a_poll_that_finds_nothing_costs_a_small_query_for_each_table_that_has_a_version(
+    written: tuple[Source, Execute], server: SandboxServer, tmp_path: Path
 ) -> None:
-    reader, execute = written
+    reader, _ = written
     extracted, store = Warehouse(tmp_path / "panda.duckdb"), Warehouse(tmp_path / "changes.duckdb")
     extract(reader, PROFILE, extracted, TABLES)
     cursor, _ = begin_detection(reader, PROFILE, extracted, store, TABLES)
-    execute("TRUNCATE TABLE dbo.Tracked; INSERT INTO dbo.Tracked (ID, Name) VALUES (3, N'c'), (4, N'd')")
-    execute("UPDATE dbo.Versioned SET ID = 30 WHERE ID = 3")
-    changes = poll(reader, PROFILE, cursor, store, AT_ONCE)
-    assert _found(changes) == {"Tracked": (1, 2), "Versioned": (1, 1)}
-    assert "forgotten" in next(each.compared or "" for each in changes.tables if each.table == "Tracked")
+    stamped = {"Stamped": cursor.tables.pop("Stamped")}
+
+    server.forget_statements()
+    nothing = poll(reader, PROFILE, cursor, store)
+    # The database's versions, the oldest tracked ones, and a query for Tracked and for Versioned.
+    assert (nothing.queries, nothing.rows_read) == (4, 0)
+    asked = [each for each in server.statements() if each["login"] == "panda_reader"]
+    assert len(asked) == 4 + 3, "the transaction's level, its beginning and its end besides"
+
+    # Rows as old as the overlap are read again each time: the catalog, their measures and they.
+    again = poll(reader, PROFILE, cursor.model_copy(update={"tables": stamped}), store)
+    assert (again.found, again.queries, again.rows_read) == (0, 1 + 1 + 3 + 2, 2)
 
 
-def test_a_transaction_that_commits_late_is_found_over_the_wire(
-    written: tuple[Source, Execute], source: MakeSource, tmp_path: Path
+@pytest.mark.parametrize("falls_silent_after", [0, 1000, 2200])
+def test_a_server_that_hangs_ends_a_poll_within_its_time_outs(
+    falls_silent_after: int, written: tuple[Source, Execute], source: MakeSource, tmp_path: Path
 ) -> None:
-    reader, execute = written
+    """Before its first byte, in the middle of the handshake, and once the login is done."""
+    reader, _ = written
     extracted, store = Warehouse(tmp_path / "panda.duckdb"), Warehouse(tmp_path / "changes.duckdb")
     extract(reader, PROFILE, extracted, TABLES)
     cursor, _ = begin_detection(reader, PROFILE, extracted, store, TABLES)
-    owner = connection_string(source(str(reader.settings.database), **OWNER).settings)
-    with closing(pyodbc.connect(owner, autocommit=False)) as late:
-        for table, column in (("Tracked", "Name"), ("Versioned", "Notes")):
-            late.execute(f"UPDATE dbo.{table} SET {column} = N'late' WHERE ID = 1")
-            execute(f"UPDATE dbo.{table} SET {column} = N'quick' WHERE ID = 2")
-        quick = poll(reader, PROFILE, cursor, store, AT_ONCE)
-        late.commit()
-    assert _found(quick) == {"Tracked": (1, 0), "Versioned": (1, 0)}
-    after = poll(reader, PROFILE, quick.cursor, store, AT_ONCE)
-    assert _found(after) == {"Tracked": (1, 0), "Versioned": (1, 0)}
+    with Relay(reader.settings.resolved_port(), [falls_silent_after + 1] * 5, silent=True) as line:
+        hanging = source(
+            str(reader.settings.database), port=line.port, login_timeout_seconds=2, query_timeout_seconds=2
+        )
+        began = time.monotonic()
+        with pytest.raises(SourceError):
+            poll(hanging, PROFILE, cursor, store, AT_ONCE)
+        took = time.monotonic() - began
+    assert took < 6

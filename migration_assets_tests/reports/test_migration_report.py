@@ -33,6 +33,7 @@ from migration_assets.reports.reconciliation import write_reconciliation
 from migration_assets.reports.wording import wording
 from migration_assets_tests.migration.test_operations import Office, founded, patient
 from migration_assets_tests.orchestration.installation import evaluations, metadata
+from migration_assets_tests.reports.test_cutover_board import night
 
 HOSTILE = "<script>alert(1)</script>"
 AT = datetime(2024, 5, 6, 12, tzinfo=UTC)
@@ -281,3 +282,17 @@ def test_dagster_links_the_files_and_the_audit_log_names_them(
     ]
     guide = metadata(run, "salesforce_rehearsal/go_live_guide")
     assert str(log.verify()) in (told["audit_log"], guide["audit_log"])
+
+
+def test_a_cutover_is_told_in_short_and_without_one_the_report_has_no_such_part(report: Report) -> None:
+    assert report.cutover is None
+    assert 'id="cutover"' not in migration_report.page(migration_report.shown(report), paper=False)
+
+    told = replace(report, cutover=night(3))
+
+    for paper in (False, True):
+        text = migration_report.page(migration_report.shown(told), paper=paper)
+        assert "2026-12-01 18:00:00 to 2026-12-03 18:00:00 (America/New_York)" in text
+        assert "The window is open; half of the records were found in Salesforce within 2 min 49 s" in text
+        assert "stands in cutover.html beside this report" in text
+    assert migration_report.as_document(told)["cutover"]["lag"]["measured"] == 3

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -12,9 +19,11 @@ import pyodbc
 import pytest
 
 from migration_assets_tests.sandbox.sqlserver_fixtures import Practice, Sandbox, sandbox  # noqa: F401
+from migration_sandbox.installation import Installation
 from migration_sandbox.practice.days import Days
 from migration_sandbox.practice.desk import Desk
 from migration_sandbox.practice.events import EVENTS, patient_corrected
+from migration_sandbox.practice.front_desk import OPEN_MISTAKES, mistake_made, mistake_mended
 from migration_sandbox.practice.generator import generate, write_database
 from migration_sandbox.practice.journal import Journal, changes, last_states, state
 from migration_sandbox.practice.schema import table_names
@@ -25,6 +34,7 @@ from migration_sandbox.practice.upheavals import (
     patient_corrected_twice,
     staff_updated_at_once,
 )
+from migration_sandbox.sqlserver.launch import start
 
 
 @pytest.fixture(scope="module")
@@ -114,9 +124,92 @@ def test_a_run_follows_the_server_s_clock(maple: Practice, journal_file: Path) -
     assert all(change.time.date() == datetime.date(2026, 6, 1) for change in changes(journal_file))
 
 
+def test_an_hour_of_the_office_s_is_fuller_than_one_of_the_night_and_a_run_ends_when_told(
+    maple: Practice, journal_file: Path
+) -> None:
+    def written(begins: datetime.datetime) -> int:
+        with (
+            Journal(journal_file) as journal,
+            Days(lambda: maple.owner(autocommit=False), journal, seed=9) as days,
+        ):
+            days.run(1, speed=100_000, begins=begins)
+        return days.written.total()
+
+    tuesday = datetime.datetime(2026, 12, 1)
+    assert written(tuesday.replace(hour=9)) > 5 * written(tuesday.replace(hour=22)) + 10
+    today = datetime.date.today()
+    assert all(abs(change.time.date() - today).days <= 1 for change in changes(journal_file))
+
+    with Journal(journal_file) as journal, Days(lambda: maple.owner(autocommit=False), journal, 9) as days:
+        threading.Timer(0.2, days.stop).start()
+        began = time.monotonic()
+        days.run(48, begins=tuesday.replace(hour=22))
+    assert time.monotonic() - began < 10
+
+
+def test_one_mistake_of_a_kind_is_open_until_it_is_mended(maple: Practice, days: Days) -> None:
+    def mistakes() -> list[int]:
+        with maple.owner() as connection:
+            return [
+                connection.execute(f"SELECT COUNT(*) FROM dbo.{table} WHERE {condition}").fetchval()
+                for table, condition in OPEN_MISTAKES.items()
+            ]
+
+    with days:
+        for _ in range(3):
+            days.step(mistake_mended)
+        assert mistakes() == [0, 0, 0]
+        for _ in range(30):
+            days.step(mistake_made)
+        assert mistakes() == [1, 1, 1]
+        for _ in range(3):
+            days.step(mistake_mended)
+    assert mistakes() == [0, 0, 0]
+
+
+def test_each_database_stands_for_a_server_in_its_own_time_zone(sandbox: Sandbox) -> None:  # noqa: F811
+    folder = Path(sandbox.server.directory)
+    generated = generate(3, 12, exams_per_patient=1.0, planted=0)
+    shown = {}
+    for zone in ("Asia/Tokyo", "Pacific/Honolulu"):
+        name = zone.rpartition("/")[2].lower()
+        write_database(generated, folder / f"{name}.duckdb")
+        (folder / f"{name}.zone").write_text(zone)
+        with sandbox.practice(name).owner() as connection:
+            row = connection.execute("SELECT SYSDATETIME(), SYSUTCDATETIME()").fetchone()
+        shown[zone] = round((row[0] - row[1]).total_seconds() / 3600)
+    assert shown == {"Asia/Tokyo": 9, "Pacific/Honolulu": -10}
+
+
 def test_an_error_that_is_no_conflict_is_not_swallowed(days: Days) -> None:
     def wrong(desk: Desk, _: Random) -> None:
         desk.insert("Patient", Nonsense=1)
 
     with days, pytest.raises(pyodbc.Error):
         days.step(wrong)
+
+
+def test_sigterm_ends_the_command_with_a_whole_journal(tmp_path: Path) -> None:
+    installation = Installation(tmp_path / "sandbox", ("maple",), patients=12, planted=0)
+    installation.make_databases()
+    server = start(
+        installation.sql_directory,
+        owner_password=installation.secrets()["owner_password"],
+        reader_password="",
+    )
+    journal = tmp_path / "journal.jsonl"
+    with server:
+        command = [sys.executable, "-m", "migration_sandbox.days", "panda_maple", "--journal", str(journal)]
+        command += ["--begins", "2026-12-01T10:00", "--speed", "5000", "--upheavals"]
+        environment = {**os.environ, "MIGRATION_DATA": str(tmp_path)}
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + 30
+        while len(changes(journal)) < 20 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        process.send_signal(signal.SIGTERM)
+        said, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "appointment booked" in said
+    lines = [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()]
+    committed = {line["transaction"] for line in lines if "committed" in line}
+    assert {line["transaction"] for line in lines} == committed

@@ -1,16 +1,19 @@
 """A practice at work: events drawn by a seed and written over the owner's login, with a journal of each row.
 
-Time is the source server's clock: who wants a day in a minute and a half sets that clock's speed to 1000 and
-gives the same speed here. Events come at random in office hours and rarely outside of them; some transactions
-stay open while others commit. The same seed on the same database writes the same changes, but for times and
-for events that met another writer's lock.
+Events come at random in office hours and rarely outside of them; some transactions stay open while others
+commit. What hour it is at the practice is counted from where a run begins, ``speed`` times as fast as time
+passes here; the rows are stamped by the source server's own clock, whether that runs as fast or not. The same
+seed on the same database writes the same changes, but for times and for events that met another writer's
+lock.
 """
 
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from random import Random
 from types import TracebackType
 from typing import Self
@@ -42,15 +45,24 @@ class Days:
     """A practice's events on one database; use it as a context manager, which commits what is still open.
 
     ``connect`` opens a connection of the owner's with autocommit off. ``late`` is the share of events whose
-    transaction commits only after some later ones did; at most one is open at a time.
+    transaction commits only after some later ones did; at most one is open at a time. ``events``: how often
+    each happens in an hour of the office's.
     """
 
     def __init__(
-        self, connect: Callable[[], pyodbc.Connection], journal: Journal, seed: int, *, late: float = 0.02
+        self,
+        connect: Callable[[], pyodbc.Connection],
+        journal: Journal,
+        seed: int,
+        *,
+        late: float = 0.02,
+        events: Mapping[Event, float] = EVENTS,
     ) -> None:
         self._connect = connect
         self._journal = journal
         self._random = Random(seed)
+        self._events = events
+        self._stopped = threading.Event()
         self._late_share = late
         self._late: _Late | None = None
         self._keys: dict[str, int] = {}
@@ -70,26 +82,33 @@ class Days:
             with suppress(pyodbc.Error):
                 self._connection.close()
 
-    def run(self, hours: float, *, speed: float = 1.0, pace: float = 1.0) -> None:
-        """So many hours of the source's clock, which runs ``speed`` times as fast as this process's.
+    def run(
+        self, hours: float, *, speed: float = 1.0, pace: float = 1.0, begins: datetime | None = None
+    ) -> None:
+        """So many hours of the practice's, of which ``speed`` pass in one of this process's.
 
-        ``pace`` multiplies how often events come.
+        ``pace`` multiplies how often events come. It is ``begins`` at the practice where the run begins,
+        without one what the source's clock shows then.
         """
-        busiest = pace * sum(EVENTS.values())
+        busiest = pace * sum(self._events.values())
+        opened = self._source_time() if begins is None else begins
         began = time.monotonic()
         passed = 0.0
         while True:
             passed += self._random.expovariate(busiest) * 3600
             due = began + min(passed, hours * 3600) / speed
-            time.sleep(max(0.0, due - time.monotonic()))
-            if passed >= hours * 3600:
+            if self._stopped.wait(max(0.0, due - time.monotonic())) or passed >= hours * 3600:
                 return
-            if self._random.random() < self._busy():
+            if self._random.random() < _busy(opened + timedelta(seconds=passed)):
                 self.step()
+
+    def stop(self) -> None:
+        """Ends a run after the event that it is at; from another thread, or from a signal's handler."""
+        self._stopped.set()
 
     def step(self, event: Event | None = None) -> None:
         """One event, drawn or given, committed unless it is one of those that commit late."""
-        chosen = event or self._random.choices(list(EVENTS), list(EVENTS.values()))[0]
+        chosen = event or self._random.choices(list(self._events), list(self._events.values()))[0]
         if self._late is None and event is None and self._random.random() < self._late_share:
             self._begin_late(chosen)
             return
@@ -137,7 +156,11 @@ class Days:
         connection.execute(f"SET LOCK_TIMEOUT {_LOCK_MILLISECONDS}")
         return connection, Desk(connection, self._journal, self._keys)
 
-    def _busy(self) -> float:
-        now = self._connection.execute("SELECT SYSDATETIME()").fetchval()
+    def _source_time(self) -> datetime:
+        now: datetime = self._connection.execute("SELECT SYSDATETIME()").fetchval()
         self._connection.rollback()
-        return 1.0 if now.weekday() < 5 and now.hour in _OFFICE else _OUTSIDE
+        return now
+
+
+def _busy(now: datetime) -> float:
+    return 1.0 if now.weekday() < 5 and now.hour in _OFFICE else _OUTSIDE

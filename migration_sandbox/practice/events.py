@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 from migration_sandbox.practice.desk import Desk, Row
+from migration_sandbox.practice.front_desk import FRONT_DESK
 from migration_sandbox.practice.pdf import one_page
 
 Event = Callable[[Desk, Random], None]
@@ -216,6 +217,6 @@ EVENTS: dict[Event, float] = {
     appointment_booked: 5, appointment_changed: 4, appointment_deleted: 0.5, visit: 3, chart_corrected: 2,
     chart_row_deleted: 0.2, exam_corrected: 0.5, plan_proposed: 1, plan_moved_on: 1, plan_line_changed: 1.5,
     plan_line_deleted: 0.2, letter_sent: 2, letter_rewritten: 0.3, patient_corrected: 2,
-    patient_registered: 0.5,
+    patient_registered: 0.5, **FRONT_DESK,
 }  # fmt: skip
 """How often each happens in an hour of the office's."""

@@ -1,11 +1,13 @@
 """Changes that no day's routine makes, each a trap for whoever follows a database's changes.
 
-They are events like those of events.py, for ``Days.step``; none is drawn by itself.
+They are events like those of events.py, for ``Days.step``; they are drawn where ``Days`` is given UPHEAVALS
+with its events.
 """
 
 from random import Random
 
 from migration_sandbox.practice.desk import Desk
+from migration_sandbox.practice.events import Event
 
 
 def note_rekeyed(desk: Desk, rng: Random) -> None:
@@ -41,3 +43,10 @@ def chart_corrected_unstamped(desk: Desk, rng: Random) -> None:
         desk.update(
             "PeriodontalCharting", row["ChartingID"], PocketDepth_L=depth, ModifiedAt=row["ModifiedAt"]
         )
+
+
+UPHEAVALS: dict[Event, float] = {
+    note_rekeyed: 0.2, staff_updated_at_once: 0.05, insurance_refilled: 0.05, patient_corrected_twice: 0.3,
+    chart_corrected_unstamped: 0.3,
+}  # fmt: skip
+"""How often each happens in an hour of the office's, where somebody wants them."""

@@ -1,10 +1,14 @@
-"""The server's clock, which a test sets: to another moment, backwards too, and to another speed."""
+"""The server's clock, which a test sets: to another moment, backwards too, and to another speed.
+
+One process stands for the servers of several practices, each in a time zone of its own.
+"""
 
 from __future__ import annotations
 
 import datetime
 import threading
 import time
+from zoneinfo import ZoneInfo
 
 
 class Clock:
@@ -22,7 +26,7 @@ class Clock:
             return self._utc()
 
     def local(self) -> datetime.datetime:
-        """The same in the server's time zone, without an offset."""
+        """The same in the process's time zone, without an offset."""
         return self.utc().replace(tzinfo=datetime.UTC).astimezone().replace(tzinfo=None)
 
     def set(self, moment: datetime.datetime | None = None, speed: float | None = None) -> None:
@@ -42,3 +46,18 @@ class Clock:
         if self._base is None:
             return datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
         return self._base + datetime.timedelta(seconds=(time.monotonic() - self._since) * self._speed)
+
+
+class ClockElsewhere(Clock):
+    """A clock as a server in a time zone shows it."""
+
+    def __init__(self, clock: Clock, zone: ZoneInfo) -> None:
+        super().__init__()
+        self._clock = clock
+        self._zone = zone
+
+    def utc(self) -> datetime.datetime:
+        return self._clock.utc()
+
+    def local(self) -> datetime.datetime:
+        return self.utc().replace(tzinfo=datetime.UTC).astimezone(self._zone).replace(tzinfo=None)

@@ -1,6 +1,7 @@
 """The listener: a directory of databases behind one port, a thread for each client.
 
-A database opens at its first login and closes after its last, so that between them its file is free.
+A database opens at its first login and closes after its last, so that between them its file is free. A file
+``<database>.zone`` beside it names the time zone of the server that it stands for.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ import re
 import socket
 import threading
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import duckdb
 
 from .certificate import make_certificate
-from .clock import Clock
+from .clock import Clock, ClockElsewhere
 from .connection import Connection
 from .control import serve_control
 from .database import Database
@@ -48,7 +50,8 @@ class Databases:
             key = name.casefold()
             database, users = self._open.get(key, (None, 0))
             if database is None:
-                database = Database.open(self._path(key), self._clock)
+                path = self._path(key)
+                database = Database.open(path, self._clock_of(path))
             self._open[key] = (database, users + 1)
             return database
 
@@ -57,6 +60,12 @@ class Databases:
             if path.stem.casefold() == key:
                 return path
         raise FileNotFoundError("no such database")
+
+    def _clock_of(self, path: Path) -> Clock:
+        named = path.with_suffix(".zone")
+        if not named.exists():
+            return self._clock
+        return ClockElsewhere(self._clock, ZoneInfo(named.read_text(encoding="utf-8").strip()))
 
     def close(self, database: Database) -> None:
         with self._lock:

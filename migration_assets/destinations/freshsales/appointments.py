@@ -6,21 +6,27 @@ is found with one call where an answer was lost. Attendees that people added sta
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from migration_assets.destinations.base import ObjectSchema
 from migration_assets.destinations.freshsales import markers, values
 from migration_assets.destinations.freshsales.api import Json
+from migration_assets.destinations.freshsales.errors_of_api import ApiRefused
 from migration_assets.destinations.freshsales.marked import MarkedRecords, Row
 from migration_assets.destinations.freshsales.shapes import CONTACT, shape_of
 
 _CONTACT_TYPE = "Contact"
 _PATIENT = "patient"
 _ATTENDEES = "_attendees"
+_FEW = 2
 
 
 class Appointments(MarkedRecords):
     """Appointments of one account."""
+
+    _place = _PATIENT
+    _told_singly = True
+    _pages: int | None = None
 
     def _found(self, schema: ObjectSchema, prefix: str) -> Iterator[list[Row]]:
         for page in self._lists.appointments():
@@ -91,15 +97,25 @@ class Appointments(MarkedRecords):
     def _answered(self, schema: ObjectSchema, answer: Json) -> Row:
         return self._row(schema, answer["appointment"], answer.get("appointment_attendees") or [])
 
-    def _look(self, schema: ObjectSchema, row: Row) -> Row | None:
-        """A call where it has a patient, else the whole list."""
-        key = row[schema.key_field]
-        patient = row.get(_PATIENT)
-        if patient is None:
-            pages = self._found(schema, key)
-            return next((each for page in pages for each in page if each[schema.key_field] == key), None)
-        number = self._known.id_of(schema.field(_PATIENT), patient)
+    def _on(self, schema: ObjectSchema, target: str, keys: Collection[str]) -> Iterator[Row]:
+        """A call for the patient, and one for each that is found."""
+        number = self._known.id_of(schema.field(_PATIENT), target)
         for each in self._lists.children(shape_of(CONTACT), number, "appointments"):
-            if markers.unmarked(each.get(str(schema.marked_field)))[1] == key:
-                return self._answered(schema, self._client.get(f"appointments/{each['id']}"))
-        return None
+            if markers.unmarked(each.get(str(schema.marked_field)))[1] in keys:
+                found = self._one(schema, each["id"])
+                if found is not None:
+                    yield found
+
+    def _one(self, schema: ObjectSchema, record_id: str) -> Row | None:
+        try:
+            return self._answered(schema, self._client.get(f"appointments/{record_id}"))
+        except ApiRefused as error:
+            if error.status != 404:
+                raise
+            return None
+
+    def _listing_is_cheaper(self, schema: ObjectSchema, calls: int) -> bool:  # noqa: ARG002
+        """To know takes two calls, once a connection."""
+        if calls > _FEW and self._pages is None:
+            self._pages = self._lists.pages_of_appointments()
+        return self._pages is not None and calls > self._pages

@@ -62,7 +62,10 @@ class Contacts:
         schema = batch.schema
         answers.check_keys(batch.rows, schema)
         words = self._vocabulary.words(schema)
-        there = dict(self._known.of(CONTACT))
+        self._known.prepare(
+            schema.references, {each.name: batch.rows[each.name] for each in schema.references}
+        )
+        there = self._records.there(batch)
         rows = {row[schema.key_field]: row for row in batch.rows.iter_rows(named=True)}
         bodies: dict[str, Json] = {}
         absent = []

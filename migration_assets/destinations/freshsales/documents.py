@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import mimetypes
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from migration_assets.destinations.base import Batch, BlobSource, KeyChange, LoadResult, ObjectSchema
 from migration_assets.destinations.freshsales import answers, markers
@@ -65,6 +65,8 @@ class FileFixed(Exception):
 class Documents(MarkedRecords):
     """Files of one account."""
 
+    _place = TARGET
+
     def send(self, batch: Batch) -> Iterator[Sequence[LoadResult]]:
         """As ``Destination.send``: a call a file.
 
@@ -79,8 +81,7 @@ class Documents(MarkedRecords):
         answers.check_keys(batch.rows, schema)
         if batch.rows.is_empty():
             return
-        practice = batch.rows[schema.key_field][0].partition(":")[0]
-        there = self._there(schema, f"{practice}:")
+        there = self.there(batch)
         for row in batch.rows.iter_rows(named=True):
             result = self._send_one(schema, row | {_BLOB: blobs}, there)
             yield [result]
@@ -204,21 +205,22 @@ class Documents(MarkedRecords):
             if error.code != NOT_SERVED:
                 raise
             return False
-        there = self._there(schema, f"{key.partition(':')[0]}:").get(key)
+        there = self._single.get(key) or self._there(schema, f"{key.partition(':')[0]}:").get(key)
         if there is None:
             return True
         target, number = self._known.parent(schema.field(TARGET), there[TARGET])
         listed = self._lists.documents(shape_of(target), number)
         return all(int(each["id"]) != document_id for each in listed)
 
-    def _look(self, schema: ObjectSchema, row: Row) -> Row | None:
-        """A call: the files of the record that it is on."""
-        target, number = self._known.parent(schema.field(TARGET), row[TARGET])
-        for document in self._lists.documents(shape_of(target), number):
-            found = self._row(schema, document, row[TARGET])
-            if found[schema.key_field] == row[schema.key_field]:
-                return found
-        return None
+    def _on(self, schema: ObjectSchema, target: str, keys: Collection[str]) -> Iterator[Row]:
+        """A call for 100 of its files."""
+        name, number = self._known.parent(schema.field(TARGET), target)
+        rows = (self._row(schema, each, target) for each in self._lists.documents(shape_of(name), number))
+        return (row for row in rows if row[schema.key_field] in keys)
+
+    def _listing_is_cheaper(self, schema: ObjectSchema, calls: int) -> bool:  # noqa: ARG002
+        """It asks for the files of every record that may have some."""
+        return False
 
 
 def _without_source(row: Row) -> dict[str, object]:

@@ -7,10 +7,12 @@ record, unless the account's views do (``notes_in_views``). Nothing here knows k
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from migration_assets.destinations.freshsales import values
 from migration_assets.destinations.freshsales.api import Client, Json
+from migration_assets.destinations.freshsales.errors_of_api import ApiRefused
 from migration_assets.destinations.freshsales.shapes import Shape
 from migration_assets.errors import DestinationError
 
@@ -20,12 +22,27 @@ _PARTS_OF_ALL = frozenset({"open deals", "won deals", "lost deals"})
 _RECENT = ("recently modified", "recent deals")
 
 
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The records that were changed last, newest first; ``pages`` is how many calls a listing of all takes,
+    ``whole`` whether these are all of them."""
+
+    records: list[Json]
+    pages: int
+    whole: bool
+
+    @property
+    def number(self) -> int:
+        """Of all records, at most."""
+        return len(self.records) if self.whole else self.pages * PER_PAGE
+
+
 class Lists:
     """Reads one account's lists; remembers which views it has."""
 
     def __init__(self, client: Client, *, children_in_views: bool) -> None:
         self._client = client
-        self._children_in_views = children_in_views
+        self.children_in_views = children_in_views
         self._views: dict[str, dict[str, int]] = {}
 
     def whole(self, shape: Shape, includes: Sequence[str] = ()) -> Iterator[list[Json]]:
@@ -44,7 +61,7 @@ class Lists:
 
         Calls: one for 100 records, and one a wanted record where views don't bring children along.
         """
-        if self._children_in_views:
+        if self.children_in_views:
             seen: set[int] = set()
             for view in self._of_all(shape):
                 path = f"{shape.path}/view/{view}"
@@ -94,6 +111,43 @@ class Lists:
             found += self._client.get(f"{shape.path}/view/{at}", params)[shape.plural]
         return found
 
+    def latest(self, shape: Shape, includes: Sequence[str] = ()) -> Latest:
+        """A call, or three where no view has all of the deals."""
+        found: list[Json] = []
+        pages = []
+        for view in self._of_all(shape):
+            answer = next(self._pages(f"{shape.path}/view/{view}", includes, ("updated_at", "desc")))
+            found += answer[shape.plural]
+            pages.append(_pages_of(answer))
+        return Latest(found, sum(pages), max(pages) == 1)
+
+    def one(self, shape: Shape, record_id: int | str, includes: Sequence[str] = ()) -> Json | None:
+        """One live record; a call."""
+        try:
+            answer = self._client.get(
+                f"{shape.path}/{record_id}", {"include": ",".join(includes)} if includes else None
+            )
+        except ApiRefused as error:
+            if error.status == 404:
+                return None
+            raise
+        found: Json = answer[shape.root]
+        return None if found.get("is_deleted") else found
+
+    def having(self, shape: Shape, field: str, value: str) -> list[Json]:
+        """Live records whose field is that value, as the account's search knows them, which may be late; a
+        call. Raises ApiRefused where it isn't served for the object (U)."""
+        answer = self._client.get("lookup", {"q": value, "f": field, "entities": shape.root})
+        found = (answer.get(shape.plural) or {}).get(shape.plural) or []
+        return [each for each in found if not each.get("is_deleted")]
+
+    def pages_of_appointments(self) -> int:
+        """How many calls a listing of all appointments takes; two calls."""
+        return sum(
+            _pages_of(next(self._pages("appointments", [], None, filter=when)))
+            for when in ("past", "upcoming")
+        )
+
     def appointments(self) -> Iterator[list[Json]]:
         """Every appointment with its ``attendees``; two lists, past and upcoming, a call for 100."""
         seen: set[int] = set()
@@ -127,7 +181,7 @@ class Lists:
                 params |= {"sort": sort[0], "sort_type": sort[1]}
             answer = self._client.get(path, params)
             yield answer
-            if page >= int((answer.get("meta") or {}).get("total_pages") or 1):
+            if page >= _pages_of(answer):
                 return
             page += 1
 
@@ -150,6 +204,10 @@ class Lists:
             f"Freshsales has no view of all {shape.plural} that the key's user sees; make one whose name "
             "begins with 'All ', share it with everybody, then run again"
         )
+
+
+def _pages_of(answer: Json) -> int:
+    return int((answer.get("meta") or {}).get("total_pages") or 1)
 
 
 def _attached(answer: Json, shape: Shape, children: str, seen: set[int]) -> list[Json]:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+
+import polars as pl
 
 from migration_assets.destinations.base import Batch, KeyChange, LoadResult, ObjectSchema
 from migration_assets.destinations.freshsales import answers, values
@@ -29,7 +31,11 @@ Row = Mapping[str, Any]
 
 
 class MarkedRecords(ABC):
-    """One kind of them in one account."""
+    """One kind of them in one account. ``_place`` is the reference that names the record that one hangs on,
+    ``_told_singly`` whether the API tells one by its id."""
+
+    _place: str
+    _told_singly = False
 
     def __init__(self, client: Client, settings: EnvironmentSettings, lists: Lists, known: Known) -> None:
         self._client = client
@@ -37,6 +43,7 @@ class MarkedRecords(ABC):
         self._lists = lists
         self._known = known
         self._index: dict[str, dict[str, Row]] = {}
+        self._single: dict[str, Row | None] = {}
         self._lock = threading.RLock()
 
     @abstractmethod
@@ -52,8 +59,81 @@ class MarkedRecords(ABC):
         """The record as it is then. Raises ApiRefused, ParentAbsent."""
 
     @abstractmethod
+    def _on(self, schema: ObjectSchema, target: str, keys: Collection[str]) -> Iterator[Row]:
+        """Those of the keys that hang on the record with the key ``target``. Raises ParentAbsent."""
+
+    @abstractmethod
+    def _listing_is_cheaper(self, schema: ObjectSchema, calls: int) -> bool:
+        """Than so many calls for single records, or for what hangs on one."""
+
+    def _one(self, schema: ObjectSchema, record_id: str) -> Row | None:  # noqa: ARG002
+        """The one with that id, where the API tells single ones; a call."""
+        return None
+
     def _look(self, schema: ObjectSchema, row: Row) -> Row | None:
         """The record of a creation whose answer was lost, with as few calls as it takes."""
+        key, target = row[schema.key_field], row.get(self._place)
+        if target is None:
+            pages = self._found(schema, key)
+            return next((each for page in pages for each in page if each[schema.key_field] == key), None)
+        return next(self._on(schema, target, {key}), None)
+
+    def some(
+        self, schema: ObjectSchema, prefix: str, keys: Collection[str], thought: pl.DataFrame | None
+    ) -> list[Row]:
+        """Those with these keys, each once, looked for where they are ``thought`` to be (``ReadRequest``); by
+        a listing where that takes fewer calls, or nothing is thought of one."""
+        key = schema.key_field
+        wanted = {each for each in keys if each.startswith(prefix)}
+        if not wanted:
+            return []
+        found = None
+        if thought is not None:
+            of_keys = thought.filter(pl.col(key).is_in(list(wanted)))
+            ids = of_keys.select(key, "_id").drop_nulls().rows() if self._told_singly else []
+            found = self._at(schema, wanted, of_keys.select(key, self._place).rows(), dict(ids))
+        if found is None:
+            listed = (row for page in self.found(schema, prefix) for row in page)
+            found = {row[key]: row for row in listed if row[key] in wanted}
+        with self._lock:
+            self._single |= {each: found.get(each) for each in wanted}
+            for index in self._index.values():
+                index.update(found)
+        return list(found.values())
+
+    def _at(
+        self,
+        schema: ObjectSchema,
+        keys: Collection[str],
+        places: Collection[tuple[str, str | None]],
+        ids: Mapping[str, str],
+    ) -> dict[str, Row] | None:
+        """Those found by their ids or at their places; None where a key has neither, or to list all takes
+        fewer calls."""
+        placed = [(key, target) for key, target in places if target is not None]
+        targets = {target for key, target in placed if key not in ids}
+        if not {*ids, *(key for key, _ in placed)}.issuperset(keys):
+            return None
+        if self._listing_is_cheaper(schema, len(ids) + len(targets)):
+            return None
+        found: dict[str, Row] = {}
+        for key, record_id in ids.items():
+            row = self._one(schema, record_id)
+            if row is not None and row[schema.key_field] == key:
+                found[key] = row
+        by_target: dict[str, set[str]] = {}
+        for key, target in placed:
+            if key not in found:
+                by_target.setdefault(target, set()).add(key)
+        field = schema.field(self._place)
+        self._known.prepare([field], {field.name: by_target})
+        for target in by_target:
+            try:
+                for row in self._on(schema, target, keys):
+                    found.setdefault(row[schema.key_field], row)
+            except ParentAbsent:
+                continue
+        return found
 
     def found(self, schema: ObjectSchema, prefix: str) -> Iterator[list[Row]]:
         """As ``_found``; once it has come to its end it serves the look-ups of this connection too."""
@@ -71,10 +151,36 @@ class MarkedRecords(ABC):
         answers.check_keys(batch.rows, schema)
         if batch.rows.is_empty():
             return
-        practice = batch.rows[schema.key_field][0].partition(":")[0]
-        there = self._there(schema, f"{practice}:")
+        self._known.prepare(
+            schema.references, {each.name: batch.rows[each.name] for each in schema.references}
+        )
+        there = self.there(batch)
         for row in batch.rows.iter_rows(named=True):
             yield [self._bring(schema, row, there)]
+
+    def there(self, batch: Batch) -> dict[str, Row]:
+        """What is there of the batch: as it was read in this connection, or at the records that new ones are
+        to hang on, or out of a listing, since one that the ledger knows may hang elsewhere."""
+        schema, key = batch.schema, batch.schema.key_field
+        prefix = f"{batch.rows[key][0].partition(':')[0]}:"
+        with self._lock:
+            if prefix in self._index:
+                return self._index[prefix]
+            read = [each for each in batch.rows[key] if self._is_sure(each, batch)]
+            unread = batch.rows.filter(~pl.col(key).is_in(read))
+            if unread.height:
+                found = None
+                if batch.absent.issuperset(unread[key]):
+                    found = self._at(schema, set(unread[key]), unread.select(key, self._place).rows(), {})
+                if found is None:
+                    return self._there(schema, prefix)
+                self._single |= {each: found.get(each) for each in unread[key]}
+            there = ((each, self._single.get(each)) for each in batch.rows[key])
+            return {each: row for each, row in there if row is not None}
+
+    def _is_sure(self, key: str, batch: Batch) -> bool:
+        """Whether it was read: found, or not found where the ledger doesn't expect it either."""
+        return key in self._single and (self._single[key] is not None or key in batch.absent)
 
     def _there(self, schema: ObjectSchema, prefix: str) -> dict[str, Row]:
         with self._lock:
@@ -110,9 +216,14 @@ class MarkedRecords(ABC):
             return replace(answers.refused(change.key, error, schema), destination_id=change.record_id)
         return answers.loaded(change.key, change.record_id)
 
+    def _remember(self, there: dict[str, Row], key: str, row: Row) -> None:
+        with self._lock:
+            there[key] = self._single[key] = row
+
     def drop(self, key: str) -> None:
         """The record was deleted."""
         with self._lock:
+            self._single.pop(key, None)
             for index in self._index.values():
                 index.pop(key, None)
 
@@ -123,7 +234,7 @@ class MarkedRecords(ABC):
             if found is not None:
                 try:
                     now = self._change(schema, row, found)
-                    there[key] = now
+                    self._remember(there, key, now)
                     return answers.loaded(key, now["_id"])
                 except ApiRefused as error:
                     if error.status != 404:
@@ -144,7 +255,7 @@ class MarkedRecords(ABC):
             except AnswerLost:
                 made = self._look_again(schema, row)
             if made is not None:
-                there[key] = made
+                self._remember(there, key, made)
                 return answers.loaded(key, made["_id"], created=True)
         raise DestinationUnreachable(
             f"Freshsales lost every answer about a {schema.name}, which isn't there; run the upload again, "

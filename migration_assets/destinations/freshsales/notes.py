@@ -7,7 +7,7 @@ include brings all of a record's notes is unconfirmed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from migration_assets.destinations.base import ObjectSchema
 from migration_assets.destinations.freshsales import markers, values
@@ -20,6 +20,8 @@ _RECENT = "recent_note"
 
 class Notes(MarkedRecords):
     """Notes of one account; the key stands in the last line of the text."""
+
+    _place = TARGET
 
     def _found(self, schema: ObjectSchema, prefix: str) -> Iterator[list[Row]]:
         practice = prefix.partition(":")[0] + ":"
@@ -72,11 +74,17 @@ class Notes(MarkedRecords):
         note = self._client.put(f"notes/{there['_id']}", self._body(schema, row))["note"]
         return self._row(schema, note, row[TARGET])
 
-    def _look(self, schema: ObjectSchema, row: Row) -> Row | None:
-        """A call: the notes of the record that it is on."""
-        target, number = self._known.parent(schema.field(TARGET), row[TARGET])
-        for note in self._lists.children(shape_of(target), number, "notes"):
-            found = self._row(schema, note, row[TARGET])
-            if found[schema.key_field] == row[schema.key_field]:
-                return found
-        return None
+    def _on(self, schema: ObjectSchema, target: str, keys: Collection[str]) -> Iterator[Row]:
+        """A call."""
+        name, number = self._known.parent(schema.field(TARGET), target)
+        rows = (
+            self._row(schema, each, target) for each in self._lists.children(shape_of(name), number, "notes")
+        )
+        return (row for row in rows if row[schema.key_field] in keys)
+
+    def _listing_is_cheaper(self, schema: ObjectSchema, calls: int) -> bool:
+        listing = 0
+        for name in schema.field(TARGET).targets:
+            pages, noted = self._known.size(name)
+            listing += pages if self._lists.children_in_views else pages + noted
+        return calls > listing

@@ -50,13 +50,26 @@ class Records:
         schema = batch.schema
         answers.check_keys(batch.rows, schema)
         words = self._vocabulary.words(schema)
+        self._known.prepare(
+            schema.references, {each.name: batch.rows[each.name] for each in schema.references}
+        )
+        self.there(batch)
         for row in batch.rows.iter_rows(named=True):
             yield [self.bring(schema, row, words)]
+
+    def there(self, batch: Batch) -> dict[str, Entry]:
+        """What is there of the batch, by key; what the ledger takes to be there is looked for until it is
+        found, or all have been listed."""
+        name, keys = batch.schema.name, batch.rows[batch.schema.key_field]
+        found = self._known.find(name, keys)
+        return found | self._known.find(
+            name, (key for key in keys if key not in batch.absent and key not in found), surely=True
+        )
 
     def bring(self, schema: ObjectSchema, row: Row, words: Words) -> LoadResult:
         """One record, created or changed by its id."""
         key = row[schema.key_field]
-        entry = self._known.of(schema.name).get(key)
+        entry = self._known.find(schema.name, [key]).get(key)
         try:
             body = self.body(schema, row, words, entry)
             if entry is not None:

@@ -34,7 +34,7 @@ def last_changes(
     extended = replace(schema, fields=(*schema.fields, *more))
     names = tuple(each.name for each in more) or schema.joins
     by_us = pl.col(_CHANGED_BY.name).str.slice(0, _ID_CHARACTERS) == user_id[:_ID_CHARACTERS]
-    for page in read(ReadRequest(extended, request.key_prefix, names)):
+    for page in read(replace(request, schema=extended, fields=names)):
         yield page.select(
             "_id",
             pl.col(key).alias("key"),

@@ -38,6 +38,7 @@ from migration_assets.destinations.salesforce.audit import AuditFields, Describe
 from migration_assets.destinations.salesforce.dependents import Dependents
 from migration_assets.destinations.salesforce.files import FileLoader
 from migration_assets.destinations.salesforce.job_runs import JobRuns
+from migration_assets.destinations.salesforce.joined_records import JoinedReader
 from migration_assets.destinations.salesforce.joining import Joiner
 from migration_assets.destinations.salesforce.loading import Loader
 from migration_assets.destinations.salesforce.parents import Parents
@@ -67,7 +68,8 @@ class SalesforceDestination:
         self._described = described
         self._loader = Loader(runs, parents, AuditFields(described, settings.audit_fields))
         self._files = FileLoader(self._session, settings, runs, queries, parents, described)
-        self._joiner = Joiner(runs, queries, parents)
+        self._joined = JoinedReader(queries, parents)
+        self._joiner = Joiner(runs, parents, self._joined)
         self._reader = Reader(queries, parents)
         self._adoptions = Adoptions(self._session, queries)
         self._dependents = Dependents(self._session, queries)
@@ -150,7 +152,7 @@ class SalesforceDestination:
 
     def read(self, request: ReadRequest) -> Iterator[pl.DataFrame]:
         if request.schema.identity is Identity.PARENTS:
-            return self._joiner.read(request)
+            return self._joined.read(request)
         return self._reader.read(request)
 
     def unkeyed(self, schema: ObjectSchema, fields: Sequence[str]) -> Iterator[pl.DataFrame]:

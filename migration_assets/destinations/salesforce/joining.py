@@ -21,8 +21,6 @@ from migration_assets.destinations.base import (
     ObjectSchema,
     OpenBatch,
     ReadRequest,
-    joined_key,
-    joined_keys,
     payload_dtype,
 )
 from migration_assets.destinations.salesforce import csv
@@ -35,30 +33,20 @@ from migration_assets.destinations.salesforce.job_runs import (
     in_parts,
     not_sent,
 )
+from migration_assets.destinations.salesforce.joined_records import JoinedReader, parents_of
 from migration_assets.destinations.salesforce.parents import Parents, by_id, practice_prefix
-from migration_assets.destinations.salesforce.queries import Queries, is_one_of, starts_with
 
 _ID = "_id"
 _RECORD = FieldSchema("Id", "Record ID", FieldType.TEXT, False)
-_LINK, _DOCUMENT = "ContentDocumentLink", "ContentDocumentId"
-_LINKS_A_QUERY = 400
-"""Documents that one GET names: an id takes 27 characters of an address, which holds about 16,000."""
-
-_PLATFORMS_OWN = {
-    "EventRelation": ("IsInvitee", "IsInvitee = true"),
-    "AccountContactRelation": (None, "IsDirect = false"),
-}
-"""Objects of which the platform makes records itself (an event's WhoId, a contact's own account): the field
-without which an org has none of these, and the condition that leaves them out."""
 
 
 class Joiner:
-    """Sends, settles and reads joining records of one org."""
+    """Sends and settles joining records of one org."""
 
-    def __init__(self, runs: JobRuns, queries: Queries, parents: Parents) -> None:
+    def __init__(self, runs: JobRuns, parents: Parents, reader: JoinedReader) -> None:
         self._runs = runs
-        self._queries = queries
         self._parents = parents
+        self._reader = reader
 
     def send(self, batch: Batch, journal: Journal) -> Iterator[Sequence[LoadResult]]:
         """As ``Destination.send``: through an insert job and an update job, each only where it has rows."""
@@ -95,77 +83,13 @@ class Joiner:
 
     def _there(self, schema: ObjectSchema, rows: pl.DataFrame) -> pl.DataFrame:
         """What joins the same records already, whoever made it: ``_id`` and the sent fields, joins as ids."""
-        practice = practice_prefix(rows[schema.key_field][0])
         wanted = rows.select(schema.joins)
-        documents = rows[_DOCUMENT].to_list() if schema.name == _LINK else []
+        practice = practice_prefix(rows[schema.key_field][0])
         pages = [
             page.join(wanted, on=list(schema.joins), how="semi")
-            for page in self._pages(schema, schema.sent_fields, practice, documents, ours=False)
+            for page in self._reader.joining(schema, wanted.rows(), practice)
         ]
         return pl.concat(pages).unique(list(schema.joins), keep="first", maintain_order=True)
-
-    def _pages(
-        self,
-        schema: ObjectSchema,
-        fields: Sequence[FieldSchema],
-        practice: str,
-        documents: Collection[str],
-        *,
-        ours: bool,
-    ) -> Iterator[pl.DataFrame]:
-        """Typed records, references as ids: all that join a record of the practice, links of files by the
-        documents' ids, since the platform answers nothing else. At least one page, maybe without rows.
-        """
-        names = list(dict.fromkeys([*schema.joins, *(each.name for each in fields)]))
-        columns = ["Id", "SystemModstamp", *names]
-        own = _PLATFORMS_OWN.get(schema.name)
-        leave_out = ours and own is not None and own[0] in (None, *schema.field_names)
-        left_out = f" AND {own[1]}" if own is not None and leave_out else ""
-        if schema.name == _LINK:
-            ids = list(dict.fromkeys(documents))
-            conditions = [
-                is_one_of(_DOCUMENT, ids[start : start + _LINKS_A_QUERY])
-                for start in range(0, len(ids), _LINKS_A_QUERY)
-            ]
-            pages: Iterator[pl.DataFrame] = (
-                page for each in conditions for page in self._queries.rest(_LINK, columns, each)
-            )
-        else:
-            key = f"{schema.field(self._followed(schema)).relationship}.{csv.PARENT_KEY}"
-            pages = self._queries.bulk(schema.name, columns, starts_with(key, practice) + left_out)
-        yield csv.typed(_renamed(pl.DataFrame(schema=dict.fromkeys(columns, pl.String))), schema, names)
-        for page in pages:
-            yield csv.typed(_renamed(page), schema, names)
-
-    @staticmethod
-    def _followed(schema: ObjectSchema) -> str:
-        """The first join whose parent's key a query can reach."""
-        for name in schema.joins:
-            field = schema.field(name)
-            if not csv.is_by_id(field) and not csv.is_polymorphic(field) and field.relationship:
-                return name
-        raise ValueError(f"{schema.name} joins no object by a relationship that a query can follow")
-
-    def read(self, request: ReadRequest) -> Iterator[pl.DataFrame]:
-        """As ``Destination.read``: what joins ours only, without what the platform makes by itself."""
-        schema, key = request.schema, request.schema.key_field
-        practice = practice_prefix(request.key_prefix)
-        names = [each for each in request.fields or schema.returned_names if each != key]
-        stored = [schema.field(each) for each in names]
-        references = [each for each in schema.references if each.name in {*names, *schema.joins}]
-        keys = {each.name: self._parents.keys(each, practice) for each in references}
-        if not practice:
-            raise ValueError(f"{schema.name} is read by practice: its keys are made of the parents' keys")
-        documents = keys[_DOCUMENT] if schema.name == _LINK else {}
-        for page in self._pages(schema, stored, practice, documents, ours=True):
-            named = page.with_columns(
-                pl.col(name).replace_strict(known, default=None, return_dtype=pl.String)
-                for name, known in keys.items()
-            ).drop_nulls(list(schema.joins))
-            named = named.with_columns(joined_keys(schema, practice.removesuffix(":")).alias(key))
-            yield named.filter(pl.col(key).str.starts_with(request.key_prefix)).select(
-                _ID, "_modified_at", key, *names
-            )
 
     def settle(self, batch: OpenBatch, journal: Journal) -> Iterator[Sequence[LoadResult]]:
         """As ``Destination.settle``. What the last job doesn't hold comes back ``not_sent``: sending looks
@@ -192,24 +116,24 @@ class Joiner:
     def _keys_of_pairs(self, batch: OpenBatch) -> dict[str, str]:
         """The ids of what a record joins, as a result file has them, to the batch's key."""
         schema, practice = batch.schema, practice_prefix(batch.keys[0])
-        columns = [self._parents.keys(schema.field(name), practice) for name in schema.joins]
-        name, space = practice.removesuffix(":"), schema.key_space or ""
-        wanted = set(batch.keys)
-        ids_of = [_inverted(each) for each in columns]
+        parents = {key: parents_of(schema, practice, key) for key in batch.keys}
+        ids_of = [
+            self._parents.ids(schema.field(name), {way[place] for ways in parents.values() for way in ways})
+            for place, name in enumerate(schema.joins)
+        ]
         found: dict[str, str] = {}
-        start = joined_key(name, space, [])
-        for key in wanted:
-            for parts in _splits(key.removeprefix(start), len(columns)):
-                ids = [ids_of[at].get(practice + part) for at, part in enumerate(parts)]
+        for key, ways in parents.items():
+            for way in ways:
+                ids = [ids_of[place].get(parent) for place, parent in enumerate(way)]
                 if all(ids):
                     found[joined(str(each) for each in ids)] = key
         return found
 
     def _keys_of_records(self, batch: OpenBatch) -> dict[str, str]:
-        wanted = set(batch.keys)
-        request = ReadRequest(batch.schema, practice_prefix(batch.keys[0]), batch.schema.joins)
-        pages = (page.select(_ID, batch.schema.key_field).rows() for page in self.read(request))
-        return {record: key for page in pages for record, key in page if key in wanted}
+        schema, practice = batch.schema, practice_prefix(batch.keys[0])
+        request = ReadRequest(schema, practice, schema.joins, keys=batch.keys)
+        pages = (page.select(_ID, schema.key_field).rows() for page in self._reader.read(request))
+        return {record: key for page in pages for record, key in page}
 
     def abandon_orphans(
         self, schema: ObjectSchema, *, since: datetime, known_jobs: Collection[str]
@@ -230,10 +154,6 @@ def _updating(schema: ObjectSchema, rows: pl.DataFrame) -> Work:
     return Work(schema, rows, "update", (_RECORD.name,), keys)
 
 
-def _renamed(page: pl.DataFrame) -> pl.DataFrame:
-    return page.rename({"Id": _ID, "SystemModstamp": "_modified_at"})
-
-
 def differing(field: FieldSchema, sent: pl.Expr, found: pl.Expr) -> pl.Expr:
     """Whether a payload's value isn't what is there, as the field's type compares (see ``payload_dtype``)."""
     dtype = payload_dtype(field)
@@ -248,18 +168,3 @@ def _differs(fields: Sequence[FieldSchema]) -> pl.Expr:
     return pl.any_horizontal(
         pl.lit(False), *(differing(each, pl.col(each.name), pl.col(each.name + _THERE)) for each in fields)
     )
-
-
-def _inverted(known: dict[str, str]) -> dict[str, str]:
-    return {value: key for key, value in known.items()}
-
-
-def _splits(text: str, parts: int) -> Iterator[list[str]]:
-    """Every way to divide ``text`` at ``+`` into that many parts: a source id may hold one itself."""
-    if parts == 1:
-        yield [text]
-        return
-    for at, character in enumerate(text):
-        if character == "+":
-            for rest in _splits(text[at + 1 :], parts - 1):
-                yield [text[:at], *rest]

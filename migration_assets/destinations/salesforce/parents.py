@@ -6,8 +6,9 @@ objects of the mapping, nor where a record is found by the parents that it joins
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import polars as pl
 
@@ -15,9 +16,6 @@ from migration_assets.destinations.base import FieldSchema, FieldType, LoadResul
 from migration_assets.destinations.salesforce import csv
 from migration_assets.destinations.salesforce.failures import PARENT_ABSENT, sentence
 from migration_assets.destinations.salesforce.queries import Queries, is_one_of, starts_with
-
-_MOST_KEYS_NAMED, _MOST_CHARACTERS_NAMED = 1_000, 50_000
-"""More keys aren't named in a query (SOQL ends at 100,000 characters): the practice's are all read then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +64,33 @@ class Parents:
         """Record id -> key of every record of the practice that the field may point to."""
         found: dict[str, str] = {}
         for target in field.targets:
-            pages = self._pages(field, target, starts_with(csv.PARENT_KEY, practice_prefix))
+            columns = [_address(field, target).column, csv.PARENT_KEY]
+            pages = self._queries.bulk(target, columns, starts_with(csv.PARENT_KEY, practice_prefix))
             found |= {
                 record_id: key
                 for page in pages
                 for record_id, key in page.iter_rows()
                 if key.startswith(practice_prefix)
+            }
+        return found
+
+    def keys_of(self, field: FieldSchema, ids: Collection[str], practice_prefix: str) -> dict[str, str]:
+        """Record id -> key of those of the practice's records that the field may point to and have one of
+        these ids."""
+        found: dict[str, str] = {}
+        for target in field.targets:
+            column = _address(field, target).column
+            pages = self._queries.named(
+                target,
+                [column, csv.PARENT_KEY],
+                partial(is_one_of, column),
+                [each for each in ids if each not in found],
+            )
+            found |= {
+                record_id: key
+                for page in pages
+                for record_id, key in page.iter_rows()
+                if key is not None and key.startswith(practice_prefix)
             }
         return found
 
@@ -83,7 +102,7 @@ class Parents:
         absent: dict[str, str] = {}
         for field in fields:
             wanted = rows[field.name]
-            ids = self._ids(field, wanted.drop_nulls().unique(maintain_order=True).to_list())
+            ids = self.ids(field, wanted.drop_nulls().unique(maintain_order=True).to_list())
             found = wanted.replace_strict(ids, default=None, return_dtype=pl.String)
             lost = rows[schema.key_field].filter(wanted.is_not_null() & found.is_null())
             absent |= {key: field.name for key in lost if key not in absent}
@@ -94,29 +113,24 @@ class Parents:
         ]
         return rows.filter(~pl.col(schema.key_field).is_in(list(absent))), failed
 
-    def _ids(self, field: FieldSchema, keys: Sequence[str]) -> dict[str, str]:
+    def ids(self, field: FieldSchema, keys: Collection[str]) -> dict[str, str]:
+        """Key -> record id of those that the field may point to and have one of these keys."""
         wanted = set(keys)
         found: dict[str, str] = {}
-        if not wanted:
-            return found
-        few = len(wanted) <= _MOST_KEYS_NAMED and sum(map(len, wanted)) <= _MOST_CHARACTERS_NAMED
         practices = dict.fromkeys(practice_prefix(key) for key in keys)
         for target in field.targets:
-            conditions = (
-                [is_one_of(csv.PARENT_KEY, keys)]
-                if few
-                else [starts_with(csv.PARENT_KEY, prefix) for prefix in practices]
+            pages = self._queries.named(
+                target,
+                [_address(field, target).column, csv.PARENT_KEY],
+                partial(is_one_of, csv.PARENT_KEY),
+                keys,
+                [starts_with(csv.PARENT_KEY, prefix) for prefix in practices],
             )
-            for condition in conditions:
-                for page in self._pages(field, target, condition):
-                    for record_id, key in page.iter_rows():
-                        if key in wanted:
-                            found.setdefault(key, record_id)
+            for page in pages:
+                for record_id, key in page.iter_rows():
+                    if key in wanted:
+                        found.setdefault(key, record_id)
         return found
-
-    def _pages(self, field: FieldSchema, target: str, condition: str) -> Sequence[pl.DataFrame]:
-        columns = [_address(field, target).column, csv.PARENT_KEY]
-        return list(self._queries.bulk(target, columns, condition))
 
 
 def practice_prefix(key: str) -> str:

@@ -1,14 +1,17 @@
 """Questions in SOQL: Bulk query jobs page by page, small REST queries, and conditions made of keys and ids.
 
-Wide objects don't fit a GET's address, and Bulk queries don't count against the row limits of REST. What is
-asked, and what becomes of the answers, is the callers'.
+Wide objects don't fit a GET's address, and Bulk queries don't count against the row limits of REST. A few
+named records are asked for by GET, many by a job. What is asked, and what becomes of the answers, is the
+callers'.
 """
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+from urllib.parse import quote_plus
 
 import polars as pl
 
@@ -22,6 +25,14 @@ _WITH_ARCHIVED = ACTIVITIES | {"EventRelation", "TaskRelation"}
 _CELLS_A_PAGE = 4_000_000
 _LEAST_PAGE_ROWS, _MOST_PAGE_ROWS = 500, 50_000
 _POLL_GROWTH = 1.5
+_MOST_GETS = 4
+"""A job takes that many requests at the least: create, look, fetch, forget."""
+_MOST_CHARACTERS_OF_A_GET = 15_000
+"""Of the query in an address, which ends at 16,384 characters with the host and the path in it."""
+_MOST_CHARACTERS_OF_A_JOB = 95_000
+"""A SOQL statement ends at 100,000."""
+
+Item = TypeVar("Item")
 
 
 def starts_with(field: str, prefix: str) -> str:
@@ -43,6 +54,15 @@ def is_one_of(field: str, values: Iterable[str]) -> str:
     escaped = (value.replace("\\", "\\\\").replace("'", "\\'") for value in values)
     listed = ", ".join(f"'{value}'" for value in escaped)
     return f"{field} IN ({listed})"
+
+
+def once(pages: Iterable[pl.DataFrame], column: str) -> Iterator[pl.DataFrame]:
+    """The pages without the records that an earlier one had; ``column`` holds their ids."""
+    seen: set[str] = set()
+    for page in pages:
+        new = page.filter(~pl.col(column).is_in(list(seen)))
+        seen.update(new[column])
+        yield new
 
 
 class Queries:
@@ -70,13 +90,52 @@ class Queries:
         """The same by GET, for conditions that are short and objects that a query job doesn't serve."""
         operation, condition = _reaching(name, condition)
         soql = f"SELECT {', '.join(columns)} FROM {name} WHERE {condition}"
-        answer = self._session.get_json(operation, params={"q": soql})
+        answer = self._rest(operation, params={"q": soql})
         while True:
-            rows = [[_text(record[column]) for column in columns] for record in answer["records"]]
+            rows = [[_text(_within(record, column)) for column in columns] for record in answer["records"]]
             yield pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
             if answer.get("done", True):
                 return
-            answer = self._session.get_json(answer["nextRecordsUrl"])
+            answer = self._rest(answer["nextRecordsUrl"])
+
+    def _rest(self, path: str, **kwargs: Any) -> Any:
+        """Decimals as they are written, which no float has to carry."""
+        return self._session.request("GET", path, **kwargs).json(parse_float=str)
+
+    def named(
+        self,
+        name: str,
+        columns: Sequence[str],
+        condition: Callable[[Sequence[Item]], str],
+        items: Collection[Item],
+        otherwise: Sequence[str] = (),
+    ) -> Iterator[pl.DataFrame]:
+        """Records that meet the ``condition`` of the items: keys, ids, or tuples of them; a record may come
+        twice, and where there are no items nothing is asked.
+
+        By as many GETs as a job takes requests, else by a job (about 3,000 keys), else by a job for each
+        condition of ``otherwise``, which finds others too; without these by as many jobs as it takes.
+        """
+        every = list(dict.fromkeys(items))
+        if not every:
+            return
+        select = f"SELECT {', '.join(columns)} FROM {name} WHERE  AND IsDeleted = false"
+
+        def gets(part: Sequence[Item]) -> bool:
+            return len(quote_plus(select + condition(part))) <= _MOST_CHARACTERS_OF_A_GET
+
+        def fills(part: Sequence[Item]) -> bool:
+            return len(select) + len(condition(part)) <= _MOST_CHARACTERS_OF_A_JOB
+
+        parts = _evenly(every, _MOST_GETS, gets)
+        if parts is not None:
+            for part in parts:
+                yield from self.rest(name, columns, condition(part))
+            return
+        jobs = _evenly(every, 1 if otherwise else len(every), fills)
+        conditions = otherwise if jobs is None else [condition(part) for part in jobs]
+        for each in conditions:
+            yield from self.bulk(name, columns, each)
 
     def any(self, name: str, condition: str) -> bool:
         """Whether the login sees a record for which it holds."""
@@ -118,6 +177,25 @@ def _reaching(name: str, condition: str) -> tuple[str, str]:
     if name in _WITH_ARCHIVED:
         return "queryAll", f"({condition}) AND IsDeleted = false"
     return "query", condition
+
+
+def _evenly(
+    items: Sequence[Item], most: int, fits: Callable[[Sequence[Item]], bool]
+) -> list[Sequence[Item]] | None:
+    """The items in as few parts of one size as fit, None where more than ``most`` were needed."""
+    for count in range(1, most + 1):
+        size = math.ceil(len(items) / count)
+        parts = [items[start : start + size] for start in range(0, len(items), size)]
+        if all(fits(part) for part in parts):
+            return parts
+    return None
+
+
+def _within(record: Any, path: str) -> Any:
+    """``Account.Name`` of a record; nothing where there is no account."""
+    for name in path.split("."):
+        record = None if record is None else record[name]
+    return record
 
 
 def _text(value: Any) -> str | None:

@@ -5,14 +5,15 @@ How queries run is ``queries``'. Records that are found by the parents that they
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 import polars as pl
 
 from migration_assets.destinations.base import FieldSchema, ReadRequest
 from migration_assets.destinations.salesforce import csv
 from migration_assets.destinations.salesforce.parents import Parents, practice_prefix
-from migration_assets.destinations.salesforce.queries import Queries, starts_with
+from migration_assets.destinations.salesforce.queries import Queries, is_one_of, once, starts_with
 
 VERSION = ("ContentDocumentId", "VersionNumber", "IsLatest")
 """What tells which version of which document it is."""
@@ -28,34 +29,48 @@ class Reader:
     def read(self, request: ReadRequest) -> Iterator[pl.DataFrame]:
         """As ``Destination.read``; one frame without rows where nothing is found.
 
-        References to several possible objects can't be followed in a Bulk query: their record ids are
-        looked up in the parents' keys, read once by the practice's part of the prefix.
+        References to several possible objects can't be followed in a query: their record ids are looked up
+        in the parents' keys, read once by the practice's part of the prefix; where only some keys are asked
+        for, by the ids of a page.
         """
         schema, key = request.schema, request.schema.key_field
         names = [key, *(name for name in request.fields or schema.returned_names if name != key)]
-        fields = [schema.field(name) for name in names]
-        parents = {
-            field.name: self._parents.keys(field, practice_prefix(request.key_prefix))
-            for field in fields
-            if _by_id(field)
-        }
-        selected = ["Id", "SystemModstamp", *(_selected(field) for field in fields)]
-        of_files = schema.content_field is not None
-        # A mapped field of the same name is asked for once.
-        more = [each for each in VERSION if each not in selected] if of_files else []
-        pages = self._queries.bulk(schema.name, [*selected, *more], starts_with(key, request.key_prefix))
+        practice = practice_prefix(request.key_prefix)
+        pointing = [schema.field(name) for name in names if _by_id(schema.field(name))]
+        whole = request.keys is None
+        known = {each.name: self._parents.keys(each, practice) for each in pointing if whole}
         found = False
-        for page in latest_of_ours(pages) if of_files else pages:
-            texts = page.select(selected).rename(
-                dict(zip(selected, ["_id", "_modified_at", *names], strict=True))
-            )
-            texts = texts.filter(pl.col(key).str.starts_with(request.key_prefix)).with_columns(
-                pl.col(name).replace_strict(known, default=None, return_dtype=pl.String)
-                for name, known in parents.items()
-            )
+        for texts in self._texts(request, names):
+            for each in () if whole else pointing:
+                ids = texts[each.name].drop_nulls().unique()
+                known[each.name] = self._parents.keys_of(each, ids, practice)
             if texts.height or not found:
                 found = True
-                yield csv.typed(texts, schema, names)
+                keyed = texts.with_columns(
+                    pl.col(name).replace_strict(keys, default=None, return_dtype=pl.String)
+                    for name, keys in known.items()
+                )
+                yield csv.typed(keyed, schema, names)
+
+    def _texts(self, request: ReadRequest, names: Sequence[str]) -> Iterator[pl.DataFrame]:
+        """What is there of ours, references that are by id as ids; at least one page, maybe without rows."""
+        schema, key = request.schema, request.schema.key_field
+        selected = ["Id", "SystemModstamp", *(_selected(schema.field(name)) for name in names)]
+        named = dict(zip(selected, ["_id", "_modified_at", *names], strict=True))
+        of_files = schema.content_field is not None
+        # A mapped field of the same name is asked for once.
+        columns = [*selected, *(each for each in VERSION if of_files and each not in selected)]
+        beginning = starts_with(key, request.key_prefix)
+        wanted = pl.col(key).str.starts_with(request.key_prefix)
+        if request.keys is None:
+            pages = self._queries.bulk(schema.name, columns, beginning)
+        else:
+            wanted &= pl.col(key).is_in(request.keys)
+            asked = partial(is_one_of, key)
+            pages = once(self._queries.named(schema.name, columns, asked, request.keys, [beginning]), "Id")
+        yield pl.DataFrame(schema=dict.fromkeys(named.values(), pl.String))
+        for page in latest_of_ours(pages) if of_files else pages:
+            yield page.select(selected).rename(named).filter(wanted)
 
 
 def latest_of_ours(pages: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
@@ -69,6 +84,8 @@ def latest_of_ours(pages: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         seen.update(page[document].filter(latest))
         superseded.append(page.filter(~latest))
         yield page.filter(latest)
+    if not superseded:
+        return
     others = pl.concat(superseded).filter(~pl.col(document).is_in(list(seen)))
     if others.height:
         newest_last = others.sort(pl.col(number).cast(pl.Int64), maintain_order=True)

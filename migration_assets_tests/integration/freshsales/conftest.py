@@ -12,6 +12,7 @@ from migration_assets_tests.integration.freshsales.installation import (
     Account,
     Installation,
 )
+from migration_assets_tests.integration.freshsales.kept import Kept
 from migration_assets_tests.integration.freshsales.practices import whole
 from migration_assets_tests.sandbox.freshsales_fixtures import FIRST
 from migration_sandbox.freshsales.control import Control
@@ -57,6 +58,27 @@ def installation(template: Installation, control: Control, tmp_path: Path) -> It
     made = template.copy(tmp_path / "data")
     with made.in_environment():
         made.configure()
+        yield made
+
+
+@pytest.fixture(scope="session")
+def kept(template: Installation, tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    folder = tmp_path_factory.mktemp("kept")
+    made = template.copy(folder / "loaded")
+    with made.in_environment():
+        made.configure()
+        made.sandbox.control.reset()
+        made.sandbox.control.settings(**UNLIMITED)
+        ended = made.run(run_id="first")
+    assert ended.error is None, ended.message
+    return Kept.of(made, folder)
+
+
+@pytest.fixture
+def loaded(kept: Kept, control: Control, tmp_path: Path) -> Iterator[Installation]:  # noqa: ARG001
+    """A copy of the template that was loaded into the account once."""
+    made = kept.put_back(tmp_path / "data")
+    with made.in_environment():
         yield made
 
 

@@ -3,41 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 
 import polars as pl
 import pytest
 
-from migration_assets_tests.integration.freshsales.conftest import UNLIMITED
 from migration_assets_tests.integration.freshsales.installation import (
     Account,
     Installation,
     assert_all_arrived,
 )
-from migration_assets_tests.integration.freshsales.kept import Kept
-from migration_sandbox.freshsales.control import Control
-
-
-@pytest.fixture(scope="module")
-def kept(template: Installation, tmp_path_factory: pytest.TempPathFactory) -> Kept:
-    folder = tmp_path_factory.mktemp("kept")
-    made = template.copy(folder / "loaded")
-    with made.in_environment():
-        made.configure()
-        made.sandbox.control.reset()
-        made.sandbox.control.settings(**UNLIMITED)
-        ended = made.run(run_id="first")
-    assert ended.error is None, ended.message
-    return Kept.of(made, folder)
-
-
-@pytest.fixture
-def loaded(kept: Kept, control: Control, tmp_path: Path) -> Iterator[Installation]:  # noqa: ARG001
-    """A copy of the template that was loaded into the account once."""
-    made = kept.put_back(tmp_path / "data")
-    with made.in_environment():
-        yield made
 
 
 def _sent_of_second(installation: Installation, account: Account) -> tuple[dict[str, int], Counter[str]]:

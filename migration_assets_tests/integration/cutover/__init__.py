@@ -1,0 +1,1 @@
+"""The cutover between both servers."""
