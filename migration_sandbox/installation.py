@@ -1,7 +1,7 @@
-"""A sandbox installation in one folder: SQL Server, two Salesforce orgs, two Freshsales accounts, secrets,
-and the demo practices' data.
+"""A sandbox installation in one folder: SQL Server, two Salesforce orgs, two Freshsales accounts, secrets.
 
-One org and one account are for rehearsals, the others are live.
+The demo practices' data beside them are demo_data.py's. One org and one account are for rehearsals, the
+others are live.
 
 Secrets are made at random once and kept in a file that only its owner can read; ports are kept too, so that
 a practice file which names the variables goes on working after a restart.
@@ -10,7 +10,6 @@ a practice file which names the variables goes on working after a restart.
 import json
 import os
 import secrets
-import shutil
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -18,14 +17,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import psutil
 
+from migration_sandbox.demo_data import WITH_A_SHARE, DemoData
 from migration_sandbox.freshsales.control import Control as FreshsalesControl
 from migration_sandbox.freshsales.launch import FreshsalesSandbox
-from migration_sandbox.practice.generator import Practice, generate, write_database, write_share
-from migration_sandbox.practice.nhanes import nhanes_practice
-from migration_sandbox.practice.teeth import Habit
 from migration_sandbox.salesforce.control import Control as SalesforceControl
 from migration_sandbox.salesforce.launch import SalesforceSandbox
 from migration_sandbox.serving.launch import ServerProcess
@@ -51,15 +47,6 @@ ACCOUNT_CLOCK = 600.0
 """An account's clock runs that many times faster: its plan's calls an hour are those of some seconds here."""
 
 PIPELINE = "Treatment plans"
-_PATIENTS = 200
-_GENERATED: dict[str, tuple[int, Habit]] = {
-    "maple": (7, "Universal"),
-    "linden": (8, "FDI"),
-    "hawthorn": (9, "Palmer"),
-}
-"""Seed, and the numbering system in which the practice charts."""
-_ZONES = {"linden": "America/Chicago", "hawthorn": "America/Denver"}
-"""Of the servers that the databases stand for, as the practice files have them; New York for others."""
 _SECRETS = (
     "encryption_key",
     "owner_password",
@@ -112,13 +99,12 @@ class Installation:
         directory: Path,
         practices: Sequence[str] | None = None,
         *,
-        patients: int = _PATIENTS,
+        patients: int = 200,
         planted: int = 1,
     ) -> None:
         self.directory = directory
         self.practices = tuple(PRACTICES if practices is None else practices)
-        self._patients = patients
-        self._planted = planted
+        self._data = DemoData(directory, patients, planted)
 
     @contextmanager
     def running(self) -> Iterator[Running]:
@@ -148,19 +134,9 @@ class Installation:
             yield now
 
     def make_databases(self) -> None:
-        """Generate the demo practices that aren't there yet, each with its manifest and its image share."""
+        """Make the demo practices that aren't there yet, each with its manifest and its image share."""
         for key in self.practices:
-            database = self.sql_directory / f"panda_{key}.duckdb"
-            self.sql_directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            database.with_suffix(".zone").write_text(_ZONES.get(key, "America/New_York"), encoding="utf-8")
-            shared = self.share(key).exists() or key not in _GENERATED
-            if database.exists() and shared:
-                continue
-            practice = self._practice(key)
-            if not shared:
-                self._write_share(key, practice)
-            if not database.exists():
-                self._write_database(key, practice, database)
+            self._data.make(key)
 
     def furnish(self, server: ServerProcess) -> None:
         """Give a running org or account what the demo's practices choose of it, and their users; twice is
@@ -202,7 +178,7 @@ class Installation:
             "DEMO_FRESHSALES_LIVE_URL": f"{running.freshsales_live.url}/crm/sales",
             "DEMO_FRESHSALES_LIVE_CA": running.freshsales_live.ca,
             "DEMO_FRESHSALES_LIVE_API_KEY": kept["freshsales_live_api_key"],
-            **{f"DEMO_FILE_SHARE_{key.upper()}": str(self.share(key)) for key in _GENERATED},
+            **{f"DEMO_FILE_SHARE_{key.upper()}": str(self.share(key)) for key in WITH_A_SHARE},
         }
 
     def source(self) -> ServerAddress:
@@ -219,24 +195,19 @@ class Installation:
 
     @property
     def sql_directory(self) -> Path:
-        return self.directory / "sqlserver"
+        return self._data.databases
 
     def share(self, practice: str) -> Path:
         """The folder that stands for the practice's image share."""
-        return self.directory / "shares" / practice
+        return self._data.share(practice)
 
     def manifest(self, practice: str) -> Path:
-        return self.directory / "manifests" / practice / "manifest.json"
-
-    def _people(self, practice: str) -> Path:
-        return self.manifest(practice).with_name("users.json")
+        return self._data.manifest(practice)
 
     def _users(self) -> list[dict[str, Any]]:
         """Users of the org: the owner of last resort, and the staff who have a login there already."""
-        files = (path for key in self.practices if (path := self._people(key)).exists())
-        staff = [user for path in files for user in json.loads(path.read_text(encoding="utf-8"))]
         owner = {"username": DEFAULT_OWNER, "email": DEFAULT_OWNER, "last_name": "Owner"}
-        return [owner, *staff]
+        return [owner, *(user for key in self.practices for user in self._data.users(key))]
 
     def secrets(self) -> dict[str, str]:
         """Made at random once; an installation of an older version gets what it lacks."""
@@ -247,31 +218,6 @@ class Installation:
             kept |= lacking
             self._write(path.name, dict(kept))
         return kept
-
-    def _practice(self, key: str) -> Practice:
-        if key == "nhanes":
-            return nhanes_practice(key)
-        seed, numbering = _GENERATED[key]
-        return generate(
-            seed, self._patients, name=key, numbering=numbering, planted=self._planted, tables="all"
-        )
-
-    def _write_database(self, key: str, practice: Practice, database: Path) -> None:
-        unfinished = database.with_name(f"unfinished-{database.name}")
-        unfinished.unlink(missing_ok=True)
-        write_database(practice, unfinished)
-        practice.manifest.write(self.manifest(key))
-        self._people(key).write_text(json.dumps(_with_a_login(practice)), encoding="utf-8")
-        unfinished.rename(database)
-
-    def _write_share(self, key: str, practice: Practice) -> None:
-        share = self.share(key)
-        share.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        unfinished = share.with_name(f"unfinished-{share.name}")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(mode=0o700)
-        write_share(practice, unfinished)
-        unfinished.rename(share)
 
     def _start_sql(self, port: int) -> SandboxServer:
         kept = self.secrets()
@@ -334,24 +280,6 @@ class Installation:
         part.touch(mode=0o600)
         part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         part.replace(self.directory / name)
-
-
-def _with_a_login(practice: Practice) -> list[dict[str, Any]]:
-    """Every other of those at work, one of them as a user who has been deactivated."""
-    if "StaffUser" not in practice.tables:
-        return []
-    staff = practice.tables["StaffUser"].filter(pl.col("Active") & pl.col("Email").is_not_null())
-    people = staff.gather_every(2).select("FullName", "Email").iter_rows()
-    return [
-        {
-            "username": email,
-            "email": email,
-            "first_name": name.rpartition(" ")[0] or None,
-            "last_name": name.rpartition(" ")[2],
-            "active": place != 1,
-        }
-        for place, (name, email) in enumerate(people)
-    ]
 
 
 def _address(server: ServerProcess) -> Address:

@@ -108,9 +108,10 @@ class Api:
                     "... on RunConfigValidationInvalid {errors {message}}}}",
                     p=params,
                 )["launchRun"]
-                if told["__typename"] != "LaunchRunSuccess":
+                if told["__typename"] == "LaunchRunSuccess":
+                    return str(told["run"]["runId"])
+                if told["__typename"] != "PipelineNotFoundError":  # so while the code server comes back
                     raise ValueError(str(told)[:500])
-                return str(told["run"]["runId"])
             return None
 
         return until(f"{job} could be launched", launched)

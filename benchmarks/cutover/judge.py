@@ -90,7 +90,7 @@ def judge(at: Stage, practice: str) -> Verdict:
         _journal_differs(at, practice),
         sum(count > 1 for count in keys.values()),
         len(open_mistakes),
-        _lag(practice, written, records) if at.destination == "salesforce" else {},
+        lag(practice, written, records) if at.destination == "salesforce" else {},
         *_own(names.ledger(at.data, practice), at.destination),
     )
 
@@ -125,7 +125,8 @@ def _records(at: Stage) -> Iterator[tuple[str, str, datetime | None]]:
     if at.destination == "salesforce":
         for kind, rows in at.installation.live_org(at.running).dump()["records"].items():
             for row in rows:
-                if key := row.get("PANDA_Key__c"):
+                # A document whose content changed has its former versions beside the latest one.
+                if (key := row.get("PANDA_Key__c")) and row.get("IsLatest", True):
                     yield kind, str(key), _moment(row.get("SystemModstamp"))
         return
     for kind, by_id in at.installation.live_account(at.running).dump().items():
@@ -136,7 +137,7 @@ def _records(at: Stage) -> Iterator[tuple[str, str, datetime | None]]:
                 yield kind, str(key), None
 
 
-def _lag(
+def lag(
     practice: str, written: list[Change], records: list[tuple[str, str, datetime | None]]
 ) -> dict[str, float]:
     """Of each record, from the last commit of its rows to its own last stamp; a record that was written for

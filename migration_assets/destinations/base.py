@@ -320,7 +320,8 @@ class ReadRequest:
     ``thought``: where the caller thinks that these records are, a hint for destinations that can't find one
     by its key. Columns: the key field, ``_id`` (the destination's id as the ledger has it; null where it has
     none) and the schema's references, as sent last and as about to be sent: a key may have several rows. A
-    record found by a marker is then looked for at these places only. What is read is what is there.
+    record found by a marker is then looked for at these places only, unless a row's reference is null: it
+    isn't known then, and the record may be anywhere. What is read is what is there.
     """
 
     schema: ObjectSchema

@@ -7,6 +7,7 @@ a code. How records are judged and deleted stands in ``deleting``.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import polars as pl
 
@@ -24,7 +25,7 @@ from migration_assets.migration.deletion_outcomes import DELETION_COLUMNS, GONE,
 from migration_assets.migration.ledger import Ledger, Outcome, Presence
 from migration_assets.migration.load import Loader
 from migration_assets.migration.plan import Plan
-from migration_assets.migration.rollback_events import RollbackEvents
+from migration_assets.migration.rollback_events import MARKED, RollbackEvents
 from migration_assets.practice import Deletions
 
 _MARKED_AT_ONCE = 200
@@ -134,7 +135,11 @@ class _Marking:
         batch_id = self._ledger.intend(schema, [(key, hashes[key]) for key in ids], self._run_id)
         changes = [KeyChange(record_id, key, key, {flag.name: True}) for key, record_id in ids.items()]
         results = self._destination.write_keys(schema, changes)
-        self._ledger.record(schema, results, self._run_id, batch_id)
+        told = [
+            replace(each, code=MARKED, field=flag.name) if each.outcome == "loaded" else each
+            for each in results
+        ]
+        self._ledger.record(schema, told, self._run_id, batch_id)
         lost = [each.key for each in results if each.code == _RECORD_GONE]
         self._ledger.observe(schema, dict.fromkeys(lost, Presence.ABSENT), self._run_id)
         self._ledger.settled(batch_id)

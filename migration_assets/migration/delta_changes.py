@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from migration_assets.migration.asked_values import among
 from migration_assets.migration.minted_keys import MintedKeys
 from migration_assets.migration.minted_rows import MintedRows, minted_objects
 from migration_assets.migration.source_copies import PANDA
@@ -137,9 +138,9 @@ class ChangeFinder:
         for each in minted_objects(moved):
             column = "source_id" if each.name == name else each.named_by.get(name)
             if column is not None and (ids := moved[each.name]):
-                condition = f"WHERE {quoted(column)} IN (SELECT unnest($1::VARCHAR[]))"
+                condition = f"WHERE {quoted(column)} IN {among(self.session, ids)}"
                 before, now = (
-                    self.session.sql(f"SELECT * FROM {place} {condition}", (list(ids),))
+                    self.session.sql(f"SELECT * FROM {place} {condition}")
                     for place in (f"{SOURCE}.{quoted(f'staged_{name}')}", f"{PANDA}.staged.{quoted(name)}")
                 )
                 yield before, now

@@ -7,7 +7,7 @@ They are the upload's own, on a scope that change detection has made. What chang
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -15,10 +15,17 @@ from functools import partial
 
 import polars as pl
 
+from migration_assets.destinations.base import Destination
 from migration_assets.errors import WarehouseTableMissing
 from migration_assets.migration import payload
 from migration_assets.migration.conflict_store import ConflictStore, decided_for_source, open_conflicts
-from migration_assets.migration.decisions import DeltaSent, DrainChecked, PayloadBuilt, WindowClosed
+from migration_assets.migration.decisions import (
+    DeltaSent,
+    DrainChecked,
+    Extracted,
+    PayloadBuilt,
+    WindowClosed,
+)
 from migration_assets.migration.deletion_outcomes import DELETION_COLUMNS
 from migration_assets.migration.deletions import carry_out
 from migration_assets.migration.delta_payload import build_delta
@@ -27,7 +34,7 @@ from migration_assets.migration.delta_times import record_times
 from migration_assets.migration.detection import Detection
 from migration_assets.migration.former_rows import clear_gone, former_rows, read_gone
 from migration_assets.migration.ledger import Ledger, Outcome
-from migration_assets.migration.load import UploadSummary
+from migration_assets.migration.load import Shipment, UploadSummary
 from migration_assets.migration.plan import Plan
 from migration_assets.migration.progress import Watch, unwatched
 from migration_assets.migration.read_again import FOUND_COLUMNS, Found, find_again
@@ -101,7 +108,7 @@ class DeltaOperations(UploadOperations):
         ledger = self.ledger(practice)
         upload = self.platform.upload_warehouse(self.target)
         minted = self.platform.minted_keys(practice)
-        before = self.delta_progress()
+        since = self._last_sent()
         build = build_delta(
             practice,
             plan,
@@ -119,10 +126,14 @@ class DeltaOperations(UploadOperations):
         else:
             in_scope = build.in_scope
         self.note(PayloadBuilt(**self._of_run(run_id, plan), counts=in_scope))
-        uploads = tuple(self._send(practice, plan, in_scope, run_id, watch))
-        removed = self._remove_gone(practice, plan, ledger, run_id)
-        found = self._find_again(practice, plan, ledger, in_scope)
-        times = record_times(practice.key, plan, panda, upload, since=before or 0)
+        with self._bound(practice) as destination:
+            uploads = tuple(self._send(destination, practice, plan, in_scope, run_id, watch))
+            removed = self._remove_gone(destination, practice, plan, ledger, run_id)
+            shipments = self._shipments(plan, in_scope, None)
+            found = find_again(
+                destination, ledger, plan, shipments, run_id, only_sent_now=everything or build.needs_full
+            )
+        times = record_times(practice.key, plan, panda, upload, since=since)
         self._write_records(ledger, times, found, removed, run_id)
         outcome = DeltaOutcome(
             sequence=self.delta_progress() or 0,
@@ -149,7 +160,9 @@ class DeltaOperations(UploadOperations):
         window = practice.cutover
         records = DeltaRecords(ledger.engine, self.target).read(None if window is None else window.begins)
         sent_keys = records.select("object", "key").unique()
-        found = self._read_back(practice, plan, ledger, sent_keys)
+        shipments = self._shipments(plan, [spec.name for spec in plan.specs], sent_keys)
+        with self._bound(practice) as destination:
+            found = find_again(destination, ledger, plan, shipments, run_id)
         not_sent = [len(unsettled(ledger, each, [Outcome.NOT_SENT])) for each in plan.schemas.values()]
         standing = ConflictStore.of(ledger).standing()
         drained = Drained(
@@ -177,7 +190,7 @@ class DeltaOperations(UploadOperations):
             each
             for each in self.decisions.entries()
             if isinstance(each, WindowClosed)
-            and (each.destination, each.environment) == (self.target.destination, self.target.environment)
+            and self._is_ours(each)
             and (window is None or each.at >= window.begins)
         ]
         return ours[-1] if ours else None
@@ -190,78 +203,88 @@ class DeltaOperations(UploadOperations):
             for schema in plan.schemas.values()
         }
 
+    def _last_sent(self) -> int:
+        """The refresh that the last whole delta went up to; 0 where an extraction has begun anew since."""
+        sequence = 0
+        for each in self.decisions.entries():
+            if isinstance(each, Extracted):
+                sequence = 0
+            elif isinstance(each, DeltaSent) and self._is_ours(each):
+                sequence = each.sequence
+        return sequence
+
+    def _is_ours(self, entry: DeltaSent | WindowClosed) -> bool:
+        return (entry.destination, entry.environment) == (self.target.destination, self.target.environment)
+
     def _send(
-        self, practice: Practice, plan: Plan, in_scope: Mapping[str, int], run_id: str, watch: Watch
+        self,
+        destination: Destination,
+        practice: Practice,
+        plan: Plan,
+        in_scope: Mapping[str, int],
+        run_id: str,
+        watch: Watch,
     ) -> Iterator[UploadSummary]:
         """Objects with records in scope, parents first. Who is new has to be looked for in the destination:
         the practice may have entered the same person on both sides."""
-        warehouse = self.platform.upload_warehouse(self.target)
         for spec in plan.specs:
             if in_scope.get(spec.name):
-                with warehouse.open() as session:
+                with self.platform.upload_warehouse(self.target).open() as session:
                     shipment = payload.read_shipment(session, spec, plan)
                 looked = spec.adopt is None
-                yield self._ship(practice, plan, spec, shipment, run_id, watch, looked=looked)
+                yield self._ship(destination, practice, plan, spec, shipment, run_id, watch, looked=looked)
 
-    def _remove_gone(self, practice: Practice, plan: Plan, ledger: Ledger, run_id: str) -> pl.DataFrame:
+    def _remove_gone(
+        self, destination: Destination, practice: Practice, plan: Plan, ledger: Ledger, run_id: str
+    ) -> pl.DataFrame:
         """What became of records whose rows are gone; those that are to be judged again stay listed."""
-        warehouse = self.platform.upload_warehouse(self.target)
         policy = practice.policies.deletions
-        with warehouse.open() as session:
+        with self.platform.upload_warehouse(self.target).open() as session:
             gone = read_gone(session)
             if not gone:
                 return pl.DataFrame(schema=DELETION_COLUMNS)
-            rows = partial(former_rows, session, plan)
-            with self.connected(practice) as destination:
-                ledger.bind(destination.identity())
-                removed = carry_out(
-                    plan,
-                    ledger,
-                    destination,
-                    gone,
-                    policy,
-                    run_id,
-                    rows,
-                    known_jobs=self.platform.known_jobs,
-                )
-            ended = removed.filter(pl.col("outcome").is_in(["flagged", "deleted"]) | (policy != "report"))
-            ended = ended.filter(pl.col("outcome") != "failed")
-            for (name,), part in ended.partition_by("object", as_dict=True).items():
-                clear_gone(session, str(name), part["key"].to_list())
+            removed = carry_out(
+                plan,
+                ledger,
+                destination,
+                gone,
+                policy,
+                run_id,
+                partial(former_rows, session, plan),
+                known_jobs=self.platform.known_jobs,
+            )
+            for name, keys in gone.items():
+                of_object = removed.filter(object=name)
+                # What never arrived isn't told; what is only reported may be flagged or deleted some day.
+                again = of_object.filter((pl.col("outcome") == "failed") | (policy == "report"))["key"]
+                clear_gone(session, name, sorted(set(keys) - set(again)))
         return removed
 
-    def _find_again(
-        self, practice: Practice, plan: Plan, ledger: Ledger, in_scope: Mapping[str, int]
-    ) -> Found:
+    def _shipments(
+        self, plan: Plan, objects: Collection[str], records: pl.DataFrame | None
+    ) -> list[Shipment]:
+        """Of these objects what is in scope, or what is among ``records`` (object, key)."""
+        found = []
         with self.platform.upload_warehouse(self.target).open() as session:
-            shipments = [
-                payload.read_shipment(session, spec, plan) for spec in plan.specs if in_scope.get(spec.name)
-            ]
-        with self.connected(practice) as destination:
-            return find_again(destination, ledger, plan, shipments)
-
-    def _read_back(self, practice: Practice, plan: Plan, ledger: Ledger, records: pl.DataFrame) -> Found:
-        """Of these records (object, key), whatever the last scope was."""
-        with self.platform.upload_warehouse(self.target).open() as session:
-            shipments = [
-                payload.read_shipment(session, spec, plan, keys)
-                for spec in plan.specs
-                if (keys := records.filter(object=spec.name)["key"].to_list())
-            ]
-        with self.connected(practice) as destination:
-            return find_again(destination, ledger, plan, shipments)
+            for spec in plan.specs:
+                keys = None if records is None else records.filter(object=spec.name)["key"].to_list()
+                if spec.name in objects and keys != []:
+                    found.append(payload.read_shipment(session, spec, plan, keys))
+        return found
 
     def _write_records(
         self, ledger: Ledger, times: pl.DataFrame, found: Found, removed: pl.DataFrame, run_id: str
     ) -> None:
-        """A row for each record that the delta reached; one that was there as it should be isn't among them,
-        unless a change of its own row led to it."""
+        """A row for each record that a change has reached or that was sent now; what waits as it did before
+        isn't written again."""
         on = ["object", "key"]
         gone = removed.select("object", "key", "outcome").with_columns(
             pl.when(pl.col("outcome") == "deleted").then(pl.lit(datetime.now(UTC))).alias("found_at")
         )
-        reached = pl.concat([found.records, gone.cast(pl.Schema(FOUND_COLUMNS))])
-        DeltaRecords(ledger.engine, self.target).add(reached.join(times, on=on, how="left"), run_id)
+        gone = gone.with_columns(sent_now=pl.lit(value=False)).select(list(FOUND_COLUMNS))
+        every = pl.concat([found.records, gone.cast(pl.Schema(FOUND_COLUMNS))]).join(times, on=on, how="left")
+        reached = every.filter(pl.col("sent_now") | pl.col("changed_at").is_not_null())
+        DeltaRecords(ledger.engine, self.target).add(reached.drop("sent_now"), run_id)
 
     @contextmanager
     def _both_files(self) -> Iterator[tuple[Session, str | None]]:

@@ -1,4 +1,4 @@
-"""What became of each record that a delta reached: append-only, beside the ledger, read by the cutover's board.
+"""What became of each record that a delta reached: append-only, beside the ledger, read by the board.
 
 A row is written once, after the read-back. Times and outcomes only; what a record holds is never here.
 """
@@ -25,9 +25,10 @@ RECORD_COLUMNS: dict[str, pl.DataType] = {
     "outcome": pl.String(),
     "found_at": _MOMENT,
 }
-"""``basis`` says what ``changed_at`` is: ``modified_at``, the row's own stamp, or ``poll``, the poll before the
-one that found the change (at the earliest then). ``outcome``: loaded, failed, held_back, not_sent, unchanged,
-retained, flagged or deleted. ``found_at`` is null unless the record was read back and equal to its payload."""
+"""``basis`` says what ``changed_at`` is: ``modified_at``, the row's own stamp, or ``poll``, the poll before
+the one that found the change (at the earliest then). ``outcome``: loaded, failed, held_back, not_sent,
+unchanged, retained, flagged or deleted. ``found_at`` is null unless the record was read back and equal to its
+payload."""
 
 READ_COLUMNS: dict[str, pl.DataType] = {
     "sequence": pl.Int64(),

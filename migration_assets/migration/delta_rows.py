@@ -9,6 +9,7 @@ import polars as pl
 
 from migration_assets.mapping.apply import source_table
 from migration_assets.mapping.spec import ObjectSpec, SourceSpec
+from migration_assets.migration.asked_values import among
 from migration_assets.migration.delta_reach import named_by, taken_by
 from migration_assets.migration.drawn_files import draw_again
 from migration_assets.migration.former_rows import in_ms
@@ -29,6 +30,7 @@ class StagedRows:
     pseudo: Mapping[str, pl.DataFrame]
     drawn: Mapping[str, DrawnObject]
     _kept: dict[str, pl.DataFrame] = field(default_factory=dict)
+    _merged: dict[str, list[str]] = field(default_factory=dict)
 
     def whole(self, table: str) -> pl.DataFrame:
         """Kept once read: the practice's common tables, of which the rows are few."""
@@ -45,7 +47,7 @@ class StagedRows:
             return self.whole(table).filter(pl.col(column).cast(pl.String).is_in(list(values)))
         return in_ms(
             self.session.sql(
-                f"SELECT * FROM {_place(table)} t WHERE {_is_any(column)} ORDER BY t.rowid", (list(values),)
+                f"SELECT * FROM {_place(table)} t WHERE {self._is_any(column, values)} ORDER BY t.rowid"
             )
         )
 
@@ -57,7 +59,7 @@ class StagedRows:
             found = self.where(table, column, values)[wanted].cast(pl.String)
         else:
             query = f"SELECT DISTINCT CAST({quoted(wanted)} AS VARCHAR) AS v FROM {_place(table)}"
-            found = self.session.sql(f"{query} WHERE {_is_any(column)}", (list(values),))["v"]
+            found = self.session.sql(f"{query} WHERE {self._is_any(column, values)}")["v"]
         return set(found.drop_nulls())
 
     def of_records(
@@ -79,13 +81,25 @@ class StagedRows:
 
     def merged(self, ids: Mapping[str, Collection[str]]) -> MergedRows:
         """Which source rows the staged rows of these ids are made of, by staged table."""
-        query = f"SELECT * FROM {PANDA}.staged.merged_rows WHERE object = $1 AND {_is_any('source_id', 2)}"
         return MergedRows(
             {
-                source_table(name): self.session.sql(query, (name, list(ids.get(name, ()))))
-                for name in merged_objects(self.session, f"{PANDA}.staged")
+                source_table(name): self.session.sql(
+                    f"SELECT * FROM {PANDA}.staged.merged_rows WHERE object = $1 "
+                    f"AND {self._is_any('source_id', ids.get(name, ()))}",
+                    (name,),
+                )
+                for name in self.merged_in(f"{PANDA}.staged")
             }
         )
+
+    def merged_in(self, schema: str) -> list[str]:
+        """``merged_objects``, asked once."""
+        if schema not in self._merged:
+            self._merged[schema] = merged_objects(self.session, schema)
+        return self._merged[schema]
+
+    def _is_any(self, column: str, values: Collection[str]) -> str:
+        return f"CAST({quoted(column)} AS VARCHAR) IN {among(self.session, values)}"
 
     def _draw(self, name: str, ids: Collection[str]) -> pl.DataFrame:
         drawn = self.drawn[name]
@@ -102,20 +116,5 @@ def merged_objects(session: Session, schema: str) -> list[str]:
     return session.sql(f"SELECT DISTINCT object FROM {schema}.merged_rows")["object"].sort().to_list()
 
 
-def source_ids(session: Session, name: str, ids: Collection[str], *, merged: bool, schema: str) -> set[str]:
-    """The source rows of staged rows, as lineage has them; ``schema`` is where ``merged_rows`` stand."""
-    if not merged:
-        return set(ids)
-    found = session.sql(
-        f"SELECT source_key FROM {schema}.merged_rows WHERE object = $1 AND {_is_any('source_id', 2)}",
-        (name, list(ids)),
-    )
-    return set(found["source_key"])
-
-
 def _place(table: str) -> str:
     return f"{PANDA}.staged.{quoted(table)}"
-
-
-def _is_any(column: str, place: int = 1) -> str:
-    return f"CAST({quoted(column)} AS VARCHAR) IN (SELECT unnest(${place}::VARCHAR[]))"

@@ -9,6 +9,7 @@ import polars as pl
 from migration_assets.mapping.apply import source_table
 from migration_assets.mapping.spec import PRACTICE_TABLE
 from migration_assets.migration.accounting import unaccounted
+from migration_assets.migration.asked_values import among, among_rows
 from migration_assets.migration.delta_rows import merged_objects
 from migration_assets.migration.payload_parts import answered_tables
 from migration_assets.migration.plan import Plan
@@ -33,9 +34,9 @@ def note_staging_excuses(session: Session, plan: Plan) -> frozenset[tuple[str, s
             if table not in answered:
                 continue
             session.execute(
-                f"DELETE FROM {UPLOAD}.{EXCUSES} WHERE object = $1 AND source_table = $2 AND source_id IN "
-                "(SELECT unnest($3::VARCHAR[]))",
-                (spec.name, table, left.filter(object=name)["source_key"].to_list()),
+                f"DELETE FROM {UPLOAD}.{EXCUSES} WHERE object = $1 AND source_table = $2 "
+                f"AND source_id IN {among(session, left.filter(object=name)['source_key'].to_list())}",
+                (spec.name, table),
             )
             session.append(
                 UPLOAD,
@@ -84,13 +85,9 @@ def _count(session: Session, name: str, merged: str | None) -> int:
 
 def rewrite_excused(session: Session, reached: Collection[tuple[str, str]]) -> None:
     """``excused`` of these source rows, by what became of them in all objects."""
-    pairs = pl.DataFrame(
-        list(reached), schema={"source_table": pl.String, "source_id": pl.String}, orient="row"
-    )
-    session.put_temporary("reached", pairs)
-    among = "(source_table, source_id) IN (SELECT (source_table, source_id) FROM temp.reached)"
+    of_reached = f"(source_table, source_id) IN {among_rows(session, reached)}"
     excuses, lineage = (
-        session.sql(f"SELECT * FROM {UPLOAD}.{table} WHERE {among}") for table in (EXCUSES, "lineage")
+        session.sql(f"SELECT * FROM {UPLOAD}.{table} WHERE {of_reached}") for table in (EXCUSES, "lineage")
     )
-    session.execute(f"DELETE FROM {UPLOAD}.excused WHERE {among}")
+    session.execute(f"DELETE FROM {UPLOAD}.excused WHERE {of_reached}")
     session.append(UPLOAD, "excused", unaccounted(excuses, lineage, session.read(UPLOAD, "staged_rows")))

@@ -58,6 +58,8 @@ CHOICES_COLUMNS: dict[str, pl.DataType] = {
 """The plan of change detection, a row a table; ``rows`` is how many each look at a table reads that is read
 whole."""
 _QUERY_TIMEOUT_SECONDS: Final = 10
+_MOST_ROWS: Final = 200_000
+"""Of a table that a poll reads; beyond it a drain does, in a run of its own."""
 _STORE_TIMEOUT_SECONDS: Final = 2.0
 """How long a poll waits for the store: a refresh that holds it is at work on its changes."""
 
@@ -139,7 +141,7 @@ class Detection:
         given = self.platform.source(practice)
         times = {"login_timeout_seconds": login_timeout_seconds}
         times["query_timeout_seconds"] = min(_QUERY_TIMEOUT_SECONDS, max(1, int(seconds)))
-        pace = Pace(seconds=seconds)
+        pace = Pace(seconds=seconds, most_rows=_MOST_ROWS)
         if practice.cutover is not None:
             pace = replace(pace, compare_every=timedelta(minutes=practice.cutover.compare_minutes))
         began = datetime.now(UTC)

@@ -14,6 +14,7 @@ import polars as pl
 
 from migration_assets.errors import ContentChanged
 from migration_assets.mapping.spec import MappingSet
+from migration_assets.migration.asked_values import among
 from migration_assets.migration.upload_file import DRAWN_COLUMNS, UPLOAD, drawn_table
 from migration_assets.objects.base import CONTENT, DrawnObject
 from migration_assets.objects.registry import DRAWN_OBJECTS
@@ -44,9 +45,7 @@ def draw_again(
 ) -> pl.DataFrame:
     """As ``draw``, for the rows of these ids alone: ``staged`` has what those that are still there are drawn
     from, the other files stay."""
-    session.execute(
-        f"DELETE FROM {_place(drawn)} WHERE source_id IN (SELECT unnest($1::VARCHAR[]))", (list(ids),)
-    )
+    session.execute(f"DELETE FROM {_place(drawn)} WHERE source_id IN {among(session, ids)}")
     return _draw(session, drawn, staged)
 
 

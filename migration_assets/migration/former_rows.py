@@ -10,6 +10,7 @@ from collections.abc import Collection
 import polars as pl
 
 from migration_assets.mapping.spec import ObjectSpec
+from migration_assets.migration.asked_values import among
 from migration_assets.migration.parents import PAYLOAD_HASH
 from migration_assets.migration.plan import Plan
 from migration_assets.migration.upload_file import GONE, GONE_COLUMNS, UPLOAD, former_table, payload_table
@@ -17,37 +18,36 @@ from migration_assets.warehouse import Session, quoted
 
 
 def keep_former(
-    session: Session, spec: ObjectSpec, now: pl.DataFrame, keys: Collection[str] | None = None
+    session: Session, spec: ObjectSpec, now: pl.DataFrame, before: pl.DataFrame | None = None
 ) -> list[str]:
-    """To be called before the payload's rows of ``keys`` (None: all) are replaced by ``now``, whose columns
-    are the payload's. Answers the keys that ``now`` has no more.
+    """To be called before rows of the payload are replaced by ``now``, whose columns are the payload's:
+    ``before`` says which (key and PAYLOAD_HASH; None: all). Answers the keys that ``now`` has no more.
 
     Former rows of other columns are let go of: they can't be compared with what is sent from now on.
     """
     payload, former = payload_table(spec.asset), former_table(spec.asset)
-    if not session.has_table(UPLOAD, payload):
-        return []
     key, place = spec.schema.key_field, f"{UPLOAD}.{quoted(former)}"
-    columns = _columns(session, payload)
-    if set(columns) != set(now.columns):
-        session.execute(f"DROP TABLE IF EXISTS {place}")
-        before = session.read(UPLOAD, payload, [key])
-        return _note_gone(session, spec, before.join(now.select(key), on=key, how="anti")[key])
-    if not session.has_table(UPLOAD, former) or _columns(session, former) != columns:
-        session.execute(
-            f"CREATE OR REPLACE TABLE {place} AS SELECT * FROM {UPLOAD}.{quoted(payload)} WITH NO DATA"
-        )
-    before = _hashes(session, spec, keys)
+    if before is None:
+        if not session.has_table(UPLOAD, payload):
+            return []
+        before = session.read(UPLOAD, payload, [key, PAYLOAD_HASH])
+        columns = _columns(session, payload)
+        if set(columns) != set(now.columns):
+            session.execute(f"DROP TABLE IF EXISTS {place}")
+            return _note_gone(session, spec, before, now)
+        if session.has_table(UPLOAD, former) and _columns(session, former) != columns:
+            session.execute(f"DROP TABLE {place}")
     leaving = before.join(now.select(key, PAYLOAD_HASH), on=[key, PAYLOAD_HASH], how="anti")
     if leaving.height:
-        row = f"p.{quoted(key)}"
-        session.execute(
-            f"INSERT INTO {place} BY NAME SELECT p.* FROM {UPLOAD}.{quoted(payload)} p "
-            f"WHERE {row} IN (SELECT unnest($1::VARCHAR[])) AND NOT EXISTS (SELECT 1 FROM {place} f "
-            f"WHERE f.{quoted(key)} = {row} AND f.{PAYLOAD_HASH} = p.{PAYLOAD_HASH})",
-            (leaving[key].to_list(),),
-        )
-    return _note_gone(session, spec, leaving.join(now.select(key), on=key, how="anti")[key])
+        taken = f"SELECT p.* FROM {UPLOAD}.{quoted(payload)} p WHERE p.{quoted(key)} IN "
+        taken += among(session, leaving[key].to_list())
+        if session.has_table(UPLOAD, former):
+            known = f"f.{quoted(key)} = p.{quoted(key)} AND f.{PAYLOAD_HASH} = p.{PAYLOAD_HASH}"
+            taken += f" AND NOT EXISTS (SELECT 1 FROM {place} f WHERE {known})"
+            session.execute(f"INSERT INTO {place} BY NAME {taken}")
+        else:
+            session.execute(f"CREATE TABLE {place} AS {taken}")
+    return _note_gone(session, spec, leaving, now)
 
 
 def drop_current(session: Session, spec: ObjectSpec) -> None:
@@ -75,12 +75,16 @@ def former_rows(
     key = quoted(plan.schemas[asset].key_field)
     if not session.has_table(UPLOAD, former_table(asset)):
         return in_ms(session.sql(f"SELECT * FROM {UPLOAD}.{quoted(payload_table(asset))} LIMIT 0"))
-    wanted = f"SELECT key FROM {UPLOAD}.scope WHERE object = $1"
-    value: str | list[str] = object_name
-    if keys is not None:
-        wanted, value = "SELECT unnest($1::VARCHAR[])", list(keys)
-    former = f"{UPLOAD}.{quoted(former_table(asset))}"
-    return in_ms(session.sql(f"SELECT * FROM {former} WHERE {key} IN ({wanted})", (value,)))
+    former, wanted = f"{UPLOAD}.{quoted(former_table(asset))}", in_question(session, object_name, keys)
+    return in_ms(session.sql(f"SELECT * FROM {former} WHERE {key} IN {wanted}"))
+
+
+def in_question(session: Session, object_name: str, keys: Collection[str] | None) -> str:
+    """The keys (None: those of the object that are in scope) as what stands behind IN in a query."""
+    if keys is None:
+        scope = session.sql(f"SELECT key FROM {UPLOAD}.scope WHERE object = $1", (object_name,))
+        return among(session, scope["key"].to_list())
+    return among(session, keys)
 
 
 def in_ms(rows: pl.DataFrame) -> pl.DataFrame:
@@ -100,33 +104,25 @@ def clear_gone(session: Session, object_name: str, keys: Collection[str]) -> Non
     """Forget them: what was to become of them has become of them."""
     if session.has_table(UPLOAD, GONE):
         session.execute(
-            f"DELETE FROM {UPLOAD}.{GONE} WHERE object = $1 AND key IN (SELECT unnest($2::VARCHAR[]))",
-            (object_name, list(keys)),
+            f"DELETE FROM {UPLOAD}.{GONE} WHERE object = $1 AND key IN {among(session, keys)}",
+            (object_name,),
         )
 
 
-def _note_gone(session: Session, spec: ObjectSpec, keys: pl.Series) -> list[str]:
-    gone = keys.to_frame("key").select(pl.lit(spec.name).alias("object"), "key")
-    known = _gone(session)
-    session.append(UPLOAD, GONE, gone.join(known, on=list(GONE_COLUMNS), how="anti"))
-    return keys.to_list()
+def _note_gone(session: Session, spec: ObjectSpec, before: pl.DataFrame, now: pl.DataFrame) -> list[str]:
+    key = spec.schema.key_field
+    gone = before.join(now.select(key), on=key, how="anti").select(
+        pl.lit(spec.name).alias("object"), pl.col(key).alias("key")
+    )
+    if gone.height:
+        session.append(UPLOAD, GONE, gone.join(_gone(session), on=list(GONE_COLUMNS), how="anti"))
+    return gone["key"].to_list()
 
 
 def _gone(session: Session) -> pl.DataFrame:
     if not session.has_table(UPLOAD, GONE):
         return pl.DataFrame(schema=GONE_COLUMNS)
     return session.read(UPLOAD, GONE)
-
-
-def _hashes(session: Session, spec: ObjectSpec, keys: Collection[str] | None) -> pl.DataFrame:
-    if keys is None:
-        return session.read(UPLOAD, payload_table(spec.asset), [spec.schema.key_field, PAYLOAD_HASH])
-    key = quoted(spec.schema.key_field)
-    return session.sql(
-        f"SELECT {key}, {PAYLOAD_HASH} FROM {UPLOAD}.{quoted(payload_table(spec.asset))} "
-        f"WHERE {key} IN (SELECT unnest($1::VARCHAR[]))",
-        (list(keys),),
-    )
 
 
 def _columns(session: Session, table: str) -> list[str]:

@@ -129,7 +129,7 @@ class Loader:
 
         refused = self._refuse_unsendable(shipment, open_rows)
         sendable = open_rows.filter(~pl.col(KEY).is_in(refused))
-        held = self._hold_back(shipment, sendable, present)
+        held = self._hold_back(shipment, sendable, present, state)
         to_send = sendable.filter(~pl.col(KEY).is_in(held))
         if to_send.is_empty():
             return unchanged.height, to_send[KEY]
@@ -227,9 +227,11 @@ class Loader:
         self.ledger.record(shipment.schema, failures, self.run_id)
         return [failure.key for failure in failures]
 
-    def _hold_back(self, shipment: Shipment, rows: pl.DataFrame, present: Present) -> list[str]:
+    def _hold_back(
+        self, shipment: Shipment, rows: pl.DataFrame, present: Present, state: pl.DataFrame
+    ) -> list[str]:
         """What the practice keeps back waits, and so does a record whose parent isn't in the destination:
-        it would fail there."""
+        it would fail there. What waits for the same reason as before isn't written down again."""
         schema = shipment.schema
         chosen = shipment.holds.join(rows.select(pl.col(KEY).alias("key")), on="key", how="semi")
         holds = {row["key"]: Hold(**row) for row in chosen.iter_rows(named=True)}
@@ -241,7 +243,10 @@ class Loader:
             for key, parent in waiting.select(KEY, reference.name).iter_rows():
                 message = f"its {' or '.join(reference.targets)} {parent} is not in the destination"
                 holds.setdefault(key, Hold(key, "parent_absent", message, reference.name))
-        self.ledger.hold_back(schema, list(holds.values()), self.run_id)
+        waited = state.filter(pl.col("outcome") == Outcome.HELD_BACK).select("key", "code", "message")
+        before = set(waited.iter_rows())
+        news = [each for each in holds.values() if (each.key, each.code, each.message) not in before]
+        self.ledger.hold_back(schema, news, self.run_id)
         return list(holds)
 
     def _send(self, schema: ObjectSchema, rows: pl.DataFrame, absent: frozenset[str], told: Told) -> None:

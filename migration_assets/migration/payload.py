@@ -20,7 +20,7 @@ from migration_assets.mapping.spec import OWNERS_TABLE, PRACTICE_TABLE, MappingS
 from migration_assets.migration import owners
 from migration_assets.migration.accounting import unaccounted
 from migration_assets.migration.drawn_files import draw, drawn_of
-from migration_assets.migration.former_rows import drop_current, former_rows, in_ms, keep_former
+from migration_assets.migration.former_rows import drop_current, former_rows, in_ms, in_question, keep_former
 from migration_assets.migration.load import Shipment, UploadSummary
 from migration_assets.migration.merged_rows import MergedRows
 from migration_assets.migration.minted_keys import MintedKeys
@@ -185,14 +185,10 @@ def read_shipment(
     session: Session, spec: ObjectSpec, plan: Plan, keys: Sequence[str] | None = None
 ) -> Shipment:
     """The object's payload rows that are in scope, or those of ``keys``."""
-    wanted = f"SELECT key FROM {UPLOAD}.scope WHERE object = $1"
-    value: str | list[str] = spec.name
-    if keys is not None:
-        wanted, value = "SELECT unnest($1::VARCHAR[])", list(keys)
     rows = session.sql(
         f"SELECT p.* FROM {UPLOAD}.{quoted(payload_table(spec.asset))} p "
-        f"WHERE p.{quoted(spec.schema.key_field)} IN ({wanted}) ORDER BY p.rowid",
-        (value,),
+        f"WHERE p.{quoted(spec.schema.key_field)} IN {in_question(session, spec.name, keys)} "
+        "ORDER BY p.rowid"
     )
     problems = session.read(UPLOAD, problems_table(spec.asset)).with_columns(
         pl.col("code").replace_strict(MESSAGES, default=None).alias("message")

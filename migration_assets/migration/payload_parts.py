@@ -24,9 +24,9 @@ EXAMS = "clinical_exams"
 
 @dataclass(frozen=True)
 class Parts:
-    """``frame`` has the schema's fields and PAYLOAD_HASH; ``problems``, ``holds``, ``lineage``, ``left_empty``
-    and ``shared`` are as the upload's tables have them; ``excuses`` are EXCUSED_COLUMNS, for rows too that
-    another object takes."""
+    """``frame`` has the schema's fields and PAYLOAD_HASH; ``problems``, ``holds``, ``lineage``,
+    ``left_empty`` and ``shared`` are as the upload's tables have them; ``excuses`` are EXCUSED_COLUMNS, for
+    rows too that another object takes."""
 
     frame: pl.DataFrame
     problems: pl.DataFrame

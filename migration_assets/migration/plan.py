@@ -244,6 +244,9 @@ def _parts(
     practice: Practice, profile: Profile, mapping: MappingSet, layout: ChartLayout | None
 ) -> dict[str, str]:
     policies = practice.policies.model_dump(mode="json", exclude=set(_ONLY_JUDGING))
+    if practice.policies.deletions == "delete":
+        # No payload depends on it, but nobody has approved of deleting without being asked.
+        policies["deletions"] = practice.policies.deletions
     return {
         "engine": str(ENGINE_VERSION),
         "profile": profile.content_hash(),

@@ -22,8 +22,10 @@ FOUND_COLUMNS: dict[str, pl.DataType] = {
     "key": pl.String(),
     "outcome": pl.String(),
     "found_at": pl.Datetime("ms", "UTC"),
+    "sent_now": pl.Boolean(),
 }
-"""Records that were in scope: the outcome of their last sending, and when they were found as sent, if so."""
+"""Records that were in scope: the outcome of their last sending (``unchanged`` where another run has sent what
+is there), when they were found as sent, if so, and whether this run has sent them."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,21 @@ class Found:
     different: int
 
 
-def find_again(destination: Destination, ledger: Ledger, plan: Plan, shipments: Iterable[Shipment]) -> Found:
-    """Of all records of the shipments; those that the ledger has as loaded with this payload are read."""
+def find_again(
+    destination: Destination,
+    ledger: Ledger,
+    plan: Plan,
+    shipments: Iterable[Shipment],
+    run_id: str,
+    *,
+    only_sent_now: bool = False,
+) -> Found:
+    """Of all records of the shipments, or of those that this run has sent; what the ledger has as loaded with
+    this payload is read."""
     parts = [pl.DataFrame(schema=FOUND_COLUMNS)]
     different = 0
     for shipment in shipments:
-        records, unlike = _of_object(destination, ledger, plan, shipment)
+        records, unlike = _of_object(destination, ledger, plan, shipment, run_id, only_sent_now)
         parts.append(records)
         different += unlike
     records = pl.concat(parts)
@@ -48,12 +59,17 @@ def find_again(destination: Destination, ledger: Ledger, plan: Plan, shipments: 
 
 
 def _of_object(
-    destination: Destination, ledger: Ledger, plan: Plan, shipment: Shipment
+    destination: Destination, ledger: Ledger, plan: Plan, shipment: Shipment, run_id: str, only_now: bool
 ) -> tuple[pl.DataFrame, int]:
     schema = shipment.schema
     key = schema.key_field
     keys = shipment.payload[key].to_list()
-    state = ledger.state(schema, keys)
+    state = ledger.state(schema, keys if shipment.narrow else None)
+    state = state.join(pl.DataFrame({"key": keys}, schema={"key": pl.String}), on="key", how="semi")
+    if only_now:
+        state = state.filter(pl.col("run_id") == run_id)
+    if state.is_empty():
+        return pl.DataFrame(schema=FOUND_COLUMNS), 0
     sent = _as_loaded(shipment, state, ledger, plan)
     request = ReadRequest(
         schema,
@@ -72,9 +88,15 @@ def _of_object(
     unlike = found["key"].unique()
     equal = sent.filter(~pl.col(key).is_in(unlike.implode()))[key]
     moment = pl.when(pl.col("key").is_in(equal.implode())).then(pl.lit(read_at))
-    records = state.select(
-        pl.lit(schema.name).alias("object"), "key", "outcome", moment.alias("found_at")
-    ).filter(pl.col("outcome").is_not_null())
+    now = pl.col("run_id") == run_id
+    as_before = ~now & (pl.col("outcome") == Outcome.LOADED)
+    records = state.filter(pl.col("outcome").is_not_null()).select(
+        pl.lit(schema.name).alias("object"),
+        "key",
+        pl.when(as_before).then(pl.lit("unchanged")).otherwise("outcome").alias("outcome"),
+        moment.alias("found_at"),
+        (now & (pl.col("outcome") == Outcome.LOADED)).alias("sent_now"),
+    )
     return records.cast(pl.Schema(FOUND_COLUMNS)), unlike.len()
 
 

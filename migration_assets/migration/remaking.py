@@ -1,5 +1,5 @@
-"""Makes anew those records of one object that a change reaches, and puts them into the upload's file in the place
-of what stood there.
+"""Makes anew those records of one object that a change reaches, and puts them into the upload's file in the
+place of what stood there.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from migration_assets.destinations.base import Identity
 from migration_assets.mapping.apply import apply, source_table
 from migration_assets.mapping.problems import find_problems
 from migration_assets.mapping.spec import ObjectSpec
+from migration_assets.migration.asked_values import among, among_rows
 from migration_assets.migration.delta_changes import Change, Changes
 from migration_assets.migration.delta_reach import Reach
-from migration_assets.migration.delta_rows import StagedRows, merged_objects, source_ids
+from migration_assets.migration.delta_rows import StagedRows
 from migration_assets.migration.delta_sharing import SharedValues, shared_values, without_others
 from migration_assets.migration.former_rows import drop_current, keep_former
 from migration_assets.migration.parents import PAYLOAD_HASH
@@ -47,7 +48,7 @@ class Remade:
 
 @dataclass(frozen=True)
 class Remaking:
-    """In a session on the upload's file with panda.duckdb attached, whose copies are still the former ones."""
+    """In a session on the upload's file, its copies still the former ones, with panda.duckdb attached."""
 
     session: Session
     practice: Practice
@@ -112,29 +113,24 @@ class Remaking:
         self, spec: ObjectSpec, reach: Reach, parts: Parts, keys: Collection[str], shared: SharedValues | None
     ) -> Remade:
         key, frame = spec.schema.key_field, self._typed(spec, parts.frame)
+        payload, of_keys = payload_table(spec.asset), among(self.session, keys, "keys")
         before = self.session.sql(
-            f"SELECT {quoted(key)}, {PAYLOAD_HASH} FROM {UPLOAD}.{quoted(payload_table(spec.asset))} "
-            f"WHERE {quoted(key)} IN (SELECT unnest($1::VARCHAR[]))",
-            (list(keys),),
+            f"SELECT {quoted(key)}, {PAYLOAD_HASH} FROM {UPLOAD}.{quoted(payload)} "
+            f"WHERE {quoted(key)} IN {of_keys}"
         )
         changed = frame.join(before, on=[key, PAYLOAD_HASH], how="anti")[key].to_list()
-        gone = keep_former(self.session, spec, frame, keys)
-        self._replace(payload_table(spec.asset), key, keys, frame)
-        self._replace(problems_table(spec.asset), "key", keys, parts.problems)
-        self._replace(holds_table(spec.asset), "key", keys, parts.holds)
+        gone = keep_former(self.session, spec, frame, before)
+        self._replace(payload, f"{quoted(key)} IN {of_keys}", frame)
+        self._replace(problems_table(spec.asset), f"key IN {of_keys}", parts.problems)
+        self._replace(holds_table(spec.asset), f"key IN {of_keys}", parts.holds)
         drop_current(self.session, spec)
-        self._replace("lineage", "key", keys, parts.lineage, spec.name)
+        self._replace("lineage", f"key IN {of_keys} AND object = $1", parts.lineage, spec.name)
         if shared is not None:
-            self.session.execute(f"DELETE FROM {UPLOAD}.{SHARED} WHERE object = $1", (spec.name,))
             of_object = shared.shared.select(pl.lit(spec.name).alias("object"), pl.all())
-            self.session.append(UPLOAD, SHARED, of_object)
+            self._replace(SHARED, "object = $1", of_object, spec.name)
         reached = frozenset(self._source_rows(reach))
         self._replace_by_row(EXCUSES, spec.name, reached, parts.excuses)
-        staged = {
-            (source_table(source.staged), each)
-            for source in spec.sources
-            for each in reach.ids[source.staged]
-        }
+        staged = {(source_table(each.staged), row) for each in spec.sources for row in reach.ids[each.staged]}
         self._replace_by_row("left_empty", spec.name, staged, parts.left_empty)
         return Remade(changed, gone, reached)
 
@@ -145,37 +141,26 @@ class Remaking:
             pl.col(name).cast(stored.schema[name]) for name, dtype in frame.schema.items() if dtype == pl.Null
         )
 
-    def _replace(
-        self, table: str, column: str, keys: Collection[str], rows: pl.DataFrame, of: str | None = None
-    ) -> None:
-        """The rows of these keys, of one object where the table has those of all."""
-        place, wanted = f"{UPLOAD}.{quoted(table)}", f"{quoted(column)} IN (SELECT unnest($1::VARCHAR[]))"
-        if of is None:
-            self.session.execute(f"DELETE FROM {place} WHERE {wanted}", (list(keys),))
-        else:
-            self.session.execute(f"DELETE FROM {place} WHERE {wanted} AND object = $2", (list(keys), of))
-        self.session.append(UPLOAD, table, rows)
+    def _replace(self, table: str, where: str, rows: pl.DataFrame, *values: str) -> None:
+        self.session.execute(f"DELETE FROM {UPLOAD}.{quoted(table)} WHERE {where}", values)
+        if rows.height:
+            self.session.append(UPLOAD, table, rows)
 
     def _replace_by_row(
         self, table: str, of: str, source_rows: Collection[tuple[str, str]], rows: pl.DataFrame
     ) -> None:
-        tables, ids = [each for each, _ in source_rows], [each for _, each in source_rows]
-        self.session.execute(
-            f"DELETE FROM {UPLOAD}.{quoted(table)} WHERE object = $1 AND (source_table, source_id) IN "
-            "(SELECT (t, i) FROM (SELECT unnest($2::VARCHAR[]) AS t, unnest($3::VARCHAR[]) AS i))",
-            (of, tables, ids),
-        )
-        self.session.append(UPLOAD, table, rows)
+        wanted = f"(source_table, source_id) IN {among_rows(self.session, source_rows)}"
+        self._replace(table, f"object = $1 AND {wanted}", rows, of)
 
     def _keys(self, spec: ObjectSpec, reach: Reach) -> set[str]:
         """Records that the reached rows were."""
         keys: set[str] = set()
         for source in spec.sources:
-            ids = self._former_source_ids(source.staged, reach.ids[source.staged])
+            ids = self._source_ids(source.staged, reach.ids[source.staged], SOURCE)
             found = self.session.sql(
                 f"SELECT DISTINCT key FROM {UPLOAD}.lineage WHERE object = $1 AND source_table = $2 "
-                "AND role = $3 AND source_id IN (SELECT unnest($4::VARCHAR[]))",
-                (spec.name, source_table(source.staged), source.role, list(ids)),
+                f"AND role = $3 AND source_id IN {among(self.session, ids)}",
+                (spec.name, source_table(source.staged), source.role),
             )
             keys |= set(found["key"])
         return keys
@@ -185,8 +170,8 @@ class Remaking:
         roles = list({source.role for source in spec.sources})
         found = self.session.sql(
             f"SELECT DISTINCT source_table, source_id FROM {UPLOAD}.lineage WHERE object = $1 "
-            "AND key IN (SELECT unnest($2::VARCHAR[])) AND role IN (SELECT unnest($3::VARCHAR[]))",
-            (spec.name, list(keys), roles),
+            f"AND key IN {among(self.session, keys)} AND role IN {among(self.session, roles, 'roles')}",
+            (spec.name,),
         )
         return {
             str(table): part["source_id"].to_list()
@@ -195,12 +180,18 @@ class Remaking:
 
     def _source_rows(self, reach: Reach) -> Iterator[tuple[str, str]]:
         """What the reached rows are and were in the source."""
-        merged = set(merged_objects(self.session, f"{PANDA}.staged"))
         for name, ids in reach.ids.items():
-            now = source_ids(self.session, name, ids, merged=name in merged, schema=f"{PANDA}.staged")
-            for each in now | self._former_source_ids(name, ids):
+            now = self._source_ids(name, ids, f"{PANDA}.staged")
+            for each in now | self._source_ids(name, ids, SOURCE):
                 yield source_table(name), each
 
-    def _former_source_ids(self, name: str, ids: Collection[str]) -> set[str]:
-        merged = name in merged_objects(self.session, SOURCE)
-        return source_ids(self.session, name, ids, merged=merged, schema=SOURCE)
+    def _source_ids(self, name: str, ids: Collection[str], schema: str) -> set[str]:
+        """The source rows of staged rows, as lineage has them."""
+        if name not in self.rows.merged_in(schema):
+            return set(ids)
+        found = self.session.sql(
+            f"SELECT source_key FROM {schema}.merged_rows WHERE object = $1 "
+            f"AND source_id IN {among(self.session, ids)}",
+            (name,),
+        )
+        return set(found["source_key"])

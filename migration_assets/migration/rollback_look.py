@@ -26,10 +26,10 @@ from migration_assets.migration.ledger import Ledger
 from migration_assets.migration.load import Loader
 from migration_assets.migration.parents import PAYLOAD_HASH, Present, without_absent
 from migration_assets.migration.plan import Plan
-from migration_assets.migration.rollback_events import Ours, RollbackEvents
+from migration_assets.migration.rollback_events import Ours, RollbackEvents, with_marks
 from migration_assets.migration.rollback_judging import Standing, is_given_back, judged
 from migration_assets.migration.rollback_plan import DELETE, Dependent, Record, RollbackPlan, settled
-from migration_assets.migration.upload_file import UPLOAD, payload_table
+from migration_assets.migration.upload_file import UPLOAD, former_table, payload_table
 from migration_assets.warehouse import Warehouse
 
 
@@ -165,12 +165,17 @@ class Look:
         return may_stand(spec, schema, self._payload(spec), ours, present)
 
     def _payload(self, spec: ObjectSpec) -> pl.DataFrame:
-        """Nothing, not even columns, where none was built."""
+        """With the rows that were replaced or are gone from the source since; nothing, not even columns,
+        where none was built."""
         if not self.warehouse.path.exists():
             return pl.DataFrame()
         with self.warehouse.open(read_only=True) as session:
-            place = payload_table(spec.asset)
-            return session.read(UPLOAD, place) if session.has_table(UPLOAD, place) else pl.DataFrame()
+            if not session.has_table(UPLOAD, payload_table(spec.asset)):
+                return pl.DataFrame()
+            payload = session.read(UPLOAD, payload_table(spec.asset))
+            if not session.has_table(UPLOAD, former_table(spec.asset)):
+                return payload
+            return pl.concat([payload, session.read(UPLOAD, former_table(spec.asset), payload.columns)])
 
     def _present(self, object_name: str) -> pl.Series:
         state = self.ledger.state(self.plan.schema_of_object(object_name))
@@ -198,6 +203,7 @@ def may_stand(
     sent = payload.join(
         hashes, left_on=[schema.key_field, PAYLOAD_HASH], right_on=["key", "hash"], how="semi"
     )
+    sent = with_marks(sent, schema.key_field, ours)
     known = dict(sent.group_by(schema.key_field).len().iter_rows())
     wanted = dict(hashes.group_by("key").len().iter_rows())
     return sent.select(schema.field_names), frozenset(

@@ -7,7 +7,7 @@ down, with the values, before anything is sent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,6 +25,7 @@ from migration_assets.migration.conflicts import (
     Resolution,
 )
 from migration_assets.migration.ledger import Hold, Ledger, Presence
+from migration_assets.migration.rollback_events import with_marks
 from migration_assets.migration.written_records import deleted_by_us, written_records
 from migration_assets.practice import Conflicts
 
@@ -78,7 +79,7 @@ class SendingLook:
         store = ConflictStore.of(self.ledger)
         before = store.standing(schema.name, keys if narrow else None)
         known = {name: record.hashes for name, record in ours.items()}
-        sent = conflicts.sent_rows(schema, optional, candidates, known)
+        sent = with_marks(conflicts.sent_rows(schema, optional, candidates, known), key, ours)
         standing = conflicts.by_key(
             (each.conflict.key, each.conflict.field) for each in before if stays(each)
         )
@@ -89,7 +90,8 @@ class SendingLook:
         seen: set[str] = set()
         request = ReadRequest(schema, key_prefix=f"{self.ledger.target.practice}:")
         if ids is not None:
-            thought = _thought(schema, ids, sent, to_send)
+            unknown_places = sorted(ours.keys() - set(sent[key]))
+            thought = _thought(schema, ids, sent, to_send, unknown_places)
             request = replace(request, keys=tuple(keys), thought=thought)
         wanted = to_send.select(key)
         of_ours = pl.DataFrame({key: list(ours)}, schema={key: pl.String()})
@@ -169,11 +171,18 @@ class SendingLook:
 
 
 def _thought(
-    schema: ObjectSchema, ids: pl.DataFrame, sent: pl.DataFrame, to_send: pl.DataFrame
+    schema: ObjectSchema,
+    ids: pl.DataFrame,
+    sent: pl.DataFrame,
+    to_send: pl.DataFrame,
+    unknown_places: Sequence[str],
 ) -> pl.DataFrame:
-    """Where the records may be, as ``ReadRequest`` has it."""
+    """Where the records may be, as ``ReadRequest`` has it; ``unknown_places``: keys of ours of which nobody
+    knows what was sent last."""
     key = schema.key_field
     names = list(dict.fromkeys((key, *(each.name for each in schema.references))))
-    places = pl.concat([rows.select(pl.col(names).cast(pl.String)) for rows in (sent, to_send)]).unique()
+    anywhere = pl.DataFrame({key: unknown_places}, schema=dict.fromkeys((key,), pl.String))
+    known_places = [rows.select(pl.col(names).cast(pl.String)) for rows in (sent, to_send)]
+    places = pl.concat([*known_places, anywhere], how="diagonal").unique()
     known = ids.select(pl.col("key").alias(key), pl.col("destination_id").alias("_id"))
     return places.join(known, on=key, how="left").select("_id", *names)

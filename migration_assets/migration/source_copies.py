@@ -1,5 +1,5 @@
-"""The copies in an upload's file of what its payload is made of: raw rows verbatim, staged rows, and what staging
-said of them. Types stay DuckDB's own. Read for comparisons by ``copied_source``.
+"""The copies in an upload's file of what its payload is made of: raw rows verbatim, staged rows, and what
+staging said of them. Types stay DuckDB's own. Read for comparisons by ``copied_source``.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Final
 
 import polars as pl
 
+from migration_assets.migration.asked_values import among
 from migration_assets.migration.upload_file import SOURCE
 from migration_assets.objects.registry import STAGED_OBJECTS
 from migration_assets.panda.profile import Profile
@@ -101,12 +102,11 @@ def _copy_narrow(session: Session) -> None:
 
 
 def _replace_rows(session: Session, table: str, origin: str, key: str, keys: Collection[str]) -> None:
-    wanted = f"{key} IN (SELECT unnest($1::VARCHAR[]))"
+    wanted = f"{key} IN {among(session, keys)}"
     place = f"{SOURCE}.{quoted(table)}"
-    session.execute(f"DELETE FROM {place} WHERE {wanted}", (list(keys),))
+    session.execute(f"DELETE FROM {place} WHERE {wanted}")
     session.execute(
-        f"INSERT INTO {place} BY NAME SELECT * FROM {PANDA}.{origin} t WHERE {wanted} ORDER BY t.rowid",
-        (list(keys),),
+        f"INSERT INTO {place} BY NAME SELECT * FROM {PANDA}.{origin} t WHERE {wanted} ORDER BY t.rowid"
     )
 
 

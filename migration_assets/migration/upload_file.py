@@ -69,8 +69,9 @@ BUILD_COLUMNS: dict[str, pl.DataType] = {
     "sequence": pl.Int64(),
     "owners": pl.String(),
 }
-"""One row: what the payload in this file was built by and of. ``base`` and ``sequence`` are the whole extraction
-and the last refresh that are in it (``panda.refresh_log``), ``owners`` a hash of whose user is whose."""
+"""One row: what the payload in this file was built by and of. ``base`` and ``sequence`` are the whole
+extraction and the last refresh that are in it (``panda.refresh_log``), ``owners`` a hash of whose user is
+whose."""
 
 SENT: Final = "sent"
 SENT_COLUMNS: dict[str, pl.DataType] = {"object": pl.String(), "built_at": pl.Datetime("ms", "UTC")}

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from migration_assets.destinations.base import BlobSource
+from migration_assets.destinations.base import BlobSource, Destination
 from migration_assets.errors import StagingRefused
 from migration_assets.mapping.spec import ObjectSpec
 from migration_assets.migration import adoption, gate, payload
@@ -82,10 +82,19 @@ class UploadOperations(AdoptionOperations):
             require_passed(practice.key, copied)
             looked = spec.adopt is None or adoption.is_looked_for(session, spec)
             shipment = payload.read_shipment(session, spec, plan)
-        return self._ship(practice, plan, spec, shipment, run_id, watch, looked=looked)
+        with self._bound(practice) as destination:
+            return self._ship(destination, practice, plan, spec, shipment, run_id, watch, looked=looked)
+
+    @contextmanager
+    def _bound(self, practice: Practice) -> Iterator[Destination]:
+        """Raises LedgerMismatch where the ledger belongs to another organisation."""
+        with self.connected(practice) as destination:
+            self.ledger(practice).bind(destination.identity())
+            yield destination
 
     def _ship(
         self,
+        destination: Destination,
         practice: Practice,
         plan: Plan,
         spec: ObjectSpec,
@@ -104,8 +113,7 @@ class UploadOperations(AdoptionOperations):
             self.find_adoptions(run_id)
             with warehouse.open() as session:
                 shipment = payload.read_shipment(session, spec, plan)
-        with self.connected(practice) as destination, self._contents(practice, spec) as blobs:
-            ledger.bind(destination.identity())
+        with self._contents(practice, spec) as blobs:
             loader = Loader(
                 destination=destination,
                 ledger=ledger,

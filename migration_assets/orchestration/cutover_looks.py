@@ -174,14 +174,19 @@ class _Look:
                 self._notes.append(f"every table was compared, since {changes.distrust}")
         waiting = self._detection.waiting() if changes is None else changes.waiting
         polled = changes is not None
-        if not waiting:
+        left = () if changes is None else changes.left_to_drain
+        if not waiting and not left:
             return self._seen("nothing new", cursor, polled=polled, quiet=not self._notes)
         told = f"{waiting:,} changed rows wait"
+        if left:
+            # More than a tick can read: a run compares it.
+            told += f", and {', '.join(left)} changed too much for a look"
         if not self._ask.may_refresh:
             return self._seen(
                 f"{told}; {_waits(REFRESH_JOB, self._ask.refresh_after)}", cursor, polled=polled
             )
-        return self._seen(f"{told}: {REFRESH_JOB} asked for", cursor, polled=polled, wish="refresh")
+        asked = f"{told}: {REFRESH_JOB} asked for"
+        return self._seen(asked, cursor, polled=polled, wish="drain" if left else "refresh")
 
     def _cursor(self) -> Cursor | None:
         """Where to look from: the entry's, unless somebody else has looked since (the last drain, the sensor

@@ -23,9 +23,11 @@ from migration_assets.mapping.spec import MappingSet
 from migration_assets.migration.audit import AUDIT_LOG
 from migration_assets.migration.decisions import Head
 from migration_assets.migration.delta_operations import DeltaOutcome, Drained
+from migration_assets.migration.detection import Detection
 from migration_assets.migration.gate import LIVE
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.operations import Migration
+from migration_assets.migration.platform import Platform
 from migration_assets.migration.progress import now_and_then
 from migration_assets.orchestration.boundary import errors_without_values
 from migration_assets.orchestration.common import counts_table, rows_table
@@ -103,22 +105,24 @@ def build_delta(mapping: MappingSet) -> AssetsDefinition:
     ) -> Iterator[AssetCheckResult | MaterializeResult[None]]:
         practice = context.partition_key
 
-        def work() -> tuple[DeltaOutcome, float, Head] | None:
+        def work() -> tuple[DeltaOutcome, float, Head] | str:
             require_who_closes(context)
             installation = platform.platform()
             if cutover_window(installation, context) is None:
-                return None
+                return NO_CUTOVER
             migration = Migration(installation, Target(practice, group, LIVE))
+            closing = goes_live(context)
+            whole = closing or _is_of_a_whole_load(context, group)
+            if whole and not closing and _is_up_to_date(installation, migration):
+                return "nothing was refreshed since the payload was built"
             outcome = migration.send_delta(
-                context.run.run_id,
-                now_and_then(context.log.info),
-                everything=config.everything or goes_live(context),
+                context.run.run_id, now_and_then(context.log.info), everything=config.everything or whole
             )
             return outcome, migration.practice.policies.failure_limit, migration.audit_head()
 
         done = yield from where_allowed(practice, work)
-        if done is None:
-            yield passed_over(NO_CUTOVER, MAY_UPLOAD, FAILURES, CONFLICTS)
+        if isinstance(done, str):
+            yield passed_over(done, MAY_UPLOAD, FAILURES, CONFLICTS)
             return
         outcome, limit, head = done
         for summary in outcome.uploads:
@@ -219,6 +223,16 @@ def write_board_of(migration: Migration) -> tuple[tuple[Path, Path], dict[str, i
     facts = read_board(migration.platform, migration.target, datetime.now(UTC))
     directory = migration.platform.report_directory(migration.target)
     return write_board(facts, migration.audit_head(), directory), board_counts(facts)
+
+
+def _is_of_a_whole_load(context: AssetExecutionContext, group: str) -> bool:
+    """Whether what follows in the run is about all records, so that a delta may not narrow the scope."""
+    selected = context.job_def.asset_layer.selected_asset_keys
+    return AssetKey([group, "reconciliation"]) in selected
+
+
+def _is_up_to_date(installation: Platform, migration: Migration) -> bool:
+    return migration.delta_progress() == Detection(installation, migration.target.practice).progress()
 
 
 def _delta_metadata(outcome: DeltaOutcome) -> dict[str, MetadataValue | int | float]:

@@ -21,6 +21,7 @@ from migration_assets.panda.catalog import Catalog
 from migration_assets.panda.change_cursor import Strategy, TableCursor
 from migration_assets.panda.change_reading import (
     ChangeReader,
+    Counted,
     Moment,
     since_moment,
     since_rowversion,
@@ -36,22 +37,26 @@ OVERLAP = timedelta(hours=2)
 """How far before its watermark a modified-at column is asked: more than the hour by which local time goes
 back in autumn, and than a transaction is open."""
 COMPARE_EVERY = timedelta(hours=1)
+_TICK = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True)
 class Pace:
     """``compare_every``: the interval of tables that are read whole. ``seconds``: when they are used up,
-    further tables wait for the next poll, which begins with them; None for no limit."""
+    further tables wait for the next poll, which begins with them. ``most_rows``: a table of which more are to
+    be read is left to the drain, which has all the time that it takes. None for no limit."""
 
     compare_every: timedelta = COMPARE_EVERY
     overlap: timedelta = OVERLAP
     seconds: float | None = None
+    most_rows: int | None = None
 
 
 @dataclass(frozen=True)
 class TableChanges:
     """``changed`` and ``deleted`` are counts; the keys are pending in the store. ``compared`` says why all
-    rows were compared, where they were; ``skipped`` that the table wasn't looked at, and why."""
+    rows were compared, where they were; ``skipped`` that the table wasn't read, and why; ``left_to_drain``
+    that no poll will read it, for more rows are to be read than a poll takes."""
 
     table: str
     strategy: Strategy
@@ -59,6 +64,15 @@ class TableChanges:
     deleted: int = 0
     compared: str | None = None
     skipped: str | None = None
+    left_to_drain: bool = False
+
+
+class _TooMany(Exception):
+    """More rows are to be read than a poll takes; ``whole``: all of the table, its version doesn't serve."""
+
+    def __init__(self, rows: int, *, whole: bool) -> None:
+        super().__init__(f"{rows:,} rows are to be read, more than a poll takes; a drain does")
+        self.whole = whole
 
 
 class _NotTrusted(Exception):
@@ -71,7 +85,7 @@ class _NotTrusted(Exception):
 
 
 class TableLook:
-    """What the looks of one poll share. ``clock_went_back``: the server's clock since the last poll."""
+    """What the looks of one poll share."""
 
     def __init__(
         self,
@@ -80,7 +94,6 @@ class TableLook:
         known: ChangeStore,
         profile: Profile,
         moment: Moment,
-        clock_went_back: bool,
         poll: int,
         pace: Pace,
     ) -> None:
@@ -89,7 +102,6 @@ class TableLook:
         self._known = known
         self._profile = profile
         self._moment = moment
-        self._clock_went_back = clock_went_back
         self._poll = poll
         self._pace = pace
 
@@ -98,6 +110,16 @@ class TableLook:
     ) -> tuple[TableChanges, TableCursor]:
         """``compare`` is a reason to compare all rows, whatever the strategy. Raises SourceError and its
         kin."""
+        try:
+            return self._looked(logical, position, compare)
+        except _TooMany as many:
+            left = TableChanges(logical, position.strategy, skipped=str(many), left_to_drain=True)
+            version = None if many.whole else position.version
+            return left, position.model_copy(update={"version": version, "polled_at": datetime.now(UTC)})
+
+    def _looked(
+        self, logical: str, position: TableCursor, compare: str | None
+    ) -> tuple[TableChanges, TableCursor]:
         now, before = datetime.now(UTC), NOTHING
         if compare is None and position.strategy is Strategy.COMPARE:
             due = position.compared_at + self._pace.compare_every
@@ -121,6 +143,7 @@ class TableLook:
         self, logical: str, reason: str, before: Merged, now: datetime
     ) -> tuple[TableChanges, TableCursor]:
         """The strategy is chosen anew: what made the comparison necessary may have ended the former one."""
+        self._refuse_many(self._known.known(logical), whole=True)
         tracked = self._oldest_versions if self._catalog.change_tracking_on else {}
         choice = choose(self._reader.ask, self._catalog, self._profile, [logical], tracked)[logical]
         after = TableCursor(
@@ -161,12 +184,9 @@ class TableLook:
             counted = self._reader.count_touched(table, position.column, condition, moments=False)
             version: str | None = self._moment.rowversion
         else:
-            if self._clock_went_back:
-                raise _NotTrusted("the server's clock went back since the last poll")
-            since = _before(datetime.fromisoformat(position.version), self._pace.overlap)
-            condition = since_moment(position.column, since)
-            counted = self._reader.count_touched(table, position.column, condition, moments=True)
+            condition, counted = self._count_modified(table, position.column, position.version)
             version = self._modified_until(counted.latest)
+        self._refuse_many(counted.touched)
         merged = self._read(logical, condition) if counted.touched else NOTHING
         if counted.rows == self._known.known(logical):
             return merged, version
@@ -178,14 +198,26 @@ class TableLook:
             raise _NotTrusted("it has rows that its version doesn't show", merged)
         return merged, version
 
+    def _count_modified(self, table: TableProfile, column: str, version: str) -> tuple[str, Counted]:
+        """After one UPDATE of all rows the overlap would read them all for hours: it is given up then."""
+        latest = datetime.fromisoformat(version)
+        for since in (_before(latest, self._pace.overlap), latest + _TICK):
+            condition = since_moment(column, since)
+            counted = self._reader.count_touched(table, column, condition, moments=True)
+            if self._pace.most_rows is None or counted.touched <= self._pace.most_rows:
+                break
+        return condition, counted
+
     def _by_tracking(self, logical: str, table: TableProfile, since: str) -> Merged:
         self._refuse_forgotten(table, since, self._oldest_versions)
-        if not self._reader.count_tracked(table, since):
+        tracked = self._reader.count_tracked(table, since)
+        if not tracked:
             return NOTHING
+        self._refuse_many(tracked)
         self._reader.fetch_deleted(self._session, table, since)
         deleted = self._known.merge_deleted(logical, self._poll)
-        tracked = tracked_rows(self._reading(logical), table, since)
-        merged = Merged(self._merge(logical, tracked, whole=False).changed, deleted)
+        reading = tracked_rows(self._reading(logical), table, since)
+        merged = Merged(self._merge(logical, reading, whole=False).changed, deleted)
         if not self._moment.snapshot_allowed:
             # Its clean-up may have run between the question for the oldest version and the rows.
             self._refuse_forgotten(table, since, self._reader.oldest_versions(), merged)
@@ -202,6 +234,10 @@ class TableLook:
                 "change tracking has forgotten versions since the last poll, or the table was truncated",
                 merged,
             )
+
+    def _refuse_many(self, rows: int, *, whole: bool = False) -> None:
+        if self._pace.most_rows is not None and rows > self._pace.most_rows:
+            raise _TooMany(rows, whole=whole)
 
     def _read(self, logical: str, condition: str | None) -> Merged:
         reading = replace(self._reading(logical), where=condition)

@@ -6,7 +6,7 @@ and could pass rows that its snapshot doesn't show. What the answers mean is dec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,7 +21,6 @@ from migration_assets.panda.connection import Batches, BulkConnection, Source
 from migration_assets.panda.profile import TableProfile
 from migration_assets.panda.reading import Reading, measure
 from migration_assets.panda.storing import store
-from migration_assets.panda.watching import within
 from migration_assets.warehouse import Session
 
 _SNAPSHOT_ON = 1
@@ -70,9 +69,8 @@ class Counted:
 class ChangeReader:
     """A poll's questions over one open connection; ``cost`` grows with each."""
 
-    def __init__(self, connection: BulkConnection, query_timeout_seconds: int) -> None:
+    def __init__(self, connection: BulkConnection) -> None:
         self._connection = connection
-        self._query_timeout_seconds = query_timeout_seconds
         self.cost = Cost()
 
     def moment(self) -> Moment:
@@ -93,10 +91,10 @@ class ChangeReader:
     @contextmanager
     def transaction(self, *, snapshot: bool) -> Iterator[None]:
         isolation = "SNAPSHOT" if snapshot else "READ COMMITTED"
-        self._execute(f"SET TRANSACTION ISOLATION LEVEL {isolation}", "preparing the poll")
-        self._execute("BEGIN TRANSACTION", "preparing the poll")
+        self._connection.execute(f"SET TRANSACTION ISOLATION LEVEL {isolation}", "preparing the poll")
+        self._connection.execute("BEGIN TRANSACTION", "preparing the poll")
         yield
-        self._execute("COMMIT TRANSACTION", "ending the poll")
+        self._connection.execute("COMMIT TRANSACTION", "ending the poll")
 
     def catalog(self) -> Catalog:
         return read_catalog(self.ask)
@@ -128,8 +126,7 @@ class ChangeReader:
         measures = measure(self.ask, reading)
         return self._store(
             session,
-            doing,
-            lambda: self._connection.batches(
+            self._connection.batches(
                 reading.query,
                 doing=doing,
                 max_text_size=measures.max_text_size,
@@ -156,37 +153,27 @@ class ChangeReader:
         doing = f"reading keys of {table.source_name}"
         return self._store(
             session,
-            doing,
-            lambda: self._connection.batches(
+            self._connection.batches(
                 query, doing=doing, max_text_size=_LONGEST_KEY, max_binary_size=_LONGEST_KEY
             ),
         )
 
-    def _store(self, session: Session, doing: str, begin: Callable[[], Batches]) -> int:
-        """Each further batch has a bound of its own."""
+    def _store(self, session: Session, batches: Batches) -> int:
         self.cost.queries += 1
-        rows = store(session, CHANGES, INCOMING, within(self._query_timeout_seconds, doing, begin))
+        rows = store(session, CHANGES, INCOMING, batches)
         self.cost.rows += rows
         return rows
 
     def _ask(self, query: str, doing: str) -> list[tuple[Any, ...]]:
         self.cost.queries += 1
-        return within(self._query_timeout_seconds, doing, lambda: self._connection.rows(query, doing=doing))
-
-    def _execute(self, statement: str, doing: str) -> None:
-        within(self._query_timeout_seconds, doing, lambda: self._connection.execute(statement, doing))
+        return self._connection.rows(query, doing=doing)
 
 
 @contextmanager
 def reading_changes(source: Source) -> Iterator[ChangeReader]:
-    """Raises what ``Source.bulk`` does. No wait is longer than the source's time-outs allow."""
-    settings = source.settings
-    opening = source.bulk()
-    connection = within(settings.login_timeout_seconds, "connecting to the source", opening.__enter__)
-    try:
-        yield ChangeReader(connection, settings.query_timeout_seconds)
-    finally:
-        opening.__exit__(None, None, None)
+    """Raises what ``Source.bulk`` does."""
+    with source.bulk() as connection:
+        yield ChangeReader(connection)
 
 
 def since_rowversion(column: str, version: str) -> str:

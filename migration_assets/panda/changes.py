@@ -52,6 +52,11 @@ class Changes:
     def found(self) -> int:
         return sum(table.changed + table.deleted for table in self.tables)
 
+    @property
+    def left_to_drain(self) -> tuple[str, ...]:
+        """Tables of which more changed than a poll takes: each poll finds them again until a drain."""
+        return tuple(table.table for table in self.tables if table.left_to_drain)
+
 
 def begin_detection(
     source: Source, profile: Profile, extracted: Warehouse, store: Warehouse, tables: Sequence[str]
@@ -167,20 +172,21 @@ def _look(
         known = ChangeStore(session)
         distrust = _distrust(cursor, moment, known.state())
         state = known.next_poll()
-        look = TableLook(
-            reader, session, known, profile, moment, moment.clock < cursor.clock, state.polls, pace
-        )
-        positions = dict(cursor.tables)
-        if distrust is not None:
-            positions = {name: each.model_copy(update={"version": None}) for name, each in positions.items()}
+        look = TableLook(reader, session, known, profile, moment, state.polls, pace)
+        why = {name: _reason(each, distrust, moment, cursor) for name, each in cursor.tables.items()}
+        # A table that isn't reached now must remember that its version doesn't serve.
+        positions = {
+            name: each if why[name] is None else each.model_copy(update={"version": None})
+            for name, each in cursor.tables.items()
+        }
         found = []
         with reader.transaction(snapshot=moment.snapshot_allowed):
             for logical, position in sorted(positions.items(), key=lambda item: item[1].polled_at):
                 if pace.seconds is not None and time.monotonic() - started > pace.seconds:
                     found.append(TableChanges(logical, position.strategy, skipped=_OUT_OF_TIME))
                     continue
-                why = _DRAINING if drain else distrust
-                changes, positions[logical] = look.at(logical, position, why)
+                reason = _DRAINING if drain else why[logical]
+                changes, positions[logical] = look.at(logical, position, reason)
                 found.append(changes)
         waiting = int(known.waiting()["rows"].sum())
     return Changes(
@@ -200,6 +206,13 @@ def _look(
         rows_read=reader.cost.rows,
         distrust=distrust,
     )
+
+
+def _reason(position: TableCursor, distrust: str | None, moment: Moment, cursor: Cursor) -> str | None:
+    """Why this table's version may not be used; None where it may."""
+    if distrust is None and position.strategy is Strategy.MODIFIED_AT and moment.clock < cursor.clock:
+        return "the server's clock went back since the last poll"
+    return distrust
 
 
 def _distrust(cursor: Cursor, moment: Moment, state: StoreState | None) -> str | None:

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import importlib.util
 import platform
-import queue
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -21,10 +19,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from migration_assets.errors import ConfigurationError, SourceTimeout
+from migration_assets.errors import ConfigurationError
 from migration_assets.panda import freetds
 from migration_assets.panda.odbc_errors import translating
 from migration_assets.panda.settings import SourceSettings
+from migration_assets.panda.watching import within
 from migration_assets.practice import resolve
 
 if TYPE_CHECKING:
@@ -69,10 +68,13 @@ class Source:
     def bulk(self) -> Iterator[BulkConnection]:
         """Raises as ``catalog`` does."""
         arrow_odbc = _import_arrow_odbc()
-        with translating("connecting to the source", arrow_odbc.Error), _configured(self.settings):
-            connection = arrow_odbc.connect(
-                connection_string(self.settings), login_timeout_sec=self.settings.login_timeout_seconds
-            )
+        seconds, doing = self.settings.login_timeout_seconds, "connecting to the source"
+
+        def connect() -> Any:
+            return arrow_odbc.connect(connection_string(self.settings), login_timeout_sec=seconds)
+
+        with translating(doing, arrow_odbc.Error), _configured(self.settings):
+            connection = within(seconds, doing, connect, "source.login_timeout_seconds")
         bulk = BulkConnection(
             connection, self.settings.query_timeout_seconds, driver_cuts=self.settings.driver == "freetds"
         )
@@ -116,8 +118,9 @@ class BulkConnection:
     def execute(self, statement: str, doing: str = "preparing the extraction") -> None:
         import arrow_odbc
 
+        seconds, connection = self._query_timeout_seconds, self._open()
         with translating(doing, arrow_odbc.Error):
-            self._open().execute(statement, query_timeout_sec=self._query_timeout_seconds)
+            within(seconds, doing, lambda: connection.execute(statement, query_timeout_sec=seconds))
 
     def rows(self, query: str, doing: str = "reading the catalog") -> list[tuple[Any, ...]]:
         batches = self.batches(
@@ -143,20 +146,25 @@ class BulkConnection:
         """
         import arrow_odbc
 
-        with translating(doing, arrow_odbc.Error):
-            reader = self._open().read_arrow_batches(
+        seconds, connection = self._query_timeout_seconds, self._open()
+
+        def begin() -> arrow_odbc.BatchReader:
+            return connection.read_arrow_batches(
                 query,
                 batch_size=batch_rows,
                 max_bytes_per_batch=max_bytes_per_batch,
                 max_text_size=self._room(max_text_size),
                 max_binary_size=self._room(max_binary_size),
                 map_schema=_in_microseconds,
-                query_timeout_sec=self._query_timeout_seconds,
+                query_timeout_sec=seconds,
                 # A failed allocation would end the process; checking costs time, so only for giant rows.
                 falliable_allocations=max_bytes_per_batch > BATCH_BYTES,
                 # The narrow encoding depends on the process's locale, under which odd characters turn to '?'.
                 payload_text_encoding=arrow_odbc.TextEncoding.UTF16,
             )
+
+        with translating(doing, arrow_odbc.Error):
+            reader = within(seconds, doing, begin)
         check = None
         if self._driver_cuts:
             check = partial(
@@ -209,26 +217,7 @@ class Batches:
                 yield batch
 
     def _next(self) -> pa.RecordBatch | None:
-        """Waits beside a thread of its own; one that never comes back dies with the process."""
-        told: queue.SimpleQueue[tuple[pa.RecordBatch | None, Exception | None]] = queue.SimpleQueue()
-
-        def fetch() -> None:
-            try:
-                told.put((next(self._reader, None), None))
-            except Exception as error:
-                told.put((None, error))
-
-        threading.Thread(target=fetch, name="fetch", daemon=True).start()
-        try:
-            batch, error = told.get(timeout=self._longest_wait_seconds or None)
-        except queue.Empty:
-            raise SourceTimeout(
-                f"{self._doing}: the server sent nothing for {self._longest_wait_seconds} s in the middle of "
-                "a result; raise 'source.query_timeout_seconds' or read at a quieter time"
-            ) from None
-        if error is not None:
-            raise error
-        return batch
+        return within(self._longest_wait_seconds, self._doing, lambda: next(self._reader, None))
 
 
 def connection_string(settings: SourceSettings) -> str:

@@ -14,14 +14,16 @@ from typing import TypeVar
 from migration_assets.errors import SourceTimeout
 
 GRACE_SECONDS = 1.0
-"""How much longer than the driver we wait: where it can, it is to speak first, and ends the query properly."""
+"""How much longer than the driver we wait: where it can, it is to speak first and end the query properly."""
 
 _T = TypeVar("_T")
 
 
-def within(seconds: float, doing: str, call: Callable[[], _T]) -> _T:
+def within(
+    seconds: float, doing: str, call: Callable[[], _T], setting: str = "source.query_timeout_seconds"
+) -> _T:
     """What ``call`` gives or raises, in a thread beside ours; SourceTimeout after ``seconds`` and the grace
-    (0: no bound).
+    (0: no bound), which names the ``setting`` that the bound comes from.
 
     A call that never comes back keeps its thread, which dies with the process.
     """
@@ -34,7 +36,7 @@ def within(seconds: float, doing: str, call: Callable[[], _T]) -> _T:
     except queue.Empty:
         raise SourceTimeout(
             f"{doing}: the server has said nothing for {seconds:g} s; look whether it and the line to it are "
-            "up, or raise the time-outs under 'source'"
+            f"up, raise '{setting}' or read at a quieter time"
         ) from None
     return outcome()
 

@@ -31,19 +31,22 @@ _KEYS = {
 
 
 def gone_without(
-    installation: PracticeFolder, folder: Path, deleted: Mapping[str, Collection[int]]
+    installation: PracticeFolder, spare: PracticeFolder, deleted: Mapping[str, Collection[int]]
 ) -> dict[str, list[str]]:
-    """Object -> keys that the payload loses when these rows (by table) go, and all that refers to them."""
-    made = installation.copy(folder)
-    with made.platform.panda_warehouse(PRACTICE).open(read_only=True) as session:
+    """Object -> keys that the payload loses when these rows (by table) go, and all that refers to them.
+
+    ``spare`` is a copy, in which they go: made before anything was sent, since copying a ledger that this
+    process has open takes away its locks.
+    """
+    with spare.platform.panda_warehouse(PRACTICE).open(read_only=True) as session:
         tables = [name for name in session.tables("panda") if name in source_tables()]
         rows = {name: session.read("panda", name) for name in tables}
     lost = {table: set(keys) for table, keys in deleted.items()}
     for name, column in _KEYS.items():
         lost[name] = lost.get(name, set()) | set(rows[name].filter(_goes(rows[name], lost))[column])
-    made.put_rows({name: each.filter(~_goes(each, lost)) for name, each in rows.items()})
-    made.build()
-    before, after = scope_of(installation), scope_of(made)
+    spare.put_rows({name: each.filter(~_goes(each, lost)) for name, each in rows.items()})
+    spare.build()
+    before, after = scope_of(installation), scope_of(spare)
     left = before.join(after, on=["object", "key"], how="anti").sort("object", "key")
     return dict(left.group_by("object", maintain_order=True).agg("key").iter_rows())
 

@@ -423,3 +423,26 @@ def test_contacts_are_recognised_by_the_rule_of_the_documentation() -> None:
     for place, line in enumerate(rule.by, start=1):
         assert f"{place}. {' + '.join(f'`{name}`' for name in line)}" in written
     assert " and ".join(f"`{name}`" for name in rule.unless_differs) in written
+
+
+def test_a_box_for_what_is_deleted_is_a_field_only_where_the_practice_marks_deletions() -> None:
+    mapping = load_specs("salesforce", STAGED_MODELS)
+    usual, marking = mapping.resolved({}), mapping.resolved({"deletions": "flag"})
+
+    assert usual.content_hashes() == mapping.resolved({"deletions": "delete"}).content_hashes()
+    for spec in marking:
+        box, without = spec.deleted_flag, usual.of_object(spec.name)
+        added = () if box is None else (box,)
+        assert spec.schema.fields == (*without.schema.fields, *added)
+        assert without.deleted_flag is None
+        if box is not None:
+            assert all(source.rules[box.name].constant is False for source in spec.sources)
+    assert {spec.name for spec in marking if spec.deleted_flag is None} == {
+        "AccountContactRelation", "ContentDocumentLink", "ContentVersion", "EventRelation"
+    } & {spec.name for spec in marking}  # fmt: skip
+
+
+def test_a_record_without_a_field_for_its_key_has_no_box(specs: Path, edit: Edit) -> None:
+    line = edit("event_relation.yaml", "fields:\n  EventId", "deleted_flag: Gone__c\nfields:\n  EventId")
+
+    assert f"event_relation.yaml, line {line}, key 'deleted_flag'" in refusal(specs)

@@ -178,16 +178,17 @@ class Office:
     instance: DagsterInstance
     practice: str
     defs: Definitions = field(init=False)
+    resource: PlatformResource = field(init=False)
 
     def __post_init__(self) -> None:
         warehouse = WarehouseResource(lock_timeout_seconds=5.0)
-        self._resource = PlatformResource(data=str(self.data), practices=None, warehouse=warehouse)
-        self.defs = build_defs({"warehouse": warehouse, "platform": self._resource})
+        self.resource = PlatformResource(data=str(self.data), practices=None, warehouse=warehouse)
+        self.defs = build_defs({"warehouse": warehouse, "platform": self.resource})
         self.instance.add_dynamic_partitions("practice", [self.practice])
 
     @property
     def platform(self) -> Platform:
-        return self._resource.platform()
+        return self.resource.platform()
 
     def write_file(self, database: str, **changes: Any) -> Path:
         """The practice's file; ``source__port=1`` changes a nested setting."""

@@ -57,6 +57,7 @@ class Engine:
 
     drained: Drained = AGREES
     different: int = 0
+    refreshed: int = 4
     closed_by: str | None = None
     asked: list[tuple[str, Any]] = field(default_factory=list)
 
@@ -94,9 +95,11 @@ def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Engine:
         ("audit_head", lambda _: HEAD),
         ("note_exported", lambda *_: HEAD),
     ):
-        monkeypatch.setattr(Migration, name, function, raising=False)
+        monkeypatch.setattr(Migration, name, function)
     monkeypatch.setattr(Detection, "begin", lambda _: Begun(position(0), CHOICES))
     monkeypatch.setattr(Detection, "refresh", refresh)
+    monkeypatch.setattr(Detection, "progress", lambda _: played.refreshed)
+    monkeypatch.setattr(Migration, "delta_progress", lambda _: 4)
     monkeypatch.setattr(delta_assets, "read_reconciliation", reconciled)
     monkeypatch.setattr(delta_assets, "write_board_of", lambda _: (pages, {"waiting": 0}))
     return played
@@ -219,6 +222,18 @@ def test_a_practice_without_a_cutover_is_passed_over_in_a_run_of_everything(
 
     by_name = run(house, "salesforce/delta", cutover=False)
     assert "add that part" in failure_messages(by_name)["salesforce__delta"]
+
+
+def test_a_delta_of_a_whole_load_leaves_the_scope_as_it_is_where_nothing_was_refreshed(
+    engine: Engine, house: House
+) -> None:
+    """The reconciliation that follows is to be of all records."""
+    names = ("salesforce/delta", "salesforce/reconciliation")
+    result = run(house, *names)
+    assert "nothing was refreshed" in metadata(result, "salesforce/delta")["passed_over"]
+    engine.refreshed = 5
+    run(house, *names)
+    assert engine.asked == [("delta", True)]
 
 
 def test_before_the_window_the_board_reads_neither_side(engine: Engine, house: House) -> None:

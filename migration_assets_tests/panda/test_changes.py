@@ -199,6 +199,18 @@ def test_a_source_clock_that_runs_backwards_makes_a_modified_at_table_be_compare
         assert follower.copy == follower.server.values()
 
 
+@pytest.mark.parametrize("pace", [Pace(seconds=-1), Pace(most_rows=0)])
+def test_a_clock_that_went_back_is_remembered_for_a_table_that_a_poll_did_not_read(
+    pace: Pace, tmp_path: Path
+) -> None:
+    with following(tmp_path, "modified-at") as follower:
+        follower.server.pass_time(-600)
+        follower.server.write(1, "written ten hours ago, says the clock")
+        assert follower.poll(pace).tables[0].skipped is not None
+        assert follower.poll().found == 1
+        assert follower.copy == follower.server.values()
+
+
 def test_a_change_behind_the_overlap_is_missed_by_polls_and_found_by_the_last_drain(tmp_path: Path) -> None:
     with following(tmp_path, "modified-at") as follower:
         follower.server.write_slowly(1, "very slow")
@@ -342,6 +354,22 @@ def test_what_was_found_before_a_version_lost_its_trust_is_counted_too(tmp_path:
         assert changes.tables[0].compared == "it has rows that its version doesn't show"
         assert (changes.tables[0].changed, changes.tables[0].deleted) == (3, 1)
         assert follower.copy == follower.server.values()
+
+
+def test_more_rows_than_a_poll_takes_are_left_to_the_drain(follower: Follower) -> None:
+    few = Pace(compare_every=timedelta(0), most_rows=3)
+    follower.server.write_all("the same for all")
+    left = follower.poll(few)
+    assert (left.left_to_drain, left.found, left.rows_read) == ((TABLE,), 0, 0)
+    assert follower.poll(few).left_to_drain == (TABLE,)
+    assert follower.drain().found == 5
+    assert follower.copy == follower.server.values()
+    follower.server.write(1, "one alone")
+    after = follower.poll(few)
+    if follower.profile is NO_VERSION:
+        assert after.left_to_drain == (TABLE,)
+    else:
+        assert (after.left_to_drain, after.found, after.rows_read) == ((), 1, 1)
 
 
 def test_a_table_without_a_version_waits_for_its_own_interval(tmp_path: Path) -> None:

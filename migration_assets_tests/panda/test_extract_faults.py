@@ -253,7 +253,7 @@ def test_a_server_that_stops_in_the_middle_of_a_result_isn_t_waited_for_without_
         reader = source(DATABASE, port=relay.port, query_timeout_seconds=2)
         with pytest.raises(SourceTimeout) as raised:
             extract(reader, PROFILE, warehouse, TABLES)
-    assert_a_clear_sentence(raised.value, f"reading {CHART}", "in the middle", "source.query_timeout_seconds")
+    assert_a_clear_sentence(raised.value, f"reading {CHART}", "source.query_timeout_seconds")
     assert (relay.connections, pauses) == (1, [])
     assert_untouched(warehouse, former)
 

@@ -18,11 +18,12 @@ from typing import Any
 from migration_assets.destinations.base import FieldSchema
 from migration_assets.destinations.freshsales.api import Json
 from migration_assets.destinations.freshsales.errors_of_api import ApiRefused
-from migration_assets.destinations.freshsales.lists import Latest, Lists
+from migration_assets.destinations.freshsales.lists import PER_PAGE, Latest, Lists
 from migration_assets.destinations.freshsales.shapes import CONTACT, ParentAbsent, shape_of
 from migration_assets.destinations.freshsales.vocabulary import Vocabulary
 
 _RECENT_NOTE = "recent_note"
+_TOLD = ("id", "external_id", "custom_field", "sales_accounts", _RECENT_NOTE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Known:
         """Key -> record of the object: all of them, by a listing."""
         with self._lock:
             if not self._object(name).whole:
-                pages = self._lists.whole(shape_of(name), _includes(name))
+                pages = self._lists.whole(shape_of(name), includes_of(name))
                 self.learn(name, (each for page in pages for each in page))
             return self._object(name).entries
 
@@ -100,11 +101,11 @@ class Known:
         with self._lock:
             known = self._object(name)
             if latest is None:
-                if known.pages is not None:
+                if known.whole or known.pages is not None:
                     return known
-                latest = self._lists.latest(shape_of(name), _includes(name))
+                latest = self._lists.latest(shape_of(name), includes_of(name))
             known.pages = latest.pages
-            noted = sum(each.get(_RECENT_NOTE, "") is not None for each in latest.records)
+            noted = sum(map(_may_have_notes, latest.records))
             known.noted = math.ceil(latest.number * noted / max(len(latest.records), 1))
             oldest_first = sorted(latest.records, key=lambda each: int(each["id"]))
             if latest.whole:
@@ -145,15 +146,15 @@ class Known:
 
     def learn(self, name: str, records: Iterable[Json]) -> None:
         """Take over a whole listing; of several records with one key the oldest counts."""
-        learnt = _Object(whole=True)
+        learnt, number = _Object(whole=True), 0
         for record in records:
+            number += 1
+            learnt.noted += _may_have_notes(record)
             key = self.key(name, record)
             if key and key not in learnt.entries:
                 self._learn_one(learnt, key, entry_of(record))
         with self._lock:
-            before = self._object(name)
-            learnt.pages, learnt.noted = before.pages, before.noted
-            learnt.asked, learnt.searched = before.asked, before.searched
+            learnt.pages = math.ceil(number / PER_PAGE)
             self._objects[name] = learnt
 
     @staticmethod
@@ -259,5 +260,16 @@ def entry_of(record: Json) -> Entry:
     return Entry(int(record["id"]), tuple(int(each["id"]) for each in links))
 
 
-def _includes(name: str) -> tuple[str, ...]:
+def _may_have_notes(record: Json) -> bool:
+    """Whether a record that doesn't tell has notes isn't known."""
+    return record.get(_RECENT_NOTE, "") is not None
+
+
+def told_of(record: Json) -> Json:
+    """What ``learn`` takes of it."""
+    return {name: record[name] for name in _TOLD if name in record}
+
+
+def includes_of(name: str) -> tuple[str, ...]:
+    """Without which a list doesn't tell what ``learn`` takes."""
     return ("sales_accounts",) if name == CONTACT else ()

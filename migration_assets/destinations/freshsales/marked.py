@@ -112,7 +112,8 @@ class MarkedRecords(ABC):
         fewer calls."""
         placed = [(key, target) for key, target in places if target is not None]
         targets = {target for key, target in placed if key not in ids}
-        if not {*ids, *(key for key, _ in placed)}.issuperset(keys):
+        somewhere = {key for key, _ in placed} - {key for key, target in places if target is None}
+        if not (ids.keys() | somewhere).issuperset(keys):
             return None
         if self._listing_is_cheaper(schema, len(ids) + len(targets)):
             return None

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 from migration_assets.destinations.base import ObjectSchema
 from migration_assets.destinations.freshsales import markers, values
 from migration_assets.destinations.freshsales.api import Json
+from migration_assets.destinations.freshsales.known import includes_of, told_of
 from migration_assets.destinations.freshsales.marked import MarkedRecords, Row
 from migration_assets.destinations.freshsales.shapes import TARGET, shape_of
 
@@ -33,15 +34,19 @@ class Notes(MarkedRecords):
                 may_have = _RECENT not in record or record[_RECENT] is not None
                 return key is not None and key.startswith(practice) and may_have
 
-            for page in self._lists.with_children(shape_of(target), "notes", wanted):
+            every: list[Json] = []
+            includes = includes_of(target)
+            for page in self._lists.with_children(shape_of(target), "notes", wanted, includes):
                 rows = []
                 for record in page:
+                    every.append(told_of(record))
                     for note in record.get("notes") or []:
                         row = self._row(schema, note, self._known.key(target, record))
                         if note["id"] not in seen and (row[schema.key_field] or "").startswith(prefix):
                             rows.append(row)
                         seen.add(note["id"])
                 yield rows
+            self._known.learn(target, every)
 
     @staticmethod
     def _row(schema: ObjectSchema, note: Json, target_key: str | None) -> Row:

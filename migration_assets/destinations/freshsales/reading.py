@@ -19,7 +19,7 @@ from migration_assets.destinations.base import FieldSchema, FieldType, ObjectSch
 from migration_assets.destinations.freshsales import documents, shapes, values
 from migration_assets.destinations.freshsales.api import Json
 from migration_assets.destinations.freshsales.documents import Documents
-from migration_assets.destinations.freshsales.known import Known, entry_of
+from migration_assets.destinations.freshsales.known import Known, entry_of, told_of
 from migration_assets.destinations.freshsales.lists import Lists
 from migration_assets.destinations.freshsales.marked import MarkedRecords
 from migration_assets.destinations.freshsales.shapes import CONTACT, DEAL, shape_of
@@ -27,7 +27,6 @@ from migration_assets.destinations.freshsales.vocabulary import Vocabulary
 from migration_assets.destinations.removal import LAST_CHANGE_COLUMNS
 
 ROWS_A_FRAME = 1_000
-_LOOKED_UP = ("id", "external_id", "custom_field", "sales_accounts")
 
 
 class Reader:
@@ -211,7 +210,7 @@ class Reader:
         for page in pages:
             for record in page:
                 if every is not None:
-                    every.append({name: record.get(name) for name in _LOOKED_UP})
+                    every.append(told_of(record))
                 yield record
 
 

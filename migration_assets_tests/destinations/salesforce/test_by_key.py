@@ -16,7 +16,7 @@ from migration_assets_tests.destinations.salesforce.conftest import WIDE, Notes
 from migration_assets_tests.destinations.salesforce.schemas import EXAM
 from migration_sandbox.salesforce.control import Control
 
-MANY = 3_600
+THERE = 200
 ODD = (
     "maple:exam:O'Brien",
     'maple:exam:"quoted"',
@@ -51,27 +51,33 @@ def many(org: SalesforceDestination, control: Control) -> pl.DataFrame:
         "Exam_Date__c": date(2024, 2, 29),
         "Charted_At__c": datetime(2024, 2, 29, 23, 59, 59, 500_000, tzinfo=UTC),
     }
-    plain = ({"PANDA_Key__c": f"maple:exam:{number:06}"} for number in range(MANY))
+    plain = ({"PANDA_Key__c": f"maple:exam:{number:06}"} for number in range(THERE))
     batch = exams(*({"PANDA_Key__c": key, **values} for key in ODD), *plain)
     assert {each.outcome for each in collected(org.send(batch, Notes())).values()} == {"loaded"}
     return read(org, EXAM, "maple:").sort("_id")
 
 
-def test_the_records_of_any_keys_are_those_that_a_whole_reading_tells(
-    org: SalesforceDestination, control: Control, many: pl.DataFrame
+@pytest.mark.parametrize(
+    ("keys", "requests"),
+    [
+        (10, {"GET query": 1}),
+        (900, {"GET query": 2}),
+        (3_000, {"POST jobs": 1}),
+        (6_000, {"POST jobs": 1}),
+    ],
+    ids=["a few", "some", "many by name", "more than a job names"],
+)
+def test_the_records_of_some_keys_are_those_that_a_whole_reading_tells(
+    org: SalesforceDestination, control: Control, many: pl.DataFrame, keys: int, requests: dict[str, int]
 ) -> None:
-    """A few by a GET, more by a job that names them, most by the job that asks for all."""
-    for number, requests in ((5, {"GET query": 1}), (400, {"GET query": 2}), (2_000, None), (MANY, None)):
-        keys = [*ODD, *many["PANDA_Key__c"].filter(~many["PANDA_Key__c"].is_in(ODD))[:number]]
-        control.forget_requests()
-        found = _by_key(org, EXAM, *keys, "maple:exam:nobody", "oak:exam:1")
-        assert found.equals(many.filter(pl.col("PANDA_Key__c").is_in(keys)))
-        asked = _asked(control)
-        print(number, asked)
-        if requests is not None:
-            assert asked == requests
-        else:
-            assert asked["POST jobs"] == 1
+    """Some of the keys are nobody's."""
+    wanted = [*ODD, *(f"maple:exam:{number:06}" for number in range(THERE - 2, THERE + keys - 2))]
+    control.forget_requests()
+    found = _by_key(org, EXAM, *wanted, "oak:exam:1")
+    assert found.equals(many.filter(pl.col("PANDA_Key__c").is_in(wanted)))
+    assert found.height == len(ODD) + 2
+    asked = _asked(control)
+    assert {name: asked[name] for name in ("GET query", "POST jobs") if asked[name]} == requests
 
 
 def test_nothing_is_asked_about_no_keys(org: SalesforceDestination, control: Control) -> None:
@@ -87,6 +93,7 @@ def test_what_no_address_holds_is_asked_for_by_a_job(org: SalesforceDestination,
     batch = Batch("w1", WIDE, frame(WIDE, [{key: "maple:wide:1"}, {key: "maple:wide:2"}]))
     collected(org.send(batch, Notes()))
     control.forget_requests()
-    assert _by_key(org, WIDE, "maple:wide:2")[key].to_list() == ["maple:wide:2"]
+    absent = (f"maple:wide:{number:09}" for number in range(800))
+    assert _by_key(org, WIDE, "maple:wide:2", *absent)[key].to_list() == ["maple:wide:2"]
     asked = _asked(control)
     assert (asked["POST jobs"], asked["GET query"]) == (1, 0)

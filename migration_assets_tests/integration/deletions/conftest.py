@@ -93,6 +93,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory, sandbox: SalesforceSandbox)
         made.put_contents(contents(practice))
         made.migration().prepare()
         made.build()
+        spare, made = made, made.copy(folder / "live")
         us: Any = Org.of(sandbox).session.client
         person = made.raw("Patient").filter(PatientID=KNOWN).row(0, named=True)
         known = {"LastName": person["LastName"], "FirstName": person["FirstName"]}
@@ -102,9 +103,9 @@ def loaded(tmp_path_factory: pytest.TempPathFactory, sandbox: SalesforceSandbox)
         assert found.list_hash is not None
         made.migration().adopt("Dr. Ames", found.list_hash)
         load(made)
-        patients = gone_without(made, folder / "deleted", {"Patient": [KNOWN, ALONE, CALLED]})
-        visit = made.raw("Appointment").filter(PatientID=KNOWN)["AppointmentID"].first()
-        plan = made.raw("TreatmentPlan").filter(PatientID=KNOWN)["PlanID"].first()
+        patients = gone_without(made, spare, {"Patient": [KNOWN, ALONE, CALLED]})
+        visit = made.raw("Appointment").filter(PatientID=KNOWN)["AppointmentID"].to_list()[0]
+        plan = made.raw("TreatmentPlan").filter(PatientID=KNOWN)["PlanID"].to_list()[0]
         lines = made.raw("TreatmentPlanLine").filter(PlanID=plan)["LineID"].to_list()
         ends = (f":appointment:{visit}", f":plan:{plan}", *(f":plan_line:{line}" for line in lines))
         session = trusting_session(sandbox)
