@@ -53,8 +53,8 @@ class Preflight:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the checklist judges; None where there is none of it yet. ``open_conflicts`` None: the practice has
-    no cutover."""
+    """What the checklist judges; None where there is none of it yet. ``open_conflicts`` None: the practice
+    has no cutover."""
 
     target: Target
     plan: PlanFacts

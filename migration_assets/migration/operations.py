@@ -27,6 +27,7 @@ from migration_assets.migration.ledger import Target
 from migration_assets.migration.owners import Owners
 from migration_assets.migration.plan import Plan, make_plan
 from migration_assets.migration.reconcile import Reconciled, Reconciler
+from migration_assets.migration.whole_scope import widen_scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +119,14 @@ class Migration(DeltaOperations):
         return found
 
     def reconcile(self, run_id: str) -> Reconciled:
-        """Read everything back and compare; a rehearsal's outcome is written into the decisions log."""
+        """Read everything back and compare, whatever a delta had in scope; a rehearsal's outcome is written
+        into the decisions log."""
         practice = self.practice
         plan = self._stored_plan(practice)
         warehouse = self.platform.upload_warehouse(self.target)
-        with warehouse.open(read_only=True) as session:
+        with warehouse.open() as session:
             self._require_built_by(plan, payload.read_build(session))
+            widen_scope(session, practice, plan)
         ledger = self.ledger(practice)
         with self.connected(practice) as destination:
             ledger.bind(destination.identity())

@@ -24,8 +24,8 @@ FOUND_COLUMNS: dict[str, pl.DataType] = {
     "found_at": pl.Datetime("ms", "UTC"),
     "sent_now": pl.Boolean(),
 }
-"""Records that were in scope: the outcome of their last sending (``unchanged`` where another run has sent what
-is there), when they were found as sent, if so, and whether this run has sent them."""
+"""Records that were in scope: the outcome of their last sending (``unchanged`` where another run has sent
+what is there), when they were found as sent, if so, and whether this run has sent them."""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from migration_assets.objects.base import (
 )
 from migration_assets.objects.registry import STAGED_OBJECTS
 from migration_assets.panda.profile import Profile
+from migration_assets.panda.refresh_log import note_object
 from migration_assets.panda.share import SHARE_FILES, read_share_files
 from migration_assets.practice import Practice
 from migration_assets.warehouse import Session, Warehouse, quoted
@@ -120,6 +121,7 @@ def stage(
             verdict = put_outcome(
                 session, staged_object, inputs, outcome, batch, practice.policies.reject_limit
             )
+            note_object(session, "panda", batch, staged_object.name)
     return StagingOutcome(
         verdict=verdict,
         rejects_by_code=_by_code(outcome.rejects),

@@ -16,9 +16,7 @@ from migration_assets.migration.ledger_tables import RECORD_EVENTS
 NOT_WELL = (Outcome.FAILED, Outcome.HELD_BACK, Outcome.NOT_SENT)
 
 
-def unsettled(
-    ledger: Ledger, schema: ObjectSchema, outcomes: Collection[Outcome] = NOT_WELL
-) -> list[str]:
+def unsettled(ledger: Ledger, schema: ObjectSchema, outcomes: Collection[Outcome] = NOT_WELL) -> list[str]:
     """Keys of records whose last sending ended in one of these ways, sorted."""
     events = RECORD_EVENTS.c
     query = (

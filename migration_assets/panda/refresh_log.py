@@ -6,6 +6,7 @@ finds here what came after. A whole extraction begins anew.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Final
 
 import polars as pl
@@ -49,6 +50,18 @@ def begin_log(session: Session, schema: str, batch_id: str) -> None:
     session.replace_table(schema, BASE, pl.DataFrame([{"batch_id": batch_id}], schema=BASE_COLUMNS))
     for name, columns in LOG_COLUMNS.items():
         session.replace_table(schema, name, pl.DataFrame(schema=columns))
+
+
+def note_object(session: Session, schema: str, batch_id: str, staged_object: str) -> None:
+    """All rows of the staged object were staged anew, by a person or with all the others; nothing where no
+    extraction has begun a log."""
+    if not session.has_table(schema, REFRESHES):
+        return
+    sequence = last_sequence(session, schema) + 1
+    done = {"sequence": sequence, "batch_id": batch_id, "refreshed_at": datetime.now(UTC)}
+    named = {"sequence": sequence, "object": staged_object}
+    for name, row in ((REFRESHES, done), (REFRESHED_OBJECTS, named)):
+        session.append(schema, name, pl.DataFrame([row], schema=LOG_COLUMNS[name]))
 
 
 def last_sequence(session: Session, schema: str) -> int:

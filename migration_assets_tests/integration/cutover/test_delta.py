@@ -1,5 +1,5 @@
-"""A delta over the wire on both sides: what changes in PANDA is what arrives, each record once, and it can all
-be taken back. The reconciliation of everything, with its two comparisons, is the judge."""
+"""Deltas over the wire on both sides: what changes in PANDA is what arrives, each record once. The
+reconciliation of everything, with its two comparisons, is the judge."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from migration_assets.migration.delta_operations import DeltaOutcome
 from migration_assets.migration.delta_records import DeltaRecords
 from migration_assets.migration.detection import Detection
 from migration_assets.panda.connection import connection_string
+from migration_assets_tests.integration.folder import READER_PASSWORD
 from migration_assets_tests.integration.installation import PRACTICE, Installation
 from migration_assets_tests.panda.conftest import OWNER_PASSWORD
 from migration_sandbox.practice.days import Days
@@ -25,7 +26,6 @@ from migration_sandbox.practice.journal import Journal
 from migration_sandbox.salesforce.control import Control
 from migration_sandbox.salesforce.launch import SalesforceSandbox
 from migration_sandbox.sqlserver.launch import SandboxServer, start
-from migration_assets_tests.integration.folder import READER_PASSWORD
 
 WINDOW = "cutover: {begins: 2026-01-01T00:00:00, ends: 2099-01-01T00:00:00}\n"
 
@@ -88,18 +88,20 @@ def cutover(
         yield Cutover(made, connection_string(owner))
 
 
-def test_what_changes_in_panda_arrives_once_and_can_be_taken_back(cutover: Cutover, tmp_path: Path) -> None:
+def test_what_changes_in_panda_arrives_once(cutover: Cutover, tmp_path: Path) -> None:
     made = cutover.installation
     first = made.reconcile("before")
     assert first.reconciliation.clean
 
-    with Journal(tmp_path / "journal.jsonl") as journal:
-        with Days(lambda: pyodbc.connect(cutover.owner, autocommit=False), journal, seed=7) as days:
-            for event in EVENTS:
-                days.step(event)
-            outcome = cutover.keep_up("delta-1")
-            for event in EVENTS:
-                days.step(event)
+    with (
+        Journal(tmp_path / "journal.jsonl") as journal,
+        Days(lambda: pyodbc.connect(cutover.owner, autocommit=False), journal, seed=7) as days,
+    ):
+        for event in EVENTS:
+            days.step(event)
+        outcome = cutover.keep_up("delta-1")
+        for event in EVENTS:
+            days.step(event)
     assert outcome.different == 0
     assert outcome.found == sum(each.in_scope - each.failed - each.held_back for each in outcome.uploads) > 10
     whole = sum(each.state.in_scope for each in first.reconciliation.objects)
