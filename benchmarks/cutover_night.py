@@ -126,12 +126,14 @@ def _aims(night: Night) -> list[Aim]:
     equal = sum(each.equal for each in night.verdicts)
     honest = sum(not each.journal_differs for each in night.verdicts)
     twice = sum(each.twice for each in night.verdicts)
+    leaks = sum(each.leaks for each in night.verdicts)
     closed = sum(bool(tries and tries[-1]["closed"]) for tries in night.go_live.values())
     many = len(night.plan.practices)
     return [
         Aim("each destination equals its source, field by field", f"{equal} of {many}", equal == many),
         Aim("each source is what its journal says", f"{honest} of {many}", honest == many),
         Aim("nothing twice", f"{twice} keys", twice == 0),
+        Aim("no patient's word in a log or in Dagster's storage", f"{leaks} files", leaks == 0),
         Aim("each window closed, drained", f"{closed} of {many}", closed == many),
     ]
 

@@ -116,10 +116,12 @@ class Api:
 
         return until(f"{job} could be launched", launched)
 
-    def runs(self) -> list[Run]:
+    def runs(self, *statuses: str) -> list[Run]:
+        """All of them, or those that have one of these statuses."""
         told = self.ask(
-            "{runsOrError(limit: 5000) {... on Runs {results"
-            "{runId jobName status startTime endTime tags {key value}}}}}"
+            "query($f: RunsFilter) {runsOrError(limit: 5000, filter: $f) {... on Runs {results"
+            "{runId jobName status startTime endTime tags {key value}}}}}",
+            f={"statuses": statuses} if statuses else {},
         )
         return [_run(each) for each in told["runsOrError"]["results"]]
 

@@ -2,7 +2,8 @@
 
 The black-box checker compares the practice's database with the destination, the journal is compared with
 the database, keys are counted in the destination's own dump, and the lag is taken between the journal's
-commits and the destination's stamps. The platform's own figures stand beside them.
+commits and the destination's stamps; logs and Dagster's storage are searched for words that stand in one
+patient's row and nowhere else. The platform's own figures stand beside them.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ class Verdict:
     rows_changed: int
     journal_differs: int
     twice: int
+    leaks: int
     open_mistakes: int
     lag: dict[str, float] = field(default_factory=dict)
     own_lag: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -63,7 +65,7 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        return self.equal and not self.journal_differs and not self.twice
+        return self.equal and not self.journal_differs and not self.twice and not self.leaks
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "passed": self.passed}
@@ -89,6 +91,7 @@ def judge(at: Stage, practice: str) -> Verdict:
         len({(change.table, change.key) for change in written}),
         _journal_differs(at, practice),
         sum(count > 1 for count in keys.values()),
+        _leaks(at, practice),
         len(open_mistakes),
         lag(practice, written, records) if at.destination == "salesforce" else {},
         *_own(names.ledger(at.data, practice), at.destination),
@@ -118,6 +121,15 @@ def _journal_differs(at: Stage, practice: str) -> int:
             differ += (now["cells"] if now else None) != cells
         connection.rollback()
     return differ
+
+
+def _leaks(at: Stage, practice: str) -> int:
+    """Files of Dagster's and of its services that hold a canary of the practice."""
+    canaries = at.installation.manifest(practice).with_name("canaries.json")
+    words = [word.encode() for word in json.loads(canaries.read_text(encoding="utf-8"))]
+    folders = (at.data / "dagster", at.folder / "services")
+    files = (file for folder in folders for file in folder.rglob("*") if file.is_file())
+    return sum(any(word in content for word in words) for content in map(Path.read_bytes, files))
 
 
 def _records(at: Stage) -> Iterator[tuple[str, str, datetime | None]]:

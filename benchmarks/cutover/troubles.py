@@ -109,12 +109,11 @@ class Hand:
     def _kill_worker(self, job: str, practice: str) -> str:
         """Any practice's where the one that is meant has no such run for a while."""
         deadline = time.monotonic() + _WORKER_SECONDS
-        while time.monotonic() < deadline and not self._over.wait(0.5):
+        while time.monotonic() < deadline and not self._over.wait(0.2):
             patient = time.monotonic() < deadline - _WORKER_SECONDS / 2
             with suppress(OSError, ValueError, psutil.Error):
-                for run in self.services.api.runs():
-                    fits = run.job == job and run.status == "STARTED"
-                    if fits and (run.practice == practice or not patient):
+                for run in self.services.api.runs("STARTED"):
+                    if run.job == job and (run.practice == practice or not patient):
                         worker = self.services.api.worker(run.id)
                         if worker is not None:
                             worker.kill()

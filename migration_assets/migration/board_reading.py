@@ -32,6 +32,7 @@ from migration_assets.migration.board import (
 )
 from migration_assets.migration.decisions import Decision, RolledBack, WindowClosed
 from migration_assets.migration.delta_records import DeltaRecords
+from migration_assets.migration.detection import CHOICES, CURSOR, POLLS
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.ledger_database import translated
 from migration_assets.migration.ledger_tables import CONFLICTS, DELTA_RECORDS, RECORD_EVENTS
@@ -55,7 +56,7 @@ FROM {SCHEMA}.{REFRESHED_ROWS} WHERE $1 IS NULL OR seen_at >= $1 GROUP BY ALL
 """
 _OLDEST_WAITING = f"""
 SELECT min(looks.began_at) AS since FROM {CHANGES}.pending AS waiting
-JOIN {CHANGES}.polls AS looks USING (logical_table, poll)
+JOIN {CHANGES}.{POLLS} AS looks USING (logical_table, poll)
 """
 
 
@@ -200,10 +201,10 @@ class _Reading:
 
 
 def _read_store(session: Session) -> _Store:
-    choices = session.read(CHANGES, "choices", ["table", "reason"])
+    choices = session.read(CHANGES, CHOICES, ["table", "reason"])
     waiting = ChangeStore(session).waiting().group_by("logical_table").agg(pl.col("rows").sum())
     return _Store(
-        cursor=load_cursor(session.read(CHANGES, "cursor").item()),
+        cursor=load_cursor(session.read(CHANGES, CURSOR).item()),
         reasons=dict(choices.iter_rows()),
         waiting=dict(waiting.iter_rows()),
         waiting_since=session.sql(_OLDEST_WAITING).item(),

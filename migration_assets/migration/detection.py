@@ -36,7 +36,8 @@ from migration_assets.panda.storing import storing_streams
 from migration_assets.practice import Practice
 from migration_assets.warehouse import Session, Warehouse, quoted
 
-_CURSOR, _POLLS, _CHOICES = "cursor", "polls", "choices"
+CURSOR, POLLS, CHOICES = "cursor", "polls", "choices"
+"""Tables of the change store beside what is known: the last cursor, when each look began, the plan."""
 _CURSOR_COLUMNS: dict[str, pl.DataType] = {"cursor": pl.String()}
 _POLLS_COLUMNS: dict[str, pl.DataType] = {
     "logical_table": pl.String(),
@@ -115,22 +116,22 @@ class Detection:
         )
         with store.open() as session:
             shown = _shown(session, choices)
-            session.replace_table(CHANGES, _CHOICES, shown)
+            session.replace_table(CHANGES, CHOICES, shown)
             begun = {each.table: 0 for each in choices}
-            session.replace_table(CHANGES, _POLLS, _looks(begun, datetime.now(UTC)))
+            session.replace_table(CHANGES, POLLS, _looks(begun, datetime.now(UTC)))
             _keep_cursor(session, cursor)
         return Begun(cursor, shown)
 
     def begun(self) -> Cursor | None:
         """Where the last look ended, by whomever; None where detection never began."""
         with suppress(WarehouseTableMissing), self._store(_STORE_TIMEOUT_SECONDS).open(True) as session:
-            return load_cursor(session.read(CHANGES, _CURSOR).item())
+            return load_cursor(session.read(CHANGES, CURSOR).item())
         return None
 
     def choices(self) -> pl.DataFrame:
         """CHOICES_COLUMNS, as they were chosen at the beginning; raises WarehouseTableMissing before it."""
         with self._store(_STORE_TIMEOUT_SECONDS).open(read_only=True) as session:
-            return session.read(CHANGES, _CHOICES)
+            return session.read(CHANGES, CHOICES)
 
     def poll(self, cursor: Cursor, *, seconds: float, login_timeout_seconds: int = 3) -> Changes:
         """Looks at every table by its strategy, for about so long; what was found waits in the store.
@@ -238,11 +239,11 @@ class Detection:
         with store.open() as session, session.transaction():
             session.put_temporary("looks", _looks(found, began))
             session.execute(
-                f"DELETE FROM {CHANGES}.{_POLLS} WHERE poll = $1 AND logical_table IN "
+                f"DELETE FROM {CHANGES}.{POLLS} WHERE poll = $1 AND logical_table IN "
                 "(SELECT logical_table FROM temp.looks WHERE poll = $1)",
                 (_IDLE,),
             )
-            session.execute(f"INSERT INTO {CHANGES}.{_POLLS} BY NAME FROM temp.looks")
+            session.execute(f"INSERT INTO {CHANGES}.{POLLS} BY NAME FROM temp.looks")
             _keep_cursor(session, changes.cursor)
 
     def _pending(self) -> tuple[int, pl.DataFrame]:
@@ -259,10 +260,10 @@ class Detection:
                 f"""
                 WITH found AS (
                     SELECT p.*, l.began_at AS seen_at FROM {CHANGES}.pending p
-                    LEFT JOIN {CHANGES}.{_POLLS} l USING (logical_table, poll) WHERE p.poll <= $1
+                    LEFT JOIN {CHANGES}.{POLLS} l USING (logical_table, poll) WHERE p.poll <= $1
                 )
                 SELECT logical_table, key, deleted, seen_at,
-                       (SELECT max(l.began_at) FROM {CHANGES}.{_POLLS} l
+                       (SELECT max(l.began_at) FROM {CHANGES}.{POLLS} l
                         WHERE l.logical_table = found.logical_table AND l.began_at < found.seen_at) AS since
                 FROM found ORDER BY logical_table, key
                 """,
@@ -322,7 +323,7 @@ def _looks(polls: Mapping[str, int], began: datetime) -> pl.DataFrame:
 
 def _keep_cursor(session: Session, cursor: Cursor) -> None:
     row = pl.DataFrame([{"cursor": cursor.dumped()}], schema=_CURSOR_COLUMNS)
-    session.replace_table(CHANGES, _CURSOR, row)
+    session.replace_table(CHANGES, CURSOR, row)
 
 
 def _keys_to_read(pending: pl.DataFrame) -> dict[str, list[str]]:

@@ -188,16 +188,17 @@ def build_cutover_board(group: str) -> AssetsDefinition:
                 return
             migration = Migration(installation, Target(practice, group, LIVE))
             closed_by = config.closed_by.strip()
+            told: Drained | None = None
             check, wanting = _not_looked("the window hasn't begun"), ["the window hasn't begun"]
             if migration.window_closed() is not None:
                 check, wanting = _not_looked("the window is closed"), []
             elif closed_by or window.phase(datetime.now(UTC)) != "before":
-                drained = migration.drained(run_id)
+                told = drained = migration.drained(run_id)
                 wanting = [*_undrained(drained), *_unreconciled(migration, run_id)]
                 check = _drained_check(drained, warning=window.phase(datetime.now(UTC)) == "open")
                 if closed_by and not wanting:
                     migration.close_window(run_id, closed_by)
-            pages, counts = write_board_of(migration)
+            pages, counts = write_board_of(migration, told)
             head = migration.note_exported(run_id, pages)
         yield MaterializeResult(
             metadata={
@@ -215,12 +216,16 @@ def build_cutover_board(group: str) -> AssetsDefinition:
     return cutover
 
 
-def write_board_of(migration: Migration) -> tuple[tuple[Path, Path], dict[str, int | float | str]]:
+def write_board_of(
+    migration: Migration, drained: "Drained | None"
+) -> tuple[tuple[Path, Path], dict[str, int | float | str]]:
     """The board's page and document, written anew, and its figures."""
-    from migration_assets.migration.board_reading import read_board
-    from migration_assets.reports.cutover_board import board_counts, write_board
+    from migration_assets.migration.board import DrainedFacts
+    from migration_assets.reports.cutover_board import board_counts, make_board, write_board
 
-    facts = read_board(migration.platform, migration.target, datetime.now(UTC))
+    now = datetime.now(UTC)
+    told = None if drained is None else DrainedFacts(now, drained.passed, _counts(drained))
+    facts = make_board(migration.platform, migration.target, now, told)
     directory = migration.platform.report_directory(migration.target)
     return write_board(facts, migration.audit_head(), directory), board_counts(facts)
 

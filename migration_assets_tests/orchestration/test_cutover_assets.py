@@ -101,7 +101,7 @@ def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Engine:
     monkeypatch.setattr(Detection, "progress", lambda _: played.refreshed)
     monkeypatch.setattr(Migration, "delta_progress", lambda _: 4)
     monkeypatch.setattr(delta_assets, "read_reconciliation", reconciled)
-    monkeypatch.setattr(delta_assets, "write_board_of", lambda _: (pages, {"waiting": 0}))
+    monkeypatch.setattr(delta_assets, "write_board_of", lambda *_: (pages, {"waiting": 0}))
     return played
 
 
