@@ -25,6 +25,7 @@ from migration_assets.migration.recording import RECONCILIATION_FILE
 
 REPORT_FILE = "report.html"
 _NO_CUTOVER = "nothing is refreshed from PANDA by itself; stop using it before the load, or load again after"
+_AHEAD = "the cutover's window hasn't begun; PANDA goes on being used until it has ended"
 _NOT_RECONCILED = "no reconciliation of this plan since the last load"
 
 State = Literal["met", "missing", "not_applicable"]
@@ -54,7 +55,7 @@ class Preflight:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What the checklist judges; None where there is none of it yet. ``open_conflicts`` None: the practice
-    has no cutover."""
+    has no cutover, or one that lies ``ahead``."""
 
     target: Target
     plan: PlanFacts
@@ -63,6 +64,7 @@ class Facts:
     preflight: Preflight | None = None
     reconciliation: Reconciliation | None = None
     open_conflicts: int | None = None
+    ahead: bool = False
 
 
 def checklist(facts: Facts) -> list[Row]:
@@ -179,7 +181,7 @@ def _drained(facts: Facts) -> Row:
     """Both sides were read once more and agreed, and nothing was refreshed or sent since."""
     name = "delta drained"
     if facts.open_conflicts is None:
-        return Row(name, "not_applicable", _NO_CUTOVER, "")
+        return Row(name, "not_applicable", _AHEAD if facts.ahead else _NO_CUTOVER, "")
     last: DrainChecked | None = None
     for each in facts.decisions:
         if isinstance(each, SourceRefreshed):

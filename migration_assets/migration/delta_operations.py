@@ -7,16 +7,16 @@ They are the upload's own, on a scope that change detection has made. What chang
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
 import polars as pl
 
 from migration_assets.destinations.base import Destination
-from migration_assets.errors import WarehouseTableMissing
+from migration_assets.errors import ContentChanged, WarehouseTableMissing
 from migration_assets.migration import payload
 from migration_assets.migration.conflict_store import ConflictStore, decided_for_source, open_conflicts
 from migration_assets.migration.decisions import (
@@ -51,7 +51,8 @@ from migration_assets.warehouse import Session
 class DeltaOutcome:
     """What one delta did. ``uploads``: objects with records in scope; ``conflicts`` found by object,
     ``deletions`` by outcome; ``found`` records were read back as they were sent, in ``different`` a field
-    wasn't."""
+    wasn't. ``overtaken``: failed records by object whose file was changed again before it was read; the next
+    refresh brings it."""
 
     sequence: int
     uploads: tuple[UploadSummary, ...]
@@ -60,6 +61,7 @@ class DeltaOutcome:
     found: int
     different: int
     seconds: float
+    overtaken: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,7 @@ class DeltaOperations(UploadOperations):
             found=found.equal,
             different=found.different,
             seconds=time.monotonic() - started,
+            overtaken=self._overtaken(plan, ledger, uploads),
         )
         counts = {"sent": sum(each.sent for each in uploads), "found": found.equal}
         counts |= {"different": found.different, **outcome.deletions}
@@ -202,6 +205,15 @@ class DeltaOperations(UploadOperations):
             schema.name: sorted({*unsettled(ledger, schema), *decided.get(schema.name, ())})
             for schema in plan.schemas.values()
         }
+
+    def _overtaken(self, plan: Plan, ledger: Ledger, uploads: Iterable[UploadSummary]) -> dict[str, int]:
+        found = {}
+        for each in uploads:
+            if each.failed:
+                schema = plan.schema_of_object(each.object)
+                failed = ledger.state(schema, unsettled(ledger, schema, [Outcome.FAILED]))
+                found[each.object] = int((failed["code"].str.to_lowercase() == ContentChanged.code).sum())
+        return {name: count for name, count in found.items() if count}
 
     def _last_sent(self) -> int:
         """The refresh that the last whole delta went up to; 0 where an extraction has begun anew since."""

@@ -140,9 +140,7 @@ def build_delta(mapping: MappingSet) -> AssetsDefinition:
             metadata={**_delta_metadata(outcome), AUDIT_LOG: str(head)},
             check_results=[
                 AssetCheckResult(check_name=MAY_UPLOAD, passed=True),
-                failures_check(
-                    {each.object: (each.failed, each.in_scope) for each in outcome.uploads}, limit
-                ),
+                failures_check(_failed(outcome), limit),
                 AssetCheckResult(
                     check_name=CONFLICTS,
                     passed=not contested,
@@ -258,7 +256,16 @@ def _delta_metadata(outcome: DeltaOutcome) -> dict[str, MetadataValue | int | fl
         "deletions": counts_table(outcome.deletions, "outcome", "records"),
         "found": outcome.found,
         "different": outcome.different,
+        "overtaken": sum(outcome.overtaken.values()),
         "seconds": round(outcome.seconds, 3),
+    }
+
+
+def _failed(outcome: "DeltaOutcome") -> dict[str, tuple[int, int]]:
+    """Failed and in scope by object; a file that was changed again meanwhile is nobody's fault."""
+    return {
+        each.object: (each.failed - outcome.overtaken.get(each.object, 0), each.in_scope)
+        for each in outcome.uploads
     }
 
 

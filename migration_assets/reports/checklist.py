@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.table import Table
@@ -39,8 +39,9 @@ def read_facts(migration: Migration) -> Facts:
         reconciliation = read_reconciliation(directory)
     except ConfigurationError:
         reconciliation = None
-    conflicts = None
-    if migration.practice.cutover is not None:
+    window, conflicts = migration.practice.cutover, None
+    ahead = window is not None and window.phase(datetime.now(UTC)) == "before"
+    if window is not None and not ahead:
         standing = ConflictStore.of(migration.ledger(migration.practice)).standing()
         conflicts = sum(open_conflicts(standing).values())
     return Facts(
@@ -51,6 +52,7 @@ def read_facts(migration: Migration) -> Facts:
         preflight=read_preflight(directory),
         reconciliation=reconciliation,
         open_conflicts=conflicts,
+        ahead=ahead,
     )
 
 

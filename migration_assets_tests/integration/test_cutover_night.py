@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
 import pyodbc
 import pytest
 
 from migration_assets.errors import DestinationError, SourceError
+from migration_assets.migration.delta_records import DeltaRecords
 from migration_assets.migration.detection import Detection
 from migration_assets.migration.operations import Migration
 from migration_assets.migration.platform import default_platform
@@ -118,7 +120,15 @@ def test_a_practice_at_work_and_its_destination_are_equal_in_the_end(night: Nigh
     night.detection.refresh("last", drain=True)
     night.migration.send_delta("last")
 
-    assert night.migration.drained("drained").passed
+    drained = night.migration.drained("drained")
+    assert drained.passed
+    assert drained.compared > FURTHER_EVENTS
+    everything = night.migration.send_delta("everything", everything=True)
+    assert sum(each.sent for each in everything.uploads) == 0
+    records = DeltaRecords(night.migration.platform.ledger_engine(PRACTICE), night.migration.target).read()
+    timed = records.filter(pl.col("found_at").is_not_null() & pl.col("changed_at").is_not_null())
+    assert timed.height > FURTHER_EVENTS
+    assert (timed["found_at"] > timed["changed_at"]).all()
     assert {change.kind for change in changes(journal)} == {"insert", "update", "delete"}
     checked = BlackBox(night.server, night.sandbox).check()
     assert checked.status == 0, checked.lines

@@ -1,1 +1,0 @@
-"""The cutover between both servers."""
