@@ -3,12 +3,12 @@ one object at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from migration_assets.destinations.base import BlobSource, Destination
+from migration_assets.destinations.base import BlobSource, Destination, ObjectSchema
 from migration_assets.errors import StagingRefused
 from migration_assets.mapping.spec import ObjectSpec
 from migration_assets.migration import adoption, gate, payload
@@ -17,6 +17,7 @@ from migration_assets.migration.contents import RecordContents
 from migration_assets.migration.decisions import PayloadBuilt, UploadBegan, UploadEnded
 from migration_assets.migration.drawn_files import DrawnFiles
 from migration_assets.migration.ledger import Ledger
+from migration_assets.migration.left_relations import LeftRelations
 from migration_assets.migration.load import Loader, Shipment, UploadSummary
 from migration_assets.migration.payload import Build, PayloadSummary
 from migration_assets.migration.plan import Plan, load_mapping
@@ -127,6 +128,14 @@ class UploadOperations(AdoptionOperations):
             summary = loader.load(shipment)
         with warehouse.open() as session:
             payload.store_upload(session, summary, run_id)
+
+        def of_payload(schema: ObjectSchema, keys: Sequence[str]) -> Collection[str]:
+            relation = plan.mapping.of_object(schema.name)
+            with warehouse.open() as session:
+                found = payload.read_shipment(session, relation, plan, keys).payload
+            return found[schema.key_field].to_list()
+
+        LeftRelations(destination, ledger, plan, run_id).take_away(shipment, of_payload)
         counts = {name: count for name, count in asdict(summary).items() if name != "object"}
         self.note(UploadEnded(**of_run, counts=counts))
         return summary

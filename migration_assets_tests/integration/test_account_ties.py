@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from migration_assets_tests.integration.installation import PRACTICE, Installation, Org
@@ -103,4 +104,24 @@ def test_offices_become_accounts_and_everybody_named_with_one_is_tied_to_it(
     again = [migration.upload(asset, "second") for asset in STEPS]
     assert [(each.created, each.updated) for each in again] == [(0, 1), (1, 0), (0, 0), (1, 0)]
     assert ("maple:office:r31", "maple:provider:900", False) in ties(org)
+    assert people.reconcile().reconciliation.clean
+
+    # Two patients move together: the org keeps a contact's former account as a relation, which nobody named.
+    address = {
+        "Address1": "1 Elm St",
+        "Address2": None,
+        "City": "Albany",
+        "State": "NY",
+        "Zip": "12207",
+        "LastName": "Doe",
+    }
+    people.change("Patient", pl.lit(value=True), **address)
+    people.build("third")
+    for asset in STEPS:
+        migration.upload(asset, "third")
+    own = [(account, key) for account, key, direct in ties(org) if direct and ":patient:" in key]
+    assert [key for _, key in own] == patients
+    assert len({account for account, _ in own}) == 1
+    former = [each for each in ties(org) if ":household:" in each[0] and not each[2]]
+    assert former == []
     assert people.reconcile().reconciliation.clean
