@@ -37,7 +37,7 @@ from migration_sandbox.sqlserver.launch import SandboxServer, start
 from migration_sandbox.sqlserver.permissions import OWNER
 
 DATABASE, OWNER_PASSWORD = f"panda_{PRACTICE}", "the-program-s-own-password"
-FURTHER_EVENTS = 30
+FURTHER_EVENTS = 12
 
 
 @dataclass(frozen=True)

@@ -164,14 +164,13 @@ def test_a_plan_line_that_the_extraction_loses_ends_it_and_the_former_tables_sta
     installation.platform.panda_warehouse(PRACTICE).path.unlink()
     installation.extract()
     former = installation.raw(TABLE)
-    sound: Callable[..., int] = vars(extraction)["_store"]
+    sound: Callable[..., int] = vars(extraction)["store"]
 
-    def store(session: Any, logical: str, batches: Any) -> int:
-        return sound(
-            session, logical, _OneRowLess(batches.schema, list(batches)) if logical == TABLE else batches
-        )
+    def store(session: Any, schema: str, logical: str, batches: Any) -> int:
+        fewer = _OneRowLess(batches.schema, list(batches)) if logical == TABLE else batches
+        return sound(session, schema, logical, fewer)
 
-    monkeypatch.setattr(extraction, "_store", store)
+    monkeypatch.setattr(extraction, "store", store)
 
     with pytest.raises(SourceError, match=rf"{TABLE}: {LINES} rows were counted and {LINES - 1} read"):
         installation.extract()

@@ -12,7 +12,7 @@ from migration_assets_tests.integration.installation import Installation, Org, a
 from migration_assets_tests.integration.killing import Killer, Places
 from migration_sandbox.salesforce.control import Control
 
-_SEED, _KILLS, _KILLS_A_ROUND = 20_261_123, 12, 8
+_SEED, _KILLS, _KILLS_A_ROUND = 20_261_123, 8, 8
 _PLACES = Places((("/services/", 3, 36), ("/jobs/ingest", 3, 30), ("/jobs/ingest", 3, 12)))
 """Two of three aim at a batch, near or far."""
 
