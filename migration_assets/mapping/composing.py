@@ -16,6 +16,7 @@ from migration_assets.mapping.compositions import TextPart, TextRule, Words
 from migration_assets.mapping.declarations import Rule
 from migration_assets.mapping.problems import PayloadRefused
 from migration_assets.mapping.spec import PRACTICE_TABLE, SourceSpec
+from migration_assets.objects.base import by_key
 
 _ELLIPSIS = "…"
 _TIME = "%Y-%m-%d %H:%M:%S %:z"
@@ -108,9 +109,7 @@ def _part(rows: pl.DataFrame, part: TextPart, staged: Tables) -> pl.Series:
 
 def _listed(rows: pl.DataFrame, part: TextPart, staged: Tables) -> pl.Series:
     """A line for each row of the other table that belongs to a record."""
-    number = pl.col(str(part.order_by))
-    order = [number.cast(pl.String).cast(pl.Int64, strict=False), number]
-    theirs = staged[str(part.rows)].sort(order, nulls_last=True, maintain_order=True)
+    theirs = staged[str(part.rows)].sort(*by_key(str(part.order_by)), *by_key(), nulls_last=True)
     line = _grouped(theirs, part, staged) if part.groups else _line(theirs, staged, part.columns)
     lines = theirs.select(pl.col(str(part.by)).cast(pl.String).alias(_ID), line)
     texts = lines.drop_nulls().group_by(_ID).agg(pl.col("line").str.join("\n"))

@@ -12,6 +12,7 @@ from migration_assets.mapping.copying import copied, keys, source_table
 from migration_assets.mapping.declarations import Rule
 from migration_assets.mapping.problems import PayloadRefused
 from migration_assets.mapping.spec import MergedSpec
+from migration_assets.objects.base import by_key
 
 RECORD_REJECTED = "record_rejected"
 """The record that the row would have given fields to isn't staged."""
@@ -33,7 +34,7 @@ def merged_fields(
             _total(total).alias(name) for name, total in merged.totals.items()
         )
     elif merged.lines:
-        lines = rows.sort(str(merged.order_by), nulls_last=False, maintain_order=True)
+        lines = rows.sort(str(merged.order_by), *by_key(), nulls_last=[False, True, True])
         values = lines.group_by(merged.by).agg(
             pl.col(column).str.join("\n").alias(name) for name, column in merged.lines.items()
         )

@@ -17,7 +17,7 @@ from migration_assets.migration import raw_papers
 from migration_assets.migration.declared_meaning import ColumnMeaning, RowMeaning
 from migration_assets.migration.field_meaning import EXPECTED, RAW, expected_cells, is_staged
 from migration_assets.migration.raw_papers import PaperRows, papers_of
-from migration_assets.migration.raw_practice import RawPractice
+from migration_assets.migration.raw_practice import RawPractice, numbered
 from migration_assets.migration.raw_reader import ReadAs
 from migration_assets.practice import Settings
 
@@ -109,18 +109,17 @@ def _lines(merged: MergedMeaning, raw: RawPractice) -> list[str]:
 
 
 def _chosen(merged: MergedMeaning, rows: Sequence[_Row]) -> Iterator[tuple[str, list[_Row]]]:
-    """Of each record the rows that count, in the order of their lines."""
+    """Of each record the rows that count, in the order of their lines; equal ones by number."""
     of_record: dict[str, list[_Row]] = {}
-    for row in rows:
+    for row in sorted(rows, key=lambda row: numbered(row["key"])):
         if row["staged"] and row["record"] is not None:
             of_record.setdefault(row["record"], []).append(row)
     for record, own in of_record.items():
         if merged.rows in ("latest", "earlier"):
-            latest = max(own, key=lambda row: (_time(row), _number(row)))
-            earlier = sorted((row for row in own if row is not latest), key=_time)
+            *earlier, latest = sorted(own, key=_time)
             yield record, [latest] if merged.rows == "latest" else earlier
             continue
-        active = sorted((row for row in own if row["active"]), key=lambda row: (_priority(row), _number(row)))
+        active = sorted((row for row in own if row["active"]), key=_priority)
         in_place = [row["place"] for row in active[:2]]
         others = sorted((row for row in own if row["place"] not in in_place), key=_priority_of_line)
         yield record, {"first": active[:1], "second": active[1:2], "others": others}[merged.rows]
@@ -169,10 +168,6 @@ def _priority(row: _Row) -> tuple[bool, float]:
 def _priority_of_line(row: _Row) -> tuple[bool, float]:
     """Lines without a priority stand before the others, as those without a time do."""
     return row["Priority"] is not None, row["Priority"] or 0.0
-
-
-def _number(row: _Row) -> tuple[int, str]:
-    return int(row["key"]) if row["key"].isdecimal() else 0, row["key"]
 
 
 def _classified_line(row: _Row) -> str:

@@ -16,7 +16,7 @@ import polars as pl
 from migration_assets.migration import raw_files
 from migration_assets.migration.declared_meaning import ColumnMeaning
 from migration_assets.migration.field_meaning import EXPECTED, expected_cells, is_staged, staged_keys
-from migration_assets.migration.raw_practice import RawPractice
+from migration_assets.migration.raw_practice import RawPractice, numbered
 from migration_assets.migration.raw_reader import ReadAs
 
 PaperRows = Literal["first_of_file", "further_of_file", "without_file"]
@@ -120,12 +120,10 @@ def _cells(table: str, column: str, kind: ReadAs, raw: RawPractice) -> pl.Series
 
 def _earliest(row: _Row) -> tuple[Any, ...]:
     """Rows without a time last, equal ones by number."""
-    key = row["key"]
-    number = int(key) if re.fullmatch(r"-?[0-9]+", key) else None
-    return row["at"] is None, row["at"] or 0, number is None, number or 0, key
+    return row["at"] is None, row["at"] or 0, *numbered(row["key"])
 
 
 def _in_lines(rows: list[_Row]) -> list[int]:
-    """Rows without a time stand before the others, equal ones as they come."""
-    in_order = sorted(rows, key=lambda row: (row["at"] is not None, row["at"] or 0))
+    """Rows without a time stand before the others, equal ones by number."""
+    in_order = sorted(rows, key=lambda row: (row["at"] is not None, row["at"] or 0, *numbered(row["key"])))
     return [row["place"] for row in in_order]

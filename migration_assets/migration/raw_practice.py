@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
@@ -10,6 +11,8 @@ import polars as pl
 
 from migration_assets.panda.profile import Profile
 from migration_assets.practice import Policies
+
+_NUMBER = re.compile(r"-?[0-9]+")
 
 
 @dataclass(frozen=True)
@@ -36,3 +39,9 @@ class RawPractice:
 
     def keys(self, table: str, logical_key: str) -> pl.Series:
         return self.column(table, logical_key).cast(pl.String).str.strip_chars()
+
+
+def numbered(key: str) -> tuple[bool, int, str]:
+    """What ``keys`` are sorted by: numbers as numbers, what isn't one last."""
+    number = int(key) if _NUMBER.fullmatch(key) else None
+    return number is None, number or 0, key

@@ -97,12 +97,7 @@ class Restaging:
         if table == SHARE_FILES or not self.ownership.owned(table):
             return raw_rows(self.session, table)
         condition = self.ownership.belongs(table, "t", _RAW, self.units)
-        declared = self.profile.table(table)
-        # As an extraction has them: of rows of one moment the order decides, and a refreshed one came last.
-        order = quoted(declared.actual(declared.key))
-        return _in_ms(
-            self.session.sql(f"SELECT t.* FROM {_RAW(table)} t WHERE {condition} ORDER BY t.{order}")
-        )
+        return _in_ms(self.session.sql(f"SELECT t.* FROM {_RAW(table)} t WHERE {condition}"))
 
     def _staged(self, used: StagedObject) -> Staged:
         """What the object needs of another: the units' rows of it, or all where they go across patients."""

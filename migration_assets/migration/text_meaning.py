@@ -6,7 +6,6 @@ records are ``parted_meaning``'s.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -36,7 +35,7 @@ from migration_assets.migration.file_meaning import expected_of_files
 from migration_assets.migration.merged_meaning import classified_lines
 from migration_assets.migration.office_meaning import dentists_of_referrals
 from migration_assets.migration.raw_figures import chart_lines, charts, refused_teeth
-from migration_assets.migration.raw_practice import RawPractice
+from migration_assets.migration.raw_practice import RawPractice, numbered
 
 EXACT = "exact"
 """How many characters of the expected text are compared as they are; what is behind them, a readable text of
@@ -45,7 +44,6 @@ markup, by its words alone. Null where all are."""
 TOLD: dict[str, pl.DataType] = {RAW: pl.String(), EXPECTED: pl.String(), EXACT: pl.Int64()}
 _FILE = "file"
 _DOCUMENT, _DOCUMENT_ID = "Document", "DocumentID"
-_NUMBER = re.compile(r"-?[0-9]+")
 _PLACES = {"percent": Decimal("0.01"), "money": Decimal("0.0001")}
 
 Texts = list[str | None]
@@ -155,14 +153,10 @@ def _rows(part: TextPart, table: str, raw: RawPractice) -> dict[str, str]:
         lines = _lines(_cells(table, key, cell, raw) for cell in part.show)
     rows = zip(raw.keys(table, key), raw.keys(table, by), is_staged(table, raw), lines, strict=True)
     of_record: dict[str, list[str]] = {}
-    for _, record, is_there, line in sorted(rows, key=lambda row: _in_order(row[0])):
+    for _, record, is_there, line in sorted(rows, key=lambda row: numbered(row[0])):
         if is_there and record is not None and line is not None:
             of_record.setdefault(record, []).append(line)
     return {record: "\n".join(own) for record, own in of_record.items()}
-
-
-def _in_order(key: str) -> tuple[bool, int, str]:
-    return (not _NUMBER.fullmatch(key), int(key) if _NUMBER.fullmatch(key) else 0, key)
 
 
 def _cells(table: str, key: str, cell: TextCell, raw: RawPractice) -> Texts:

@@ -48,6 +48,15 @@ MERGED_COLUMNS: dict[str, pl.DataType] = {
 the (staged or rejected) row that it is part of, and, where it is part of none, the stated reason."""
 
 
+def by_key(column: str = "source_id") -> tuple[pl.Expr, pl.Expr]:
+    """What rows are sorted by to stand as their source's keys count: numbers as numbers, then as text.
+
+    Every order that may have ties ends with it, so that nothing hangs on how rows came.
+    """
+    text = pl.col(column).cast(pl.String)
+    return text.cast(pl.Int64, strict=False), text
+
+
 @dataclass(frozen=True)
 class StagingContext:
     """What staging needs besides rows; ``today`` is the practice-local date of the extraction, ``name`` what

@@ -14,7 +14,7 @@ import pandera.polars as pa
 import polars as pl
 from pandera.polars import PolarsData
 
-from migration_assets.objects.base import Staged, StagedObject, StagingContext, StagingInputs
+from migration_assets.objects.base import Staged, StagedObject, StagingContext, StagingInputs, by_key
 from migration_assets.objects.outcome import Rules, settle_derived
 from migration_assets.perio import charting as perio
 
@@ -128,7 +128,7 @@ def stage(inputs: StagingInputs, _: StagingContext) -> Staged:
             pl.col("patient_id").alias("source_id"), pl.col("chart_incomplete").fill_null(False)
         )
         .select(*ChartSummary.to_schema().columns)
-        .sort(pl.col("source_id").cast(pl.Int64, strict=False), "source_id", nulls_last=True)
+        .sort(*by_key(), nulls_last=True)
     )
     return settle_derived(
         _RULES,
@@ -144,8 +144,7 @@ def stage(inputs: StagingInputs, _: StagingContext) -> Staged:
 
 
 def _in_order(exams: pl.DataFrame) -> pl.DataFrame:
-    number = pl.col("source_id").cast(pl.Int64, strict=False)
-    return exams.sort("examined_at", number, "source_id")
+    return exams.sort("examined_at", *by_key())
 
 
 def _visits(exams: pl.DataFrame) -> pl.DataFrame:

@@ -16,7 +16,7 @@ import polars as pl
 from pandera.polars import PolarsData
 
 from migration_assets.objects import local_time, source_rows
-from migration_assets.objects.base import Staged, StagedObject, StagingContext, StagingInputs
+from migration_assets.objects.base import Staged, StagedObject, StagingContext, StagingInputs, by_key
 from migration_assets.objects.corrections import Correction
 from migration_assets.objects.outcome import Rules, settle
 from migration_assets.objects.plausible import EARLIEST_DATE
@@ -183,10 +183,9 @@ def _summary() -> pl.Expr:
 
 def _latest(rows: pl.DataFrame, of: str) -> pl.Series:
     """Whether a row is the latest of all with its value of the column ``of``; false where it has none."""
-    number = pl.col("source_id").cast(pl.Int64, strict=False)
     last = (
         rows.filter(pl.col(of).is_not_null())
-        .sort("staged_at", number, "source_id", nulls_last=False)
+        .sort("staged_at", *by_key(), nulls_last=[False, True, True])
         .unique(of, keep="last", maintain_order=True)
     )
     return rows["source_id"].is_in(last["source_id"].implode())

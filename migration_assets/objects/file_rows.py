@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from migration_assets.objects import source_rows
-from migration_assets.objects.base import Staged, StagingContext, StagingInputs
+from migration_assets.objects.base import Staged, StagingContext, StagingInputs, by_key
 from migration_assets.objects.corrections import Correction
 from migration_assets.objects.source_rows import Kind
 
@@ -54,10 +54,9 @@ def places(rows: pl.DataFrame, at: str) -> pl.Series:
 
     The first is the one with the earliest time ``at``, rows without one last, then the lowest number.
     """
-    number = pl.col("source_id").cast(pl.Int64, strict=False)
     first = (
         rows.filter(pl.col("document_id").is_not_null())
-        .sort(at, number, "source_id", nulls_last=True)
+        .sort(at, *by_key(), nulls_last=True)
         .unique("document_id", keep="first", maintain_order=True)
     )
     place = (

@@ -14,7 +14,7 @@ import polars as pl
 from pandera.polars import PolarsData
 
 from migration_assets.objects import local_time, source_rows
-from migration_assets.objects.base import Staged, StagedObject, StagingContext, StagingInputs
+from migration_assets.objects.base import Staged, StagedObject, StagingContext, StagingInputs, by_key
 from migration_assets.objects.corrections import Correction
 from migration_assets.objects.outcome import Rules, settle
 from migration_assets.objects.source_rows import Kind
@@ -124,10 +124,9 @@ def stage(inputs: StagingInputs, context: StagingContext) -> Staged:
 
 
 def _places(rows: pl.DataFrame) -> pl.Series:
-    number = pl.col("source_id").cast(pl.Int64, strict=False)
     active = (
         rows.filter("active")
-        .sort("priority", number, "source_id", nulls_last=True)
+        .sort("priority", *by_key(), nulls_last=True)
         .select("source_id", turn=pl.int_range(pl.len()).over("patient_id"))
     )
     turns = rows.select("source_id").join(active, on="source_id", how="left", maintain_order="left")["turn"]
