@@ -15,11 +15,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection, Engine, and_, delete, insert, select
+from sqlalchemy import Connection, Engine, delete, insert, select
 
 from migration_assets.destinations.base import ObjectSchema
 from migration_assets.migration.ledger import Outcome, Presence, Target
 from migration_assets.migration.ledger_database import translated
+from migration_assets.migration.ledger_queries import is_target
 from migration_assets.migration.ledger_tables import BEFORE_IMAGES, RECORD_EVENTS
 from migration_assets.migration.practice_keys import PracticeKeys
 
@@ -61,7 +62,7 @@ class AdoptionEvents:
                 images = BEFORE_IMAGES.c
                 connection.execute(
                     delete(BEFORE_IMAGES).where(
-                        self._is_target(BEFORE_IMAGES),
+                        is_target(BEFORE_IMAGES, self.target),
                         images.object == schema.name,
                         images.key.in_(keys[start : start + _KEYS_A_STATEMENT]),
                     )
@@ -89,7 +90,7 @@ class AdoptionEvents:
         """Key -> what stood in its record before it was adopted, of records that are adopted now."""
         standing = set(self.standing(schema)["key"])
         query = select(BEFORE_IMAGES.c.key, BEFORE_IMAGES.c.sealed).where(
-            self._is_target(BEFORE_IMAGES), BEFORE_IMAGES.c.object == schema.name
+            is_target(BEFORE_IMAGES, self.target), BEFORE_IMAGES.c.object == schema.name
         )
         with self._transaction() as connection:
             rows = [tuple(row) for row in connection.execute(query)]
@@ -101,7 +102,7 @@ class AdoptionEvents:
         query = (
             select(events.key, events.kind, events.destination_id, events.payload_hash)
             .where(
-                self._is_target(RECORD_EVENTS),
+                is_target(RECORD_EVENTS, self.target),
                 events.object == schema.name,
                 events.kind.in_([str(kind) for kind in kinds]),
             )
@@ -138,7 +139,3 @@ class AdoptionEvents:
     def _transaction(self) -> Iterator[Connection]:
         with translated(str(self.target)), self.engine.begin() as connection:
             yield connection
-
-    def _is_target(self, table: Any) -> Any:
-        columns = self.target.columns()
-        return and_(*(table.c[name] == value for name, value in columns.items()))

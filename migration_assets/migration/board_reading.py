@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TypeVar
 
 import polars as pl
-from sqlalchemy import ColumnElement, Engine, Table, and_, case, func, select
+from sqlalchemy import Engine, case, func, select
 
 from migration_assets.errors import WarehouseBusy, WarehouseTableMissing
 from migration_assets.migration.board import (
@@ -35,6 +35,7 @@ from migration_assets.migration.delta_records import DeltaRecords
 from migration_assets.migration.detection import CHOICES, CURSOR, POLLS
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.ledger_database import translated
+from migration_assets.migration.ledger_queries import is_target
 from migration_assets.migration.ledger_tables import CONFLICTS, DELTA_RECORDS, RECORD_EVENTS
 from migration_assets.migration.plan import load_mapping
 from migration_assets.migration.platform import Platform
@@ -268,7 +269,7 @@ def _conflicts(engine: Engine, target: Target) -> pl.DataFrame:
     columns = CONFLICTS.c
     last = (
         select(func.max(columns.sequence))
-        .where(_ours(CONFLICTS, target))
+        .where(is_target(CONFLICTS, target))
         .group_by(columns.object, columns.key, columns.field)
     )
     waits = case((columns.resolution == "open", 1), else_=0)
@@ -285,18 +286,14 @@ def _conflicts(engine: Engine, target: Target) -> pl.DataFrame:
 def _created(engine: Engine, target: Target, since: datetime | None) -> pl.DataFrame:
     """CREATED_COLUMNS: records that the deltas' runs made, for all that the destination said."""
     events, deltas = RECORD_EVENTS.c, DELTA_RECORDS.c
-    runs = select(deltas.run_id.distinct()).where(_ours(DELTA_RECORDS, target))
+    runs = select(deltas.run_id.distinct()).where(is_target(DELTA_RECORDS, target))
     if since is not None:
         runs = runs.where(deltas.at >= since)
     query = (
         select(events.object, func.count(events.key.distinct()))
-        .where(_ours(RECORD_EVENTS, target), events.created.is_(True), events.run_id.in_(runs))
+        .where(is_target(RECORD_EVENTS, target), events.created.is_(True), events.run_id.in_(runs))
         .group_by(events.object)
     )
     with translated(str(target)), engine.connect() as connection:
         rows = [tuple(row) for row in connection.execute(query)]
     return pl.DataFrame(rows, schema=CREATED_COLUMNS, orient="row")
-
-
-def _ours(table: Table, target: Target) -> ColumnElement[bool]:
-    return and_(*(table.c[name] == value for name, value in target.columns().items()))

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal, cast
 
 import polars as pl
-from sqlalchemy import Connection, Engine, and_, func, insert, select
+from sqlalchemy import Connection, Engine, func, insert, select
 
 from migration_assets.migration.conflicts import (
     BY_POLICY,
@@ -29,6 +29,7 @@ from migration_assets.migration.conflicts import (
 )
 from migration_assets.migration.ledger import Ledger, Target
 from migration_assets.migration.ledger_database import translated
+from migration_assets.migration.ledger_queries import in_parts, is_target
 from migration_assets.migration.ledger_tables import CONFLICTS
 from migration_assets.migration.practice_keys import PracticeKeys
 from migration_assets.practice import Conflicts
@@ -37,7 +38,6 @@ FOUND: Final = "found"
 DECIDED: Final = "decided"
 SETTLED: Final = "settled"
 """The destination holds the source's value, sent or not: there is no conflict any more."""
-_KEYS_A_QUERY = 10_000
 
 KEPT_COLUMNS: dict[str, pl.DataType] = {"object": pl.String(), "key": pl.String(), "field": pl.String()}
 """Fields of records that hold what somebody entered there, and not what the payload has."""
@@ -132,15 +132,18 @@ class ConflictStore:
 
     def standing(self, object_name: str | None = None, keys: Collection[str] | None = None) -> list[Standing]:
         """Conflicts that aren't settled, by object, key and field; of these records alone if given."""
+        parts = [None] if keys is None else in_parts(keys)
         with self._transaction() as connection:
-            rows = [row for part in _in_parts(keys) for row in self._last(connection, object_name, part)]
+            rows = [row for part in parts for row in self._last(connection, object_name, part)]
         return [self._standing(row) for row in sorted(rows, key=lambda row: (row.object, row.key, row.field))]
 
     def found_in_run(self, run_id: str) -> dict[str, int]:
         """Object -> conflicts that this run has found."""
         query = (
             select(CONFLICTS.c.object, func.count())
-            .where(self._is_target(), CONFLICTS.c.run_id == run_id, CONFLICTS.c.event == FOUND)
+            .where(
+                is_target(CONFLICTS, self.target), CONFLICTS.c.run_id == run_id, CONFLICTS.c.event == FOUND
+            )
             .group_by(CONFLICTS.c.object)
             .order_by(CONFLICTS.c.object)
         )
@@ -151,7 +154,7 @@ class ConflictStore:
         self, connection: Connection, object_name: str | None, keys: Sequence[str] | None
     ) -> Iterator[Any]:
         columns = CONFLICTS.c
-        where = [self._is_target()]
+        where = [is_target(CONFLICTS, self.target)]
         if object_name is not None:
             where.append(columns.object == object_name)
         if keys is not None:
@@ -203,9 +206,6 @@ class ConflictStore:
         with translated(str(self.target)), self.engine.begin() as connection:
             yield connection
 
-    def _is_target(self) -> Any:
-        return and_(*(CONFLICTS.c[name] == value for name, value in self.target.columns().items()))
-
 
 def stays(each: Standing) -> bool:
     """Whether the destination's own value stands there by it."""
@@ -244,10 +244,3 @@ def _values(each: Standing) -> dict[str, Any]:
     conflict = each.conflict
     values = {"former": conflict.former, "source": conflict.source, "crm": conflict.crm}
     return values if each.record is None else {**values, "record": dict(each.record)}
-
-
-def _in_parts(keys: Collection[str] | None) -> list[Sequence[str] | None]:
-    if keys is None:
-        return [None]
-    several = tuple(keys)
-    return [several[start : start + _KEYS_A_QUERY] for start in range(0, len(several), _KEYS_A_QUERY)]

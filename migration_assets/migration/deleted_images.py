@@ -17,9 +17,8 @@ from sqlalchemy import insert, select
 from migration_assets.destinations.base import ObjectSchema
 from migration_assets.migration.ledger import Ledger
 from migration_assets.migration.ledger_database import translated
+from migration_assets.migration.ledger_queries import of_records
 from migration_assets.migration.ledger_tables import DELETED_IMAGES
-
-_KEYS_A_QUERY = 10_000
 
 
 @dataclass(frozen=True)
@@ -48,12 +47,9 @@ class DeletedImages:
     def of(self, schema: ObjectSchema, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Key -> the record as it stood before it was deleted last, of those that ever were."""
         columns = DELETED_IMAGES.c
-        is_target = (columns[name] == value for name, value in self.ledger.target.columns().items())
-        query = select(columns.key, columns.sealed).where(*is_target, columns.object == schema.name)
         rows: list[tuple[str, bytes]] = []
         with translated(str(self.ledger.target)), self.ledger.engine.connect() as connection:
-            for start in range(0, len(keys), _KEYS_A_QUERY):
-                some = query.where(columns.key.in_(keys[start : start + _KEYS_A_QUERY]))
-                found = connection.execute(some.order_by(columns.sequence))
-                rows += [(key, sealed) for key, sealed in found]
+            for some in of_records(DELETED_IMAGES, self.ledger.target, schema.name, keys):
+                query = select(columns.key, columns.sealed).where(some).order_by(columns.sequence)
+                rows += [(key, sealed) for key, sealed in connection.execute(query)]
         return {key: json.loads(self.ledger.keys.decrypt(sealed, key)) for key, sealed in rows}

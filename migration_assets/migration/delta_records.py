@@ -8,10 +8,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import polars as pl
-from sqlalchemy import Engine, and_, insert, select
+from sqlalchemy import Engine, insert, select
 
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.ledger_database import translated
+from migration_assets.migration.ledger_queries import aware, is_target
 from migration_assets.migration.ledger_tables import DELTA_RECORDS
 
 _MOMENT = pl.Datetime("us", "UTC")
@@ -67,17 +68,13 @@ class DeltaRecords:
     def read(self, since: datetime | None = None) -> pl.DataFrame:
         """READ_COLUMNS, oldest first; those that were written at ``since`` or after, all where it is None."""
         table = DELTA_RECORDS.c
-        ours = and_(*(table[name] == value for name, value in self._target.columns().items()))
-        query = select(*(table[name] for name in READ_COLUMNS)).where(ours).order_by(table.sequence)
+        query = select(*(table[name] for name in READ_COLUMNS)).where(is_target(DELTA_RECORDS, self._target))
         if since is not None:
             query = query.where(table.at >= since)
         with translated(str(self._target)), self._engine.connect() as connection:
-            rows = [tuple(map(_aware, row)) for row in connection.execute(query)]
+            rows = [tuple(map(_aware, row)) for row in connection.execute(query.order_by(table.sequence))]
         return pl.DataFrame(rows, schema=READ_COLUMNS, orient="row")
 
 
 def _aware(value: object) -> object:
-    """SQLite forgets the offset of a timestamp; all of ours are UTC."""
-    if isinstance(value, datetime) and value.tzinfo is None:
-        return value.replace(tzinfo=UTC)
-    return value
+    return aware(value) if isinstance(value, datetime) else value

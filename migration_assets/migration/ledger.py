@@ -17,11 +17,12 @@ from enum import StrEnum
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection, Engine, and_, exists, func, insert, select
+from sqlalchemy import Connection, Engine, exists, func, insert, select
 
 from migration_assets.destinations.base import DestinationIdentity, LoadResult, ObjectSchema, OpenBatch
 from migration_assets.errors import LedgerMismatch
 from migration_assets.migration.ledger_database import translated
+from migration_assets.migration.ledger_queries import aware, in_parts, is_target, of_records
 from migration_assets.migration.ledger_tables import (
     BATCH_EVENTS,
     BATCHES,
@@ -30,9 +31,6 @@ from migration_assets.migration.ledger_tables import (
     RECORD_EVENTS,
 )
 from migration_assets.migration.practice_keys import PracticeKeys
-
-# Well below the number of parameters that SQLite (32,766) and Postgres (65,535) take.
-_KEYS_A_QUERY = 10_000
 
 
 class Outcome(StrEnum):
@@ -123,7 +121,9 @@ class Ledger:
         """Tie the target to the organisation that answered; raises LedgerMismatch on another one."""
         with self._transaction() as connection:
             bound = connection.execute(
-                select(BINDINGS.c.organization_id, BINDINGS.c.is_sandbox).where(self._is_target(BINDINGS))
+                select(BINDINGS.c.organization_id, BINDINGS.c.is_sandbox).where(
+                    is_target(BINDINGS, self.target)
+                )
             ).one_or_none()
             if bound is None:
                 row = {"organization_id": identity.organization_id, "is_sandbox": identity.is_sandbox}
@@ -237,7 +237,7 @@ class Ledger:
         )
         query = (
             select(BATCHES.c.batch_id, BATCHES.c.intended_at)
-            .where(self._is_target(BATCHES), BATCHES.c.object == schema.name, ~is_settled)
+            .where(is_target(BATCHES, self.target), BATCHES.c.object == schema.name, ~is_settled)
             .order_by(BATCHES.c.intended_at)
         )
         with self._transaction() as connection:
@@ -246,7 +246,7 @@ class Ledger:
                     id=row.batch_id,
                     schema=schema,
                     keys=self._unanswered_keys(connection, row.batch_id),
-                    intended_at=_aware(row.intended_at),
+                    intended_at=aware(row.intended_at),
                     job_id=self._latest_job(connection, row.batch_id),
                 )
                 for row in connection.execute(query).all()
@@ -259,14 +259,14 @@ class Ledger:
             BATCH_EVENTS.c.batch_id == BATCHES.c.batch_id, BATCH_EVENTS.c.kind == "job_created"
         )
         query = select(func.min(BATCHES.c.intended_at)).where(
-            self._is_target(BATCHES),
+            is_target(BATCHES, self.target),
             BATCHES.c.object == schema.name,
             BATCHES.c.intended_at >= since,
             ~has_job,
         )
         with self._transaction() as connection:
             earliest = connection.execute(query).scalar_one()
-        return None if earliest is None else _aware(earliest)
+        return None if earliest is None else aware(earliest)
 
     def _unanswered_keys(self, connection: Connection, batch_id: str) -> tuple[str, ...]:
         answered = select(RECORD_EVENTS.c.key).where(
@@ -331,7 +331,7 @@ class Ledger:
         with self._transaction() as connection:
             return frozenset(
                 key
-                for of_keys in self._of(schema, keys)
+                for of_keys in of_records(RECORD_EVENTS, self.target, schema.name, keys)
                 for key in connection.execute(
                     select(events.key.distinct()).where(
                         of_keys, events.run_id == run_id, events.created.is_(True)
@@ -347,10 +347,10 @@ class Ledger:
             given = dict(images)
             known = {
                 key
-                for some in _in_parts(tuple(given))
+                for some in in_parts(given)
                 for key in connection.execute(
                     select(BEFORE_IMAGES.c.key).where(
-                        self._is_target(BEFORE_IMAGES),
+                        is_target(BEFORE_IMAGES, self.target),
                         BEFORE_IMAGES.c.object == schema.name,
                         BEFORE_IMAGES.c.key.in_(some),
                     )
@@ -379,7 +379,7 @@ class Ledger:
         if batch_id is None:
             return {}
         found: dict[str, str | None] = {}
-        for some in _in_parts(keys):
+        for some in in_parts(keys):
             query = select(RECORD_EVENTS.c.key, RECORD_EVENTS.c.payload_hash).where(
                 RECORD_EVENTS.c.batch_id == batch_id,
                 RECORD_EVENTS.c.key.in_(some),
@@ -398,17 +398,11 @@ class Ledger:
         since: str | None = None,
     ) -> pl.DataFrame:
         """As ``_latest_of``, of the object's records or of those with ``keys``."""
-        parts = [_latest_of(connection, of_keys, kinds, columns, since) for of_keys in self._of(schema, keys)]
+        parts = [
+            _latest_of(connection, of_keys, kinds, columns, since)
+            for of_keys in of_records(RECORD_EVENTS, self.target, schema.name, keys)
+        ]
         return pl.concat(parts)
-
-    def _of(self, schema: ObjectSchema, keys: Collection[str] | None) -> Iterator[Any]:
-        """Conditions that together hold for every event of the object, or of those of its records."""
-        of_object = and_(self._is_target(RECORD_EVENTS), RECORD_EVENTS.c.object == schema.name)
-        if keys is None:
-            yield of_object
-            return
-        for some in _in_parts(tuple(keys)) or [()]:
-            yield and_(of_object, RECORD_EVENTS.c.key.in_(some))
 
     def _event(self, schema: ObjectSchema, key: str, kind: str, run_id: str) -> dict[str, Any]:
         return {
@@ -419,13 +413,6 @@ class Ledger:
             "run_id": run_id,
             "at": _now(),
         }
-
-    def _is_target(self, table: Any) -> Any:
-        return and_(
-            table.c.practice == self.target.practice,
-            table.c.destination == self.target.destination,
-            table.c.environment == self.target.environment,
-        )
 
 
 def _latest_of(
@@ -456,14 +443,5 @@ def _latest_of(
     return pl.DataFrame(rows, schema=dict.fromkeys(("key", *columns), pl.String), orient="row", strict=False)
 
 
-def _in_parts(keys: Sequence[str]) -> list[Sequence[str]]:
-    return [keys[start : start + _KEYS_A_QUERY] for start in range(0, len(keys), _KEYS_A_QUERY)]
-
-
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _aware(moment: datetime) -> datetime:
-    """SQLite forgets the offset of a timestamp; all of ours are UTC."""
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -6,24 +6,24 @@ Derived from the same events as ``Ledger.state``; a record that was taken back i
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Engine, Table, and_, select
+from sqlalchemy import Engine, select
 
 from migration_assets.destinations.base import ObjectSchema
 from migration_assets.migration.ledger import Outcome, Presence, Target
 from migration_assets.migration.ledger_database import translated
+from migration_assets.migration.ledger_queries import is_target, of_records
 from migration_assets.migration.ledger_tables import BEFORE_IMAGES, RECORD_EVENTS
 from migration_assets.migration.practice_keys import PracticeKeys
 
 MARKED = "marked"
 """Code of an answer to the mark of a record whose row is gone from the source; its field is the box. The rest
 of the record stands as it was sent before."""
-_KEYS_A_QUERY = 10_000
 _KINDS = (Outcome.LOADED, Outcome.NOT_SENT, Presence.ADOPTED, Presence.TAKEN_BACK)
 
 
@@ -77,7 +77,7 @@ class RollbackEvents:
         events = RECORD_EVENTS.c
         found: dict[str, Ours] = {}
         with translated(str(self.target)), self.engine.connect() as connection:
-            for of_object in self._of(RECORD_EVENTS, object_name, keys):
+            for of_object in of_records(RECORD_EVENTS, self.target, object_name, keys):
                 query = (
                     select(
                         events.key,
@@ -104,7 +104,7 @@ class RollbackEvents:
         """Key -> what stood in its record before we wrote; of ``keys`` alone if given."""
         rows: list[tuple[str, bytes]] = []
         with translated(str(self.target)), self.engine.connect() as connection:
-            for of_object in self._of(BEFORE_IMAGES, schema.name, keys):
+            for of_object in of_records(BEFORE_IMAGES, self.target, schema.name, keys):
                 query = select(BEFORE_IMAGES.c.key, BEFORE_IMAGES.c.sealed).where(of_object)
                 rows += [(key, sealed) for key, sealed in connection.execute(query)]
         return {key: json.loads(self.keys.decrypt(sealed, key)) for key, sealed in rows}
@@ -114,23 +114,11 @@ class RollbackEvents:
         events = RECORD_EVENTS.c
         query = (
             select(events.object.distinct())
-            .where(self._is_target(RECORD_EVENTS), events.kind.in_([Outcome.LOADED, Presence.ADOPTED]))
+            .where(is_target(RECORD_EVENTS, self.target), events.kind.in_([Outcome.LOADED, Presence.ADOPTED]))
             .order_by(events.object)
         )
         with translated(str(self.target)), self.engine.connect() as connection:
             return list(connection.execute(query).scalars())
-
-    def _of(self, table: Table, object_name: str, keys: Sequence[str] | None) -> Iterator[Any]:
-        """Conditions that together hold for the object's rows, or for those of these keys."""
-        of_object = and_(self._is_target(table), table.c.object == object_name)
-        if keys is None:
-            yield of_object
-            return
-        for start in range(0, len(keys), _KEYS_A_QUERY):
-            yield and_(of_object, table.c.key.in_(keys[start : start + _KEYS_A_QUERY]))
-
-    def _is_target(self, table: Any) -> Any:
-        return and_(*(table.c[name] == value for name, value in self.target.columns().items()))
 
 
 def with_marks(sent: pl.DataFrame, key_field: str, ours: Mapping[str, Ours]) -> pl.DataFrame:

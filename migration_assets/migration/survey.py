@@ -37,6 +37,7 @@ from migration_assets.migration.data_findings import (
 from migration_assets.migration.drawn_files import drawn_of
 from migration_assets.migration.ledger import Outcome, Target
 from migration_assets.migration.ledger_database import translated
+from migration_assets.migration.ledger_queries import is_target
 from migration_assets.migration.ledger_tables import BATCHES, RECORD_EVENTS
 from migration_assets.migration.letter_naming import (
     LETTER_COLUMNS,
@@ -177,7 +178,6 @@ def measured_rates(engine: Engine, target: Target) -> dict[str, float]:
 
     From the first intent to the last answer that the run got itself: what a later run settled doesn't count.
     """
-    where = [BATCHES.c[name] == value for name, value in target.columns().items()]
     query = (
         select(
             BATCHES.c.object,
@@ -189,7 +189,9 @@ def measured_rates(engine: Engine, target: Target) -> dict[str, float]:
             RECORD_EVENTS,
             (RECORD_EVENTS.c.batch_id == BATCHES.c.batch_id) & (RECORD_EVENTS.c.run_id == BATCHES.c.run_id),
         )
-        .where(*where, RECORD_EVENTS.c.kind.in_([Outcome.LOADED.value, Outcome.FAILED.value]))
+        .where(
+            is_target(BATCHES, target), RECORD_EVENTS.c.kind.in_([Outcome.LOADED.value, Outcome.FAILED.value])
+        )
         .group_by(BATCHES.c.object, BATCHES.c.run_id)
         .having(func.count() >= MEASURABLE_RECORDS)
         .order_by(func.min(BATCHES.c.intended_at))

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import polars as pl
 
 from migration_assets.objects.base import StagedObject
-from migration_assets.panda.change_reach import references
 from migration_assets.panda.profile import Profile
 from migration_assets.warehouse import Session, quoted
 
@@ -48,7 +47,7 @@ class Units:
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
-        links = references(profile)
+        links = profile.references()
         self._ways: dict[str, _Way] = {}
         known = {PATIENT} & profile.tables.keys()
         while True:

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from migration_assets.destinations.base import ObjectSchema
 from migration_assets.migration.ledger import Ledger, Outcome
 from migration_assets.migration.ledger_database import translated
+from migration_assets.migration.ledger_queries import of_records
 from migration_assets.migration.ledger_tables import RECORD_EVENTS
 
 NOT_WELL = (Outcome.FAILED, Outcome.HELD_BACK, Outcome.NOT_SENT)
@@ -19,10 +20,9 @@ NOT_WELL = (Outcome.FAILED, Outcome.HELD_BACK, Outcome.NOT_SENT)
 def unsettled(ledger: Ledger, schema: ObjectSchema, outcomes: Collection[Outcome] = NOT_WELL) -> list[str]:
     """Keys of records whose last sending ended in one of these ways, sorted."""
     events = RECORD_EVENTS.c
-    query = (
-        select(events.key.distinct())
-        .where(*(events[name] == value for name, value in ledger.target.columns().items()))
-        .where(events.object == schema.name, events.kind.in_([str(kind) for kind in outcomes]))
+    query = select(events.key.distinct()).where(
+        *of_records(RECORD_EVENTS, ledger.target, schema.name),
+        events.kind.in_([str(kind) for kind in outcomes]),
     )
     with translated(str(ledger.target)), ledger.engine.connect() as connection:
         once = list(connection.execute(query).scalars())

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import func, select
 
 from migration_assets.destinations.base import ObjectSchema
 from migration_assets.migration.ledger import Ledger
 from migration_assets.migration.ledger_database import translated
+from migration_assets.migration.ledger_queries import aware, of_records
 from migration_assets.migration.ledger_tables import DELETED_IMAGES
 from migration_assets.migration.rollback_events import Ours, RollbackEvents
-
-_KEYS_A_QUERY = 10_000
 
 
 def written_records(
@@ -27,21 +26,10 @@ def written_records(
 
 def deleted_by_us(ledger: Ledger, schema: ObjectSchema, written: Mapping[str, Ours]) -> Collection[str]:
     """Those of ``written`` that we have deleted ourselves since, as their rows were gone from the source."""
-    columns, several = DELETED_IMAGES.c, tuple(written)
+    columns = DELETED_IMAGES.c
     last: dict[str, datetime] = {}
     with translated(str(ledger.target)), ledger.engine.connect() as connection:
-        for start in range(0, len(several), _KEYS_A_QUERY):
-            query = (
-                select(columns.key, func.max(columns.at))
-                .where(*(columns[name] == value for name, value in ledger.target.columns().items()))
-                .where(columns.object == schema.name)
-                .where(columns.key.in_(several[start : start + _KEYS_A_QUERY]))
-                .group_by(columns.key)
-            )
-            last |= {key: _aware(at) for key, at in connection.execute(query)}
+        for some in of_records(DELETED_IMAGES, ledger.target, schema.name, written):
+            query = select(columns.key, func.max(columns.at)).where(some).group_by(columns.key)
+            last |= {key: aware(at) for key, at in connection.execute(query)}
     return {key for key, at in last.items() if at >= (written[key].at or at)}
-
-
-def _aware(moment: datetime) -> datetime:
-    """SQLite forgets the offset of a timestamp; all of ours are UTC."""
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

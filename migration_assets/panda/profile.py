@@ -229,6 +229,16 @@ class Profile(Settings):
                 f"the profile '{self.name}' declares no table '{logical}'; add it under 'tables'"
             ) from None
 
+    def references(self) -> tuple[tuple[str, str, str], ...]:
+        """Child table, logical column, parent table: columns that are called as another table's key is."""
+        parents = {table.key: logical for logical, table in self.tables.items()}
+        return tuple(
+            (logical, column, parents[column])
+            for logical, table in self.tables.items()
+            for column in table.logical_columns
+            if column in parents and column != table.key
+        )
+
     def content_hash(self) -> str:
         """SHA-256 over everything but the profile's name; part of the plan hash."""
         content = self.model_dump(mode="json", exclude={"name"}, by_alias=True)
