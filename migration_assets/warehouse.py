@@ -14,7 +14,7 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
@@ -98,12 +98,22 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def in_ms(rows: pl.DataFrame) -> pl.DataFrame:
+    """Moments with an offset in milliseconds, the unit of every frame that goes into a file with them; DuckDB
+    itself has only microseconds for those."""
+    return rows.with_columns(pl.col(pl.Datetime("us", "UTC")).cast(pl.Datetime("ms", "UTC")))
+
+
 @dataclass(frozen=True)
 class Warehouse:
     """One DuckDB file; nothing is opened before ``open``."""
 
     path: Path
     settings: DuckDBSettings = field(default_factory=DuckDBSettings)
+
+    def waiting(self, seconds: float) -> Warehouse:
+        """The same file, whose lock is waited for no longer than that."""
+        return replace(self, settings=self.settings.model_copy(update={"lock_timeout_seconds": seconds}))
 
     @contextmanager
     def open(self, read_only: bool = False) -> Iterator[Session]:
@@ -197,13 +207,11 @@ class Session:
     def read(self, schema: str, table: str, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """The table's rows; raises WarehouseTableMissing, which says what to materialise.
 
-        Moments with an offset come back in milliseconds, the unit of every frame that went in with them;
-        DuckDB itself has only microseconds for those.
+        Moments with an offset come back as ``in_ms`` has them.
         """
         selected = "*" if columns is None else ", ".join(quoted(column) for column in columns)
         with self._there(schema, table):
-            rows = self.sql(f"SELECT {selected} FROM {_place(schema, table)}")
-        return rows.with_columns(pl.col(pl.Datetime("us", "UTC")).cast(pl.Datetime("ms", "UTC")))
+            return in_ms(self.sql(f"SELECT {selected} FROM {_place(schema, table)}"))
 
     def count(self, schema: str, table: str) -> int:
         with self._there(schema, table):

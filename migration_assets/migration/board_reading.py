@@ -7,7 +7,7 @@ then.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
@@ -190,9 +190,8 @@ class _Reading:
     def _brief(
         self, name: str, warehouse: Warehouse, read: Callable[[Session], _Read], missing: _Read, busy: _Read
     ) -> _Read:
-        settings = warehouse.settings.model_copy(update={"lock_timeout_seconds": LOCK_SECONDS})
         try:
-            with replace(warehouse, settings=settings).open(read_only=True) as session:
+            with warehouse.waiting(LOCK_SECONDS).open(read_only=True) as session:
                 return read(session)
         except WarehouseTableMissing:
             return missing
@@ -251,17 +250,13 @@ def _since(
     window: CutoverWindow | None, decisions: Sequence[Decision], target: Target, now: datetime
 ) -> datetime | None:
     begun = window.begins if window is not None and window.begins <= now else None
-    taken_back = (each.at for each in decisions if isinstance(each, RolledBack) and _is_of(each, target))
+    taken_back = (each.at for each in decisions if isinstance(each, RolledBack) and each.is_of(target))
     return latest([begun, *taken_back])
 
 
 def _closing(decisions: Sequence[Decision], target: Target) -> WindowClosed | None:
-    closings = [each for each in decisions if isinstance(each, WindowClosed) and _is_of(each, target)]
+    closings = [each for each in decisions if isinstance(each, WindowClosed) and each.is_of(target)]
     return closings[-1] if closings else None
-
-
-def _is_of(entry: RolledBack | WindowClosed, target: Target) -> bool:
-    return (entry.destination, entry.environment) == (target.destination, target.environment)
 
 
 def _conflicts(engine: Engine, target: Target) -> pl.DataFrame:

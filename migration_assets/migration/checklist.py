@@ -119,7 +119,7 @@ def _reconciled(facts: Facts) -> Reconciled | None:
     """The last reconciliation of the target in the log, unless something was loaded or taken back since."""
     last: Reconciled | None = None
     for each in facts.decisions:
-        if isinstance(each, Reconciled | UploadBegan | RolledBack) and _is_of(each, facts.target):
+        if isinstance(each, Reconciled | UploadBegan | RolledBack) and each.is_of(facts.target):
             last = each if isinstance(each, Reconciled) else None
     return last
 
@@ -186,7 +186,7 @@ def _drained(facts: Facts) -> Row:
     for each in facts.decisions:
         if isinstance(each, SourceRefreshed):
             last = None
-        elif isinstance(each, DrainChecked | UploadBegan | RolledBack) and _is_of(each, facts.target):
+        elif isinstance(each, DrainChecked | UploadBegan | RolledBack) and each.is_of(facts.target):
             last = each if isinstance(each, DrainChecked) else None
     remedy = f"launch go_live_{facts.target.destination} for {facts.target.practice}: it refreshes once more"
     if last is None:
@@ -213,12 +213,8 @@ def _delivered(facts: Facts) -> Row:
     written = [
         each
         for each in since
-        if isinstance(each, Exported) and _is_of(each, facts.target) and REPORT_FILE in each.hashes
+        if isinstance(each, Exported) and each.is_of(facts.target) and REPORT_FILE in each.hashes
     ]
     evidence = f"{REPORT_FILE} of {written[-1].at:%Y-%m-%d %H:%M} UTC" if written else ""
     remedy = f"materialise {facts.target.destination}/report for {facts.target.practice}"
     return _row("report delivered", bool(written), remedy, evidence)
-
-
-def _is_of(entry: Reconciled | Exported | UploadBegan | RolledBack | DrainChecked, target: Target) -> bool:
-    return (entry.destination, entry.environment) == (target.destination, target.environment)

@@ -23,6 +23,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from migration_assets.errors import DecisionLogBroken, LedgerError
 from migration_assets.migration.attesting import os_user
 from migration_assets.migration.decision_chain import Chain, Row, follow, sealed_part
+from migration_assets.migration.ledger import Target
 from migration_assets.migration.ledger_tables import DECISIONS
 from migration_assets.migration.practice_keys import PracticeKeys
 
@@ -110,6 +111,9 @@ class _Deed(_Entry):
     counts: Counts = {}
     hashes: Hashes = {}
     decided_by: str | None = None
+
+    def is_of(self, target: Target) -> bool:
+        return (self.destination, self.environment) == (target.destination, target.environment)
 
 
 class _Decided(_Deed):

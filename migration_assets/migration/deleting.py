@@ -16,6 +16,7 @@ from migration_assets.destinations.base import Destination, ObjectSchema, ReadRe
 from migration_assets.migration.adoption_events import AdoptionEvents
 from migration_assets.migration.deleted_images import DeletedImages
 from migration_assets.migration.deletion_outcomes import GONE, NEEDED, STOOD_BEFORE, Deletion, left
+from migration_assets.migration.known_places import known_places
 from migration_assets.migration.ledger import Ledger, Presence
 from migration_assets.migration.plan import Plan
 from migration_assets.migration.rollback_events import Ours, RollbackEvents
@@ -77,7 +78,7 @@ class Deleting:
         events = RollbackEvents(self.ledger.engine, self.ledger.target, self.ledger.keys)
         ours, images = events.ours(name, keys), events.images(schema, keys)
         payload = self.payload_of_gone(name, keys)
-        request = ReadRequest(schema, self._prefix, (), tuple(keys), _thought(schema, present, payload))
+        request = ReadRequest(schema, self._prefix, (), tuple(keys), known_places(schema, present, [payload]))
         current = self._current(request)
         found.current[name] = current
         found.our_ids.update(record_id for each in ours.values() for record_id in each.ids)
@@ -220,13 +221,3 @@ class Deleting:
 
 def _staying(record: Record) -> Record:
     return replace(record, action=LEAVE, reason=STOOD_BEFORE, change=None)
-
-
-def _thought(schema: ObjectSchema, present: pl.DataFrame, payload: pl.DataFrame) -> pl.DataFrame:
-    """Where the records are thought to be, as ``ReadRequest.thought``: what they referred to when they were
-    sent, where that is known."""
-    references = [each.name for each in schema.references]
-    ids = present.select(pl.col("key").alias(schema.key_field), pl.col("destination_id").alias("_id"))
-    if not {schema.key_field, *references} <= set(payload.columns):
-        return ids.with_columns(pl.lit(None, pl.String).alias(name) for name in references)
-    return ids.join(payload.select(schema.key_field, *references), on=schema.key_field, how="left")

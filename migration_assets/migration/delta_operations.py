@@ -193,7 +193,7 @@ class DeltaOperations(UploadOperations):
             each
             for each in self.decisions.entries()
             if isinstance(each, WindowClosed)
-            and self._is_ours(each)
+            and each.is_of(self.target)
             and (window is None or each.at >= window.begins)
         ]
         return ours[-1] if ours else None
@@ -221,12 +221,9 @@ class DeltaOperations(UploadOperations):
         for each in self.decisions.entries():
             if isinstance(each, Extracted):
                 sequence = 0
-            elif isinstance(each, DeltaSent) and self._is_ours(each):
+            elif isinstance(each, DeltaSent) and each.is_of(self.target):
                 sequence = each.sequence
         return sequence
-
-    def _is_ours(self, entry: DeltaSent | WindowClosed) -> bool:
-        return (entry.destination, entry.environment) == (self.target.destination, self.target.environment)
 
     def _send(
         self,

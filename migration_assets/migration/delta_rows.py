@@ -12,12 +12,11 @@ from migration_assets.mapping.spec import ObjectSpec, SourceSpec
 from migration_assets.migration.asked_values import among
 from migration_assets.migration.delta_reach import named_by, taken_by
 from migration_assets.migration.drawn_files import draw_again
-from migration_assets.migration.former_rows import in_ms
 from migration_assets.migration.merged_rows import MergedRows
 from migration_assets.migration.minted_rows import MintedRows
 from migration_assets.migration.source_copies import PANDA
 from migration_assets.objects.base import DrawnObject
-from migration_assets.warehouse import Session, quoted
+from migration_assets.warehouse import Session, in_ms, quoted
 
 
 @dataclass(frozen=True)

@@ -169,7 +169,7 @@ class Detection:
 
     def progress(self) -> int:
         """The last refresh's number in panda.duckdb, 0 where there was none since the extraction."""
-        panda = _patient(self.platform.panda_warehouse(self.practice_key), _STORE_TIMEOUT_SECONDS)
+        panda = self.platform.panda_warehouse(self.practice_key).waiting(_STORE_TIMEOUT_SECONDS)
         with suppress(WarehouseTableMissing), panda.open(read_only=True) as session:
             return last_sequence(session, SCHEMA)
         return 0
@@ -231,7 +231,7 @@ class Detection:
 
     def _store(self, timeout: float | None = None) -> Warehouse:
         store = self.platform.change_store(self.practice_key)
-        return store if timeout is None else _patient(store, timeout)
+        return store if timeout is None else store.waiting(timeout)
 
     def _remember(self, store: Warehouse, changes: Changes, began: datetime) -> None:
         looked = [each for each in changes.tables if each.skipped is None]
@@ -292,11 +292,6 @@ class Detection:
 
     def _share(self, practice: Practice) -> FileShare:
         return FileShare(self.platform.source(practice).resolved_file_share())
-
-
-def _patient(warehouse: Warehouse, seconds: float) -> Warehouse:
-    settings = warehouse.settings.model_copy(update={"lock_timeout_seconds": seconds})
-    return replace(warehouse, settings=settings)
 
 
 def _shown(session: Session, choices: Sequence[Choice]) -> pl.DataFrame:

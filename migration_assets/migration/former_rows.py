@@ -14,7 +14,7 @@ from migration_assets.migration.asked_values import among
 from migration_assets.migration.parents import PAYLOAD_HASH
 from migration_assets.migration.plan import Plan
 from migration_assets.migration.upload_file import GONE, GONE_COLUMNS, UPLOAD, former_table, payload_table
-from migration_assets.warehouse import Session, quoted
+from migration_assets.warehouse import Session, in_ms, quoted
 
 
 def keep_former(
@@ -85,11 +85,6 @@ def in_question(session: Session, object_name: str, keys: Collection[str] | None
         scope = session.sql(f"SELECT key FROM {UPLOAD}.scope WHERE object = $1", (object_name,))
         return among(session, scope["key"].to_list())
     return among(session, keys)
-
-
-def in_ms(rows: pl.DataFrame) -> pl.DataFrame:
-    """Moments as ``Session.read`` gives them."""
-    return rows.with_columns(pl.col(pl.Datetime("us", "UTC")).cast(pl.Datetime("ms", "UTC")))
 
 
 def read_gone(session: Session) -> dict[str, list[str]]:

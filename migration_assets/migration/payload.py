@@ -20,7 +20,7 @@ from migration_assets.mapping.spec import OWNERS_TABLE, PRACTICE_TABLE, MappingS
 from migration_assets.migration import owners
 from migration_assets.migration.accounting import unaccounted
 from migration_assets.migration.drawn_files import draw, drawn_of
-from migration_assets.migration.former_rows import drop_current, former_rows, in_ms, in_question, keep_former
+from migration_assets.migration.former_rows import drop_current, former_rows, in_question, keep_former
 from migration_assets.migration.load import Shipment, UploadSummary
 from migration_assets.migration.merged_rows import MergedRows
 from migration_assets.migration.minted_keys import MintedKeys
@@ -55,7 +55,7 @@ from migration_assets.migration.upload_file import (
     problems_table,
 )
 from migration_assets.practice import Practice
-from migration_assets.warehouse import Session, Warehouse, quoted
+from migration_assets.warehouse import Session, Warehouse, in_ms, quoted
 
 __all__ = [
     "Build",

@@ -12,6 +12,7 @@ import polars as pl
 from migration_assets.destinations.base import Destination, ReadRequest
 from migration_assets.migration import transport
 from migration_assets.migration.conflict_store import ConflictStore, kept_fields
+from migration_assets.migration.known_places import known_places
 from migration_assets.migration.ledger import Ledger, Outcome
 from migration_assets.migration.load import Shipment
 from migration_assets.migration.parents import PAYLOAD_HASH, without_absent
@@ -75,7 +76,7 @@ def _of_object(
         schema,
         key_prefix=f"{ledger.target.practice}:",
         keys=tuple(sent[key]),
-        thought=_thought(shipment, state),
+        thought=known_places(schema, state, [shipment.payload]),
     )
     returned = pl.concat(
         [_no_rows(sent, schema.returned_names), *(page for page in destination.read(request))],
@@ -118,16 +119,6 @@ def _as_loaded(shipment: Shipment, state: pl.DataFrame, ledger: Ledger, plan: Pl
     return every.join(
         loaded, left_on=[schema.key_field, PAYLOAD_HASH], right_on=["key", "payload_hash"], how="semi"
     )
-
-
-def _thought(shipment: Shipment, state: pl.DataFrame) -> pl.DataFrame:
-    """Where the records may be, as ``ReadRequest`` has it."""
-    schema = shipment.schema
-    key = schema.key_field
-    names = list(dict.fromkeys((key, *(each.name for each in schema.references))))
-    ids = state.select(pl.col("key").alias(key), pl.col("destination_id").alias("_id"))
-    places = shipment.payload.select(pl.col(names).cast(pl.String))
-    return places.join(ids, on=key, how="left").select("_id", *names)
 
 
 def _no_rows(like: pl.DataFrame, names: Iterable[str]) -> pl.DataFrame:

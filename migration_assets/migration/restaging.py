@@ -33,7 +33,7 @@ from migration_assets.objects.registry import STAGED_OBJECTS
 from migration_assets.panda.profile import Profile
 from migration_assets.panda.share import SHARE_FILES
 from migration_assets.practice import Practice
-from migration_assets.warehouse import Session, quoted
+from migration_assets.warehouse import Session, in_ms, quoted
 
 _RAW = in_schema("panda")
 _BY_NAME = {each.name: each for each in STAGED_OBJECTS}
@@ -97,7 +97,7 @@ class Restaging:
         if table == SHARE_FILES or not self.ownership.owned(table):
             return raw_rows(self.session, table)
         condition = self.ownership.belongs(table, "t", _RAW, self.units)
-        return _in_ms(self.session.sql(f"SELECT t.* FROM {_RAW(table)} t WHERE {condition}"))
+        return in_ms(self.session.sql(f"SELECT t.* FROM {_RAW(table)} t WHERE {condition}"))
 
     def _staged(self, used: StagedObject) -> Staged:
         """What the object needs of another: the units' rows of it, or all where they go across patients."""
@@ -113,7 +113,7 @@ class Restaging:
         }
         rejects, corrections, merged = (parts[name] for name, _ in _PARTS)
         return Staged(
-            rows=_in_ms(rows),
+            rows=in_ms(rows),
             rejects=pl.DataFrame(schema=REJECT_COLUMNS) if rejects is None else rejects,
             corrections=pl.DataFrame(schema=CORRECTION_COLUMNS) if corrections is None else corrections,
             findings={},
@@ -171,10 +171,6 @@ def _difference(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
     gone = before.join(after, on=common, how="anti", nulls_equal=True)
     came = after.join(before, on=common, how="anti", nulls_equal=True)
     return pl.concat([gone, came])
-
-
-def _in_ms(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.with_columns(pl.col(pl.Datetime("us", "UTC")).cast(pl.Datetime("ms", "UTC")))
 
 
 def _literal(text: str) -> str:

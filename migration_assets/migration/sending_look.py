@@ -7,7 +7,7 @@ down, with the values, before anything is sent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from migration_assets.migration.conflicts import (
     Conflict,
     Resolution,
 )
+from migration_assets.migration.known_places import known_places
 from migration_assets.migration.ledger import Hold, Ledger, Presence
 from migration_assets.migration.rollback_events import with_marks
 from migration_assets.migration.written_records import deleted_by_us, written_records
@@ -91,7 +92,7 @@ class SendingLook:
         request = ReadRequest(schema, key_prefix=f"{self.ledger.target.practice}:")
         if ids is not None:
             unknown_places = sorted(ours.keys() - set(sent[key]))
-            thought = _thought(schema, ids, sent, to_send, unknown_places)
+            thought = known_places(schema, ids, [sent, to_send], unknown_places)
             request = replace(request, keys=tuple(keys), thought=thought)
         wanted = to_send.select(key)
         of_ours = pl.DataFrame({key: list(ours)}, schema={key: pl.String()})
@@ -168,21 +169,3 @@ class SendingLook:
             kept=conflicts.by_key((key, name) for key, name in kept if name != WHOLE_RECORD),
             settling=tuple(each for place, each in last.items() if place not in kept),
         )
-
-
-def _thought(
-    schema: ObjectSchema,
-    ids: pl.DataFrame,
-    sent: pl.DataFrame,
-    to_send: pl.DataFrame,
-    unknown_places: Sequence[str],
-) -> pl.DataFrame:
-    """Where the records may be, as ``ReadRequest`` has it; ``unknown_places``: keys of ours of which nobody
-    knows what was sent last."""
-    key = schema.key_field
-    names = list(dict.fromkeys((key, *(each.name for each in schema.references))))
-    anywhere = pl.DataFrame({key: unknown_places}, schema=dict.fromkeys((key,), pl.String))
-    known_places = [rows.select(pl.col(names).cast(pl.String)) for rows in (sent, to_send)]
-    places = pl.concat([*known_places, anywhere], how="diagonal").unique()
-    known = ids.select(pl.col("key").alias(key), pl.col("destination_id").alias("_id"))
-    return places.join(known, on=key, how="left").select("_id", *names)
