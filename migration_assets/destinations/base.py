@@ -331,6 +331,10 @@ class ReadRequest:
     thought: pl.DataFrame | None = None
 
 
+KEY_CHANGED, RECORD_GONE = "KEY_CHANGED", "RECORD_GONE"
+"""Codes of a KeyChange that wasn't made: the record holds another key, or isn't there."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeyChange:
     """The key that one record is given or rid of: ``after`` is written where ``before`` stands.

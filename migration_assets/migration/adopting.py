@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from migration_assets.destinations.base import (
+    RECORD_GONE,
     Destination,
     KeyChange,
     LoadResult,
@@ -161,7 +162,7 @@ class Adopter:
             self.events.adopted(schema, each.already, self.run_id)
             waiting = {key: name for key, name in each.matched.items() if key not in each.already}
             there = self._keep_images(schema, waiting)
-            refused["RECORD_GONE"] += len(waiting) - len(there)
+            refused[RECORD_GONE] += len(waiting) - len(there)
             ours = dict(each.already)
             for results in self._written(schema, [KeyChange(there[key], None, key) for key in there]):
                 keyed = {result.key: there[result.key] for result in results if result.outcome == "loaded"}

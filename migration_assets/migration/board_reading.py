@@ -30,7 +30,7 @@ from migration_assets.migration.board import (
     points_of,
     with_lag,
 )
-from migration_assets.migration.decisions import Decision, RolledBack, WindowClosed
+from migration_assets.migration.decisions import Decision, RolledBack, closing_of
 from migration_assets.migration.delta_records import DeltaRecords
 from migration_assets.migration.detection import CHOICES, CURSOR, POLLS
 from migration_assets.migration.ledger import Target
@@ -77,7 +77,7 @@ def read_board(
     reading = _Reading(platform, target, [])
     store, log = reading.changes(), reading.refreshes(since)
     tables, sent = _tables(store, log), reading.sent(log.base)
-    closed = _closing(decisions, target)
+    closed = closing_of(practice.cutover, decisions, target)
     window = practice.cutover
     begins, ends = (None, None) if window is None or now < window.begins else (window.begins, now)
     intervals, minutes = intervals_of(log.found, records, begins, ends)
@@ -252,11 +252,6 @@ def _since(
     begun = window.begins if window is not None and window.begins <= now else None
     taken_back = (each.at for each in decisions if isinstance(each, RolledBack) and each.is_of(target))
     return latest([begun, *taken_back])
-
-
-def _closing(decisions: Sequence[Decision], target: Target) -> WindowClosed | None:
-    closings = [each for each in decisions if isinstance(each, WindowClosed) and each.is_of(target)]
-    return closings[-1] if closings else None
 
 
 def _conflicts(engine: Engine, target: Target) -> pl.DataFrame:

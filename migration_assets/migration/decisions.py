@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from socket import gethostname
@@ -26,6 +26,7 @@ from migration_assets.migration.decision_chain import Chain, Row, follow, sealed
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.ledger_tables import DECISIONS
 from migration_assets.migration.practice_keys import PracticeKeys
+from migration_assets.practice import CutoverWindow
 
 _APPEND_ATTEMPTS = 100
 
@@ -264,6 +265,17 @@ Decision = (
     | WindowClosed
     | Exported
 )
+
+
+def closing_of(
+    window: CutoverWindow | None, entries: Iterable[Decision], target: Target
+) -> WindowClosed | None:
+    """Who ended the cutover of this window; None while it goes on, whatever became of an earlier one."""
+    closings = (each for each in entries if isinstance(each, WindowClosed) and each.is_of(target))
+    ours = [each for each in closings if window is None or each.at >= window.begins]
+    return ours[-1] if ours else None
+
+
 _DECISION: TypeAdapter[Decision] = TypeAdapter(Annotated[Decision, Field(discriminator="kind")])
 
 

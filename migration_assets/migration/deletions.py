@@ -12,6 +12,8 @@ from dataclasses import replace
 import polars as pl
 
 from migration_assets.destinations.base import (
+    KEY_CHANGED,
+    RECORD_GONE,
     Destination,
     FieldSchema,
     KeyChange,
@@ -29,7 +31,6 @@ from migration_assets.migration.rollback_events import MARKED, RollbackEvents
 from migration_assets.practice import Deletions
 
 _MARKED_AT_ONCE = 200
-_RECORD_GONE, _KEY_CHANGED = "RECORD_GONE", "KEY_CHANGED"
 """What ``Destination.write_keys`` says of a record that isn't there, or holds another key."""
 
 
@@ -140,7 +141,7 @@ class _Marking:
             for each in results
         ]
         self._ledger.record(schema, told, self._run_id, batch_id)
-        lost = [each.key for each in results if each.code == _RECORD_GONE]
+        lost = [each.key for each in results if each.code == RECORD_GONE]
         self._ledger.observe(schema, dict.fromkeys(lost, Presence.ABSENT), self._run_id)
         self._ledger.settled(batch_id)
         yield from (_marked(schema.name, each) for each in results)
@@ -149,10 +150,8 @@ class _Marking:
 def _marked(name: str, result: LoadResult) -> Deletion:
     if result.outcome == "loaded":
         return Deletion(name, result.key, "flagged")
-    match result.code:
-        case "RECORD_GONE":
-            return Deletion(name, result.key, "deleted", GONE)
-        case "KEY_CHANGED":
-            return Deletion(name, result.key, "retained", _KEY_CHANGED, result.message)
-        case _:
-            return Deletion(name, result.key, "failed", result.code, result.message)
+    if result.code == RECORD_GONE:
+        return Deletion(name, result.key, "deleted", GONE)
+    if result.code == KEY_CHANGED:
+        return Deletion(name, result.key, "retained", result.code, result.message)
+    return Deletion(name, result.key, "failed", result.code, result.message)

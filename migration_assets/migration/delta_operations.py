@@ -25,6 +25,7 @@ from migration_assets.migration.decisions import (
     Extracted,
     PayloadBuilt,
     WindowClosed,
+    closing_of,
 )
 from migration_assets.migration.deletion_outcomes import DELETION_COLUMNS
 from migration_assets.migration.deletions import carry_out
@@ -188,15 +189,7 @@ class DeltaOperations(UploadOperations):
 
     def window_closed(self) -> WindowClosed | None:
         """Who ended the cutover whose window stands in the practice's file; None while it goes on."""
-        window = self.practice.cutover
-        ours = [
-            each
-            for each in self.decisions.entries()
-            if isinstance(each, WindowClosed)
-            and each.is_of(self.target)
-            and (window is None or each.at >= window.begins)
-        ]
-        return ours[-1] if ours else None
+        return closing_of(self.practice.cutover, self.decisions.entries(), self.target)
 
     def _unsettled(self, plan: Plan, ledger: Ledger) -> dict[str, list[str]]:
         """What is sent again, whatever changed: what didn't end well, and what a person has decided."""

@@ -50,6 +50,10 @@ class Night:
     def board(self, now: datetime = NOW) -> BoardFacts:
         return read_board(self.platform, TARGET, now)
 
+    def set_window(self, begins: datetime) -> None:
+        written = FILE.format(begins=begins.isoformat(), ends=(begins + timedelta(hours=48)).isoformat())
+        (self.platform.practices / "maple.yaml").write_text(written, encoding="utf-8")
+
     def note(self, entry: RolledBack | WindowClosed) -> None:
         self.platform.decisions(self.platform.practice("maple")).append(entry)
 
@@ -63,9 +67,9 @@ def night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Night:
     monkeypatch.setattr(board_reading, "LOCK_SECONDS", 0.0)
     practices = tmp_path / "practices"
     practices.mkdir()
-    written = FILE.format(begins=BEGINS.isoformat(), ends=(BEGINS + timedelta(hours=48)).isoformat())
-    (practices / "maple.yaml").write_text(written, encoding="utf-8")
-    return Night(Platform(tmp_path, practices, {"salesforce": destination_kind("salesforce")}))
+    night = Night(Platform(tmp_path, practices, {"salesforce": destination_kind("salesforce")}))
+    night.set_window(BEGINS)
+    return night
 
 
 def put_tables(platform: Platform) -> None:
@@ -197,3 +201,12 @@ def test_what_a_rollback_took_back_is_counted_no_more_and_a_closed_window_names_
 
     night.note(RolledBack(**of_target))
     assert night.board().total("sent") == 0
+
+
+def test_a_window_that_was_closed_says_nothing_of_a_later_one(night: Night) -> None:
+    night.note(WindowClosed(destination="salesforce", environment="live", decided_by="Ada Vale"))
+    assert night.board().phase == "closed"
+
+    night.set_window(NOW + timedelta(hours=1))
+    facts = night.board(NOW + timedelta(hours=2))
+    assert (facts.phase, facts.closed_by) == ("open", None)

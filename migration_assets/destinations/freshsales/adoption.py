@@ -10,7 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from migration_assets.destinations.base import FieldSchema, KeyChange, LoadResult, ObjectSchema
+from migration_assets.destinations.base import (
+    KEY_CHANGED,
+    RECORD_GONE,
+    FieldSchema,
+    KeyChange,
+    LoadResult,
+    ObjectSchema,
+)
 from migration_assets.destinations.freshsales import answers, shapes
 from migration_assets.destinations.freshsales.api import Client, Json
 from migration_assets.destinations.freshsales.errors_of_api import ApiRefused
@@ -53,12 +60,12 @@ class Adoptions:
 
     def _write(self, schema: ObjectSchema, change: KeyChange, record: Json | None) -> LoadResult:
         if record is None:
-            return answers.failed(change.key, answers.RECORD_GONE, record_id=change.record_id)
+            return answers.failed(change.key, RECORD_GONE, record_id=change.record_id)
         standing = self._known.key(schema.name, record)
         if standing == change.after and not (change.before == change.after and change.fields):
             return answers.loaded(change.key, change.record_id)
         if standing != change.before:
-            return answers.failed(change.key, answers.KEY_CHANGED, record_id=change.record_id)
+            return answers.failed(change.key, KEY_CHANGED, record_id=change.record_id)
         shape = shape_of(schema.name)
         try:
             body = self._body(schema, change)

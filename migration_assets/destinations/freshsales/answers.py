@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import polars as pl
 
-from migration_assets.destinations.base import LoadResult, ObjectSchema
+from migration_assets.destinations.base import KEY_CHANGED, RECORD_GONE, LoadResult, ObjectSchema
 from migration_assets.destinations.freshsales.errors_of_api import (
     EMAIL_TAKEN,
     FILE_TOO_LARGE,
@@ -22,7 +22,6 @@ CONTENT_UNREADABLE = "content_unreadable"
 FILE_FIXED = "file_fixed"
 GOES_WITH_RECORD = "goes_with_record"
 UNSETTLED = "unsettled"
-KEY_CHANGED, RECORD_GONE = "KEY_CHANGED", "RECORD_GONE"
 
 _SENTENCES = {
     PARENT_ABSENT: "a record that it points to isn't in the account; load that one first",

@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from migration_assets.destinations.base import Batch, KeyChange, LoadResult, ObjectSchema
+from migration_assets.destinations.base import RECORD_GONE, Batch, KeyChange, LoadResult, ObjectSchema
 from migration_assets.destinations.freshsales import answers, values
 from migration_assets.destinations.freshsales.api import Client
 from migration_assets.destinations.freshsales.errors_of_api import ApiRefused
@@ -203,7 +203,7 @@ class MarkedRecords(ABC):
         there = self._there(schema, f"{change.key.partition(':')[0]}:")
         found = there.get(change.key)
         if found is None or str(found["_id"]) != change.record_id:
-            return answers.failed(change.key, answers.RECORD_GONE, record_id=change.record_id)
+            return answers.failed(change.key, RECORD_GONE, record_id=change.record_id)
         now = {each.name: values.from_json(each, found.get(each.name)) for each in schema.sent_fields}
         row = {**now, schema.key_field: change.key, **change.fields}
         for field in schema.references:

@@ -13,13 +13,19 @@ from typing import Any
 
 import polars as pl
 
-from migration_assets.destinations.base import Identity, KeyChange, LoadResult, ObjectSchema
+from migration_assets.destinations.base import (
+    KEY_CHANGED,
+    RECORD_GONE,
+    Identity,
+    KeyChange,
+    LoadResult,
+    ObjectSchema,
+)
 from migration_assets.destinations.salesforce import csv
 from migration_assets.destinations.salesforce.failures import safe_code, sentence
 from migration_assets.destinations.salesforce.queries import Queries
 from migration_assets.destinations.salesforce.session import SalesforceSession
 
-KEY_CHANGED, RECORD_GONE = "KEY_CHANGED", "RECORD_GONE"
 _SENTENCES = {
     KEY_CHANGED: "the record holds another key than it did; look again who is there",
     RECORD_GONE: "the record isn't there any more, or the login doesn't see it; look again who is there",

@@ -9,8 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from migration_assets.destinations.base import KeyChange
-from migration_assets.destinations.salesforce.adoption import KEY_CHANGED, RECORD_GONE
+from migration_assets.destinations.base import KEY_CHANGED, RECORD_GONE, KeyChange
 from migration_assets.destinations.salesforce.destination import SalesforceDestination
 from migration_assets_tests.destinations.salesforce.batches import read
 from migration_assets_tests.destinations.salesforce.schemas import CONTACT
