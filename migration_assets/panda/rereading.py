@@ -113,10 +113,10 @@ def _conditions(reading: Reading, profile: TableProfile, keys: Sequence[str]) ->
         return [None]
     name = profile.actual(profile.key)
     column = next(each for each in reading.columns if each.name.casefold() == name.casefold())
-    parts = [keys[at : at + _KEYS_A_QUERY] for at in range(0, len(keys), _KEYS_A_QUERY)]
-    return [
-        f"{bracketed(column.name)} IN ({', '.join(_literal(column, key) for key in part)})" for part in parts
-    ]
+    # Neighbours together: what is asked for at once then stands on few of the server's pages.
+    literals = sorted((_literal(column, key) for key in keys), key=lambda each: (len(each), each))
+    parts = [literals[at : at + _KEYS_A_QUERY] for at in range(0, len(literals), _KEYS_A_QUERY)]
+    return [f"{bracketed(column.name)} IN ({', '.join(part)})" for part in parts]
 
 
 def _literal(column: SourceColumn, key: str) -> str:
