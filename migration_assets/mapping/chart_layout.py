@@ -168,6 +168,11 @@ def field_count(measure: str) -> int:
 
 def wide_columns(measures: Iterable[str]) -> tuple[ChartColumn, ...]:
     """The wide fields of ``measures`` in the payload's order: by measure, slot, place."""
+    return _wide_columns(tuple(measures))
+
+
+@cache
+def _wide_columns(measures: tuple[str, ...]) -> tuple[ChartColumn, ...]:
     return tuple(
         ChartColumn(_api_name(each), charting.column(each.measure, each.place), slot)
         for each, slot in _slotted(measures)

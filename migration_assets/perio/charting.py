@@ -51,6 +51,8 @@ class FurcationScale(StrEnum):
 Place = Site | Entrance
 """Where on a tooth; the furcation entrances B and L are other places than the sites B and L."""
 
+_SITES, _ENTRANCES = tuple(Site), tuple(Entrance)
+
 
 @dataclass(frozen=True)
 class Measure:
@@ -75,7 +77,7 @@ class Measure:
         """All its places on a tooth; empty for a measure of the whole tooth."""
         if self.per is Per.TOOTH:
             return ()
-        return tuple(Site) if self.per is Per.SITE else tuple(Entrance)
+        return _SITES if self.per is Per.SITE else _ENTRANCES
 
     def places_on(self, slot: int) -> tuple[Place, ...]:
         """Its places on the tooth of slot 1-32: an entrance only where the tooth has that furcation."""
