@@ -30,6 +30,15 @@ def _target() -> tuple[Column[str], Column[str], Column[str]]:
     )
 
 
+def _record() -> tuple[Column[str], ...]:
+    """Which record of which target."""
+    return (
+        *_target(),
+        Column("object", String(80), nullable=False),
+        Column("key", String(255), nullable=False),
+    )
+
+
 BINDINGS = Table(
     "bindings",
     METADATA,
@@ -66,9 +75,7 @@ RECORD_EVENTS = Table(
     "record_events",
     METADATA,
     Column("sequence", _SEQUENCE, primary_key=True, autoincrement=True),
-    *_target(),
-    Column("object", String(80), nullable=False),
-    Column("key", String(255), nullable=False),
+    *_record(),
     Column("kind", String(12), nullable=False),  # intended, or an Outcome, or a Presence
     Column("run_id", String(64), nullable=False),
     Column("batch_id", String(36)),
@@ -86,9 +93,7 @@ RECORD_EVENTS = Table(
 BEFORE_IMAGES = Table(
     "before_images",
     METADATA,
-    *_target(),
-    Column("object", String(80), nullable=False),
-    Column("key", String(255), nullable=False),
+    *_record(),
     Column("run_id", String(64), nullable=False),
     Column("sealed", LargeBinary, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
@@ -100,9 +105,7 @@ DELETED_IMAGES = Table(
     "deleted_images",
     METADATA,
     Column("sequence", _SEQUENCE, primary_key=True, autoincrement=True),
-    *_target(),
-    Column("object", String(80), nullable=False),
-    Column("key", String(255), nullable=False),
+    *_record(),
     Column("destination_id", String(40), nullable=False),
     Column("run_id", String(64), nullable=False),
     Column("sealed", LargeBinary, nullable=False),  # the record of ours as it stood before it was deleted
@@ -131,9 +134,7 @@ CONFLICTS = Table(
     "conflicts",
     METADATA,
     Column("sequence", _SEQUENCE, primary_key=True, autoincrement=True),
-    *_target(),
-    Column("object", String(80), nullable=False),
-    Column("key", String(255), nullable=False),
+    *_record(),
     Column("field", String(80), nullable=False),
     Column("run_id", String(64), nullable=False),
     Column("sealed", LargeBinary, nullable=False),  # the field's values: former, source, crm

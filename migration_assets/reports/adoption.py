@@ -6,7 +6,6 @@ Both hold patients' values and are readable by their owner only. What a terminal
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +21,7 @@ from migration_assets.migration.adoption import ADOPTED, AMBIGUOUS, APART, MATCH
 from migration_assets.migration.audit import AUDIT_LOG
 from migration_assets.migration.decisions import Head
 from migration_assets.migration.ledger import Target
-from migration_assets.reports.files import write_private
+from migration_assets.reports.files import write_document, write_private
 
 WORKBOOK, DOCUMENT = "adoptions.xlsx", "adoptions.json"
 _NAMED_FIRST = ("state", "reason", "rule", "key", "destination_id")
@@ -55,10 +54,9 @@ def write_adoptions(
         "pairs": [row for side in found.sides.values() for row in side.to_dicts()],
         AUDIT_LOG: head.described(),
     }
-    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     return (
         write_private(directory / WORKBOOK, _workbook(found, target, made_at, head)),
-        write_private(directory / DOCUMENT, text.encode()),
+        write_document(directory / DOCUMENT, document),
     )
 
 

@@ -23,7 +23,7 @@ from migration_assets.migration.decisions import Head
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.operations import Migration
 from migration_assets.reports import destination_preflight
-from migration_assets.reports.files import write_private
+from migration_assets.reports.files import write_document, write_private
 from migration_assets.reports.page import render
 from migration_assets.reports.reconciliation import read_reconciliation
 
@@ -102,10 +102,9 @@ def write_checklist(
         said=_SAID,
         head=head,
     )
-    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     return (
         write_private(directory / PAGE, page.encode()),
-        write_private(directory / DOCUMENT, text.encode()),
+        write_document(directory / DOCUMENT, document),
     )
 
 

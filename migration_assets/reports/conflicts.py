@@ -6,7 +6,6 @@ Page and JSON hold patients' values and are readable by their owner only. What a
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -23,7 +22,7 @@ from migration_assets.migration.conflict_store import DECIDED, Standing
 from migration_assets.migration.conflicts import CRM, OPEN, SOURCE, WHOLE_RECORD
 from migration_assets.migration.decisions import Head
 from migration_assets.migration.ledger import Target
-from migration_assets.reports.files import write_private
+from migration_assets.reports.files import write_document, write_private
 from migration_assets.reports.page import render
 
 PAGE, DOCUMENT = "conflicts.html", "conflicts.json"
@@ -60,10 +59,9 @@ def write_conflicts(
         conflicts=[_row(each) for each in standing],
         images=_images(standing),
     )
-    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     return (
         write_private(directory / PAGE, page.encode()),
-        write_private(directory / DOCUMENT, text.encode()),
+        write_document(directory / DOCUMENT, document),
     )
 
 

@@ -25,7 +25,7 @@ from migration_assets.migration.decisions import Head
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.platform import Platform
 from migration_assets.reports import plots
-from migration_assets.reports.files import write_private
+from migration_assets.reports.files import write_document, write_private
 from migration_assets.reports.page import render
 
 PAGE, DOCUMENT = "cutover.html", "cutover.json"
@@ -68,10 +68,9 @@ def write_board(facts: BoardFacts, head: Head, directory: Path) -> tuple[Path, P
         runbook_path=_runbook_from(directory),
         **shown(facts),
     )
-    text = json.dumps(as_document(facts, head), indent=2, ensure_ascii=False) + "\n"
     return (
         write_private(directory / PAGE, page.encode()),
-        write_private(directory / DOCUMENT, text.encode()),
+        write_document(directory / DOCUMENT, as_document(facts, head)),
     )
 
 

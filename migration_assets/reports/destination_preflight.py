@@ -6,7 +6,6 @@ and the names of dentists' offices stand in the file, and nothing in the table.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -23,7 +22,7 @@ from migration_assets.migration.decisions import Head
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.scoping import Scope
 from migration_assets.migration.survey import Survey
-from migration_assets.reports.files import write_private
+from migration_assets.reports.files import write_document
 
 FILE_NAME = "preflight.json"
 _WORST_FIRST = ("error", "warning", "note")
@@ -61,8 +60,7 @@ def write_preflight(
         "findings": [asdict(each) for each in worst_first(findings)],
         AUDIT_LOG: head.described(),
     }
-    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-    return write_private(directory / FILE_NAME, text.encode())
+    return write_document(directory / FILE_NAME, document)
 
 
 def _described(scope: Scope) -> dict[str, Any]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 
 def write_private(path: Path, content: bytes) -> Path:
@@ -16,3 +19,10 @@ def write_private(path: Path, content: bytes) -> Path:
         file.write(content)
     part.replace(path)
     return path
+
+
+def write_document(path: Path, document: Any, default: Callable[[Any], Any] | None = None) -> Path:
+    """``document`` as JSON for programs, written as ``write_private`` does; ``default`` as ``json.dumps``
+    has it."""
+    text = json.dumps(document, indent=2, ensure_ascii=False, default=default) + "\n"
+    return write_private(path, text.encode())

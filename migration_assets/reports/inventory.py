@@ -6,7 +6,6 @@ to know; this module groups it by object and lays it out.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -25,7 +24,7 @@ from migration_assets.migration.ledger import Target
 from migration_assets.migration.plan import Plan
 from migration_assets.objects.registry import MAPPED_OBJECTS
 from migration_assets.reports import plan_sheet
-from migration_assets.reports.files import write_private
+from migration_assets.reports.files import write_document, write_private
 
 JSON_NAME, XLSX_NAME = "field_inventory.json", "field_inventory.xlsx"
 
@@ -125,10 +124,9 @@ def make_inventory(
 
 def write_inventory(made: FieldInventory, directory: Path) -> tuple[Path, Path]:
     """Both files, the XLSX first, each readable by its owner only and whole or not at all."""
-    text = json.dumps(as_document(made), indent=2, ensure_ascii=False) + "\n"
     return (
         write_private(directory / XLSX_NAME, as_workbook(made)),
-        write_private(directory / JSON_NAME, text.encode()),
+        write_document(directory / JSON_NAME, as_document(made)),
     )
 
 

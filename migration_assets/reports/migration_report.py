@@ -8,7 +8,6 @@ What stands in it is ``migration_report_content``'s to say.
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -36,7 +35,7 @@ from migration_assets.objects.registry import MAPPED_OBJECTS
 from migration_assets.reports import cutover_board, letter_templates
 from migration_assets.reports import migration_report_content as content
 from migration_assets.reports.field_diff import document as field_diff_document
-from migration_assets.reports.files import write_private
+from migration_assets.reports.files import write_document, write_private
 from migration_assets.reports.page import render, render_pdf
 from migration_assets.reports.reconciliation import read_reconciliation
 from migration_assets.reports.wording import Wording, wording
@@ -140,11 +139,10 @@ def write_report(report: Report, directory: Path) -> Written:
     """All files, each readable by its owner only and whole or not at all."""
     values = shown(report)
     product = report.words.destination.product
-    written = json.dumps(as_document(report), indent=2, ensure_ascii=False, default=str) + "\n"
     return Written(
         html=write_private(directory / HTML_NAME, page(values, paper=False).encode()),
         pdf=write_private(directory / PDF_NAME, render_pdf(page(values, paper=True))),
-        json=write_private(directory / JSON_NAME, written.encode()),
+        json=write_document(directory / JSON_NAME, as_document(report), default=str),
         letter_templates=letter_templates.write_letter_templates(
             report.facts.templates, report.practice_name, product, report.head, directory
         ),

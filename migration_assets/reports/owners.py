@@ -6,7 +6,6 @@ Names and addresses of staff stand here and nowhere else that is shown; whom is 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from io import BytesIO
@@ -17,7 +16,7 @@ from migration_assets.migration.audit import AUDIT_LOG
 from migration_assets.migration.decisions import Head
 from migration_assets.migration.ledger import Target
 from migration_assets.migration.owners import Outcome, Owners, ProviderMatch, StaffMatch
-from migration_assets.reports.files import write_private
+from migration_assets.reports.files import write_document, write_private
 
 JSON_NAME, XLSX_NAME = "users.json", "users.xlsx"
 
@@ -73,10 +72,9 @@ def write_users(
     owners: Owners, target: Target, practice_name: str, made_at: datetime, head: Head, directory: Path
 ) -> tuple[Path, Path]:
     """Both files, the XLSX first, each readable by its owner only and whole or not at all."""
-    text = json.dumps(as_document(owners, target, made_at, head), indent=2, ensure_ascii=False) + "\n"
     return (
         write_private(directory / XLSX_NAME, as_workbook(owners, target, practice_name, made_at, head)),
-        write_private(directory / JSON_NAME, text.encode()),
+        write_document(directory / JSON_NAME, as_document(owners, target, made_at, head)),
     )
 
 

@@ -6,7 +6,6 @@ same. What is done and why a record is left stands in ``migration/rollback_plan`
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +28,7 @@ from migration_assets.migration.rollback_plan import (
     Record,
     RollbackPlan,
 )
-from migration_assets.reports.files import write_private
+from migration_assets.reports.files import write_document, write_private
 from migration_assets.reports.page import render
 from migration_assets.reports.wording import wording
 
@@ -217,8 +216,7 @@ def _page(planned: RollbackPlan, target: Target, head: Head, content: dict[str, 
 
 
 def _write(name: str, document: dict[str, Any], page: str, directory: Path) -> tuple[Path, Path]:
-    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     return (
         write_private(directory / f"{name}.html", page.encode()),
-        write_private(directory / f"{name}.json", text.encode()),
+        write_document(directory / f"{name}.json", document),
     )
