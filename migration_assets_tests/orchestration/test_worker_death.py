@@ -108,6 +108,11 @@ class Dagster:
         assert found
         return psutil.Process(int(found[1]))
 
+    def in_pools(self) -> set[str]:
+        """Runs that have a place in a pool."""
+        limits = self.ask("{instance {concurrencyLimits {claimedSlots {runId}}}}")["instance"]
+        return {slot["runId"] for pool in limits["concurrencyLimits"] for slot in pool["claimedSlots"]}
+
     def code_servers(self) -> list[psutil.Process]:
         return [
             each
@@ -180,6 +185,7 @@ def test_a_practice_is_free_again_after_its_worker_or_the_code_server_was_killed
         held.wait(60)
         waiting = replace(dagster, groups=("salesforce_rehearsal",)).launch_all()
         assert dagster.status(waiting) == "QUEUED"
+        assert killed in dagster.in_pools()
         held = control.hold("POST", "/jobs/ingest$")
         dagster.worker(killed).kill()
         assert dagster.wait_for(killed, "FAILURE") < 30
@@ -192,6 +198,7 @@ def test_a_practice_is_free_again_after_its_worker_or_the_code_server_was_killed
         third = replace(dagster, groups=("panda",)).launch_all()
         dagster.wait_for(third, "SUCCESS", "FAILURE")
         assert dagster.status(third) == "SUCCESS"
+        _until("the dead have let go of the pools", lambda: {killed, waiting}.isdisjoint(dagster.in_pools()))
     said = b"".join(
         path.read_bytes() for path in tmp_path.rglob("*") if path.suffix in {".log", ".db", ".err"}
     )
