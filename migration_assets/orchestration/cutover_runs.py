@@ -32,13 +32,14 @@ def delta_job(destination: str) -> str:
 
 
 def under_way(instance: DagsterInstance, group: str) -> dict[str, str]:
-    """Practice -> the job of a run that holds panda.duckdb or the group's file, or is queued for it."""
+    """Practice -> which run holds panda.duckdb or the group's file, or is queued for it, in words."""
     found = {}
     for run in instance.get_runs(RunsFilter(statuses=_UNDER_WAY)):
         for lock in (PANDA_LOCK, LOCK_TAG_PREFIX + group):
             practice = run.tags.get(lock)
             if practice is not None:
-                found[practice] = run.job_name
+                queued = run.status is DagsterRunStatus.QUEUED
+                found[practice] = f"{run.job_name} {'waits in the queue' if queued else 'is under way'}"
     return found
 
 

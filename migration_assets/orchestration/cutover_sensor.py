@@ -190,7 +190,7 @@ class _Tick:
             elif phase == "before":
                 self.say(f"{practice}: its window begins at {window.begins:%Y-%m-%d %H:%M} UTC")
             elif practice in busy:
-                self.say(f"{practice}: {busy[practice]} is under way")
+                self.say(f"{practice}: {busy[practice]}")
                 entries[practice] = entry.model_copy(update={"look_at": None})
             elif entry.look_at is not None and entry.look_at > self.now:
                 self._quiet.append(practice)

@@ -24,6 +24,11 @@ from dagster import (
     SensorResult,
     build_sensor_context,
 )
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
 from dagster._core.test_utils import create_run_for_test
 
 from migration_assets.definitions import defs
@@ -176,7 +181,14 @@ class Night:
         """A run of the job with the lock that our coordinator gives it."""
         held = "panda" if job == "refresh_panda" else lock
         given = {**(tags or {}), "dagster/partition": practice, f"migration/{held}": practice}
-        made: DagsterRun = create_run_for_test(self.instance, job_name=job, status=status, tags=given)
+        code = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("migration_assets"), "__repository__")
+        made: DagsterRun = create_run_for_test(
+            self.instance,
+            job_name=job,
+            status=status,
+            tags=given,
+            remote_job_origin=RemoteJobOrigin(code, job),
+        )
         return made
 
     def end(self, *runs: DagsterRun, succeeds: bool = True) -> None:
@@ -516,3 +528,12 @@ def test_work_side_by_side_is_never_done_twice_at_once() -> None:
     begun[0].join()
     assert looks.run({"maple": lambda: 0}, 0.05, at_once=1) == {"maple": 7}
     assert looks.unfinished() == {}
+
+
+def test_a_run_that_waits_for_its_turn_is_told_from_one_that_works(night: Night) -> None:
+    night.add("maple")
+    night.run("maple", "delta_salesforce", DagsterRunStatus.QUEUED)
+    night.practices["maple"].changes = 1
+
+    assert night.jobs() == {}
+    assert "maple: delta_salesforce waits in the queue" in night.said
