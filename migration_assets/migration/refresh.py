@@ -150,15 +150,12 @@ class Refresh:
 
     def _replace_files(self, files: pl.DataFrame) -> None:
         """Files of the share, and the patients whose rows name them."""
-        self.session.execute(
-            f"DELETE FROM {_RAW(SHARE_FILES)} WHERE path IN (SELECT unnest($1::VARCHAR[]))",
-            (files["path"].to_list(),),
-        )
+        self.session.put_temporary("paths", files.select("path"))
+        self.session.execute(f"DELETE FROM {_RAW(SHARE_FILES)} WHERE path IN (SELECT path FROM temp.paths)")
         self.session.append(SCHEMA, SHARE_FILES, files)
         for table, declared in self.profile.tables.items():
             for column in declared.file_paths:
                 if self._ownership.owned(table) and self.session.has_table(SCHEMA, table):
-                    self.session.put_temporary("paths", files.select("path"))
                     named = (
                         f"CAST(t.{quoted(declared.actual(column))} AS VARCHAR) IN "
                         "(SELECT path FROM temp.paths)"

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from migration_assets.errors import SourceError
 from migration_assets.panda.catalog import SourceColumn, bracketed, national_literal, read_catalog
 from migration_assets.panda.connection import BulkConnection, Source
@@ -136,9 +138,9 @@ def _keep_wanted(session: Session, profile: TableProfile, logical: str, keys: Se
     """Rows that nobody asked for may have changed too; they wait until a poll has found them."""
     if len(keys) > _READ_WHOLE:
         key = quoted(profile.actual(profile.key))
+        session.put_temporary("wanted", pl.DataFrame({"key": keys}, schema={"key": pl.String}))
         session.execute(
             f"DELETE FROM {REREAD}.{quoted(logical)} WHERE CAST({key} AS VARCHAR) NOT IN "
-            "(SELECT unnest($1::VARCHAR[]))",
-            (list(keys),),
+            "(SELECT key FROM temp.wanted)"
         )
     return session.count(REREAD, logical)

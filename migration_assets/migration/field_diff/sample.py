@@ -12,6 +12,7 @@ import polars as pl
 
 from migration_assets.errors import ConfigurationError, StagingRefused
 from migration_assets.mapping.spec import ObjectSpec
+from migration_assets.migration.asked_values import among
 from migration_assets.migration.copied_source import copied_practice
 from migration_assets.migration.operations import Migration
 from migration_assets.migration.payload import read_build
@@ -134,5 +135,6 @@ def _references(session: Session, spec: ObjectSpec) -> pl.DataFrame:
 def _rows(session: Session, schema: str, table: str, spec: ObjectSpec, keys: pl.Series) -> pl.DataFrame:
     """The table's records with these keys, each once."""
     key = spec.schema.key_field
-    wanted = f"SELECT * FROM {schema}.{quoted(table)} WHERE {quoted(key)} IN (SELECT unnest($1::VARCHAR[]))"
-    return session.sql(wanted, [keys.to_list()]).unique(key, keep="first", maintain_order=True)
+    wanted = among(session, keys.to_list())
+    rows = session.sql(f"SELECT * FROM {schema}.{quoted(table)} WHERE {quoted(key)} IN {wanted}")
+    return rows.unique(key, keep="first", maintain_order=True)
