@@ -62,7 +62,7 @@ class Office:
     destination: str
     options: Mapping[str, str]
     on_bad_tooth: str = "load_flagged"
-    patients: int = 40
+    patients: int = 26
     by_measure: bool = False
     tables: Tables = field(default_factory=dict)
 
