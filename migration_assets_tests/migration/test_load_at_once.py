@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -16,19 +17,23 @@ from migration_assets_tests.migration.fake_destination import FakeDestination
 from migration_assets_tests.migration.records import CONTACT, contact, contacts, loader, outcomes
 
 _SECONDS = 10
+_OVER_SECONDS = 0.5
+"""Within which a thread that has raised has ended."""
 _PEOPLE = range(1, 13)
 """Four batches of three."""
 
 
 @dataclass
 class Crowded(FakeDestination):
-    """Answers no batch before ``together`` of them have come; the one that holds ``broken`` fails."""
+    """Answers no batch before ``together`` of them have come; the one that holds ``broken`` fails, and it is
+    over before the others are answered."""
 
     batches_at_once: int = 3
     together: int = 3
     broken: str | None = None
     _came: threading.Barrier = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _broke: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         self._came = threading.Barrier(self.together)
@@ -40,7 +45,11 @@ class Crowded(FakeDestination):
         if first_ones:
             self._came.wait(_SECONDS)
         if self.broken in batch.rows[CONTACT.key_field]:
+            self._broke.set()
             raise JobFailed("the job failed before it processed a row")
+        if self.broken is not None:
+            assert self._broke.wait(_SECONDS)
+            time.sleep(_OVER_SECONDS)
         yield from answers
 
 
