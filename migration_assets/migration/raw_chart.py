@@ -82,17 +82,12 @@ class ChartTable(Settings):
 def teeth(chart: ChartTable, cells: Collection[str], raw: RawPractice) -> pl.DataFrame:
     """One row a tooth that staging had to keep: ``exam``, ``tooth`` (Universal code), ``record`` (what its
     record's key ends in), ``written``, and ``cells``: Float64 for numbers, String for words and Yes/No."""
-    return placed_teeth(chart, cells, raw).drop("place")
-
-
-def placed_teeth(chart: ChartTable, cells: Collection[str], raw: RawPractice) -> pl.DataFrame:
-    """``teeth`` with ``place``, where the tooth's first row stands in the table."""
     conventions = raw.profile.chart
     told = (_joined if conventions.shape == "measure_row" else _by_tooth)(
         chart, _rows(chart, raw), dict.fromkeys((*cells, *_NUMBERS)), raw
     )
     possible = (_possible(pl.col(cell), cell, conventions) for cell in _NUMBERS)
-    return told.filter(*possible).select("exam", "tooth", "written", "record", "place", *cells)
+    return told.filter(*possible).select("exam", "tooth", "written", "record", *cells)
 
 
 def charted_teeth(chart: ChartTable, raw: RawPractice) -> pl.DataFrame:
@@ -158,7 +153,6 @@ def _by_tooth(
         "exam",
         "tooth",
         "written",
-        "place",
         pl.col("key").alias("record"),
         *(_value(kept[table.actual(cell)], cell, raw.profile.chart).alias(cell) for cell in there),
         *_nothing(cell for cell in cells if cell not in there),
@@ -184,7 +178,7 @@ def _rows(chart: ChartTable, raw: RawPractice) -> pl.DataFrame:
 
 
 def _numbered(chart: ChartTable, raw: RawPractice) -> pl.DataFrame:
-    """Raw rows: exam, key, written, tooth, place, raw columns, and ``refused``: whether staging refused the
+    """Raw rows: exam, key, written, tooth, raw columns, and ``refused``: whether staging refused the
     row for any reason that isn't judged here."""
     systems = dict(
         zip(
@@ -201,7 +195,6 @@ def _numbered(chart: ChartTable, raw: RawPractice) -> pl.DataFrame:
         keys.alias("key"),
         keys.is_in(refused.implode()).fill_null(value=True).alias("refused"),
         raw.column(chart.table, chart.tooth).cast(pl.String).str.strip_chars().alias("written"),
-        pl.int_range(pl.len()).alias("place"),
     )
     system = pl.col("exam").replace_strict(systems, default=None, return_dtype=pl.String)
     numbered = rows.with_columns(system.alias("_system"))
@@ -224,7 +217,7 @@ def _joined(chart: ChartTable, rows: pl.DataFrame, cells: Collection[str], raw: 
     kind_of = pl.col("_code").replace_strict(kinds)
     again = (pl.len().over(*place, kind_of) > 1).any().over(place)
     kept = migrated.filter(~(again | pl.col("refused").any().over(place)))
-    told = kept.group_by(place).agg(pl.col("written", "place").min())
+    told = kept.group_by(place).agg(pl.col("written").min())
     told = told.with_columns(pl.concat_str("exam", pl.lit("-"), "tooth").alias("record"))
     filled: set[str] = set()
     for known, kind in declared.kinds.items():

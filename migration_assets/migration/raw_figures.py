@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 import polars as pl
 
-from migration_assets.migration.raw_chart import ChartTable, charted_teeth, placed_teeth
+from migration_assets.migration import raw_chart
+from migration_assets.migration.raw_chart import ChartTable, charted_teeth
 from migration_assets.migration.raw_practice import RawPractice
 from migration_assets.migration.raw_reader import MONEY
 
@@ -74,11 +75,12 @@ Exam = tuple[str, str, datetime, date]
 
 def charts(chart: ChartTable, exams: pl.Series, raw: RawPractice) -> dict[str, list[_Tooth]]:
     """Of each of the ``exams`` with a chart its teeth, ``tooth``, ``written`` and every cell: the permanent
-    ones by number, then the others as they come."""
-    told = placed_teeth(chart, _CELLS, raw).filter(pl.col("exam").is_in(exams.implode()))
+    ones by number, then the others in the order of their records."""
+    told = raw_chart.teeth(chart, _CELLS, raw).filter(pl.col("exam").is_in(exams.implode()))
     number = pl.col("tooth").cast(pl.Int64, strict=False)
     permanent = number.is_between(_FIRST_PERMANENT, _LAST_PERMANENT)
-    in_order = told.sort(pl.when(permanent).then(number), "place", nulls_last=True)
+    record = pl.col("record").cast(pl.Int64, strict=False)
+    in_order = told.sort(pl.when(permanent).then(number), record, "record", nulls_last=True)
     of_exam: dict[str, list[_Tooth]] = {}
     for row in in_order.iter_rows(named=True):
         of_exam.setdefault(row["exam"], []).append(row)
@@ -92,7 +94,7 @@ def chart_lines(teeth: Sequence[_Tooth]) -> str:
 
 def refused_teeth(chart: ChartTable, raw: RawPractice) -> dict[str, int]:
     """Exam -> how many of the teeth that it charts aren't kept; exams that lost none aren't there."""
-    kept = placed_teeth(chart, (), raw).group_by("exam").agg(kept=pl.len())
+    kept = raw_chart.teeth(chart, (), raw).group_by("exam").agg(kept=pl.len())
     both = charted_teeth(chart, raw).join(kept, on="exam", how="left")
     lost = both.select("exam", lost=pl.col("teeth").cast(pl.Int64) - pl.col("kept").fill_null(0))
     return dict(lost.filter(pl.col("lost") > 0).iter_rows())

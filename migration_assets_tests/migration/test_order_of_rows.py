@@ -6,6 +6,7 @@ Every time and every priority of the practice is one, so that whatever is ordere
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -22,6 +23,8 @@ from migration_assets.migration.raw_practice import RawPractice
 from migration_assets.objects.base import Staged
 from migration_assets_tests.mapping.staged import STAGED_MODELS, complete
 from migration_assets_tests.mapping.staged import practice as practice_table
+from migration_assets_tests.migration.freshsales_practice import MEANINGS as FRESHSALES_MEANINGS
+from migration_assets_tests.migration.freshsales_practice import returned
 from migration_assets_tests.migration.meaning_frames import DEFAULT, MEANINGS
 from migration_assets_tests.objects.rows import context, stage_raw
 from migration_assets_tests.objects.rows_of_files import as_extracted
@@ -145,3 +148,11 @@ def test_the_second_reader_expects_the_same() -> None:
             assert found.differences.rows() == []
             compared += returned.height
     assert compared > 500
+
+
+def test_the_second_reader_of_freshsales_expects_the_same() -> None:
+    made = returned(tied())
+    mixed_up = replace(made, raw=replace(made.raw, tables=mixed(dict(made.raw.tables), 3)))
+    for name in FRESHSALES_MEANINGS:
+        assert made.records[name].height > 0
+        assert mixed_up.different(name).rows() == []
