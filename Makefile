@@ -34,7 +34,7 @@ demo: install ## migrate the demo practices between the embedded sandboxes and p
 	@$(BIN)/python -m migration_sandbox demo
 
 test: install ## run every test
-	@TMPDIR="$$(.ci/fast-tmp)" POLARS_MAX_THREADS=1 $(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder
+	@TMPDIR="$$(.ci/fast-tmp)" POLARS_MAX_THREADS=1 $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 ui: install ## start the sandboxes and Dagster's UI at http://127.0.0.1:3000 (UI_PORT=...)
 	@$(BIN)/python -m migration_sandbox run -- $(BIN)/dagster dev -h 127.0.0.1 -p $(UI_PORT)

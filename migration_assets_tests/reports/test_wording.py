@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 import migration_assets
+from migration_assets.destinations.base import KEY_CHANGED, RECORD_GONE
 from migration_assets.destinations.freshsales import answers, errors_of_api
-from migration_assets.destinations.salesforce import adoption, failures
+from migration_assets.destinations.salesforce import failures
 from migration_assets.mapping import apply, problems
 from migration_assets.migration.ledger import Outcome
 from migration_assets.migration.owners import Outcome as UserOutcome
@@ -63,7 +64,7 @@ def codes_of_loading() -> set[str]:
 
 def codes_of_salesforce() -> set[str]:
     own = {code for tree in trees("destinations/salesforce") for code in named(tree, "LoadResult")}
-    others = {failures.FILE_TOO_LARGE, failures.UNKNOWN, adoption.KEY_CHANGED, adoption.RECORD_GONE}
+    others = {failures.FILE_TOO_LARGE, failures.UNKNOWN, KEY_CHANGED, RECORD_GONE}
     return own | set(failures.SENTENCES) | others
 
 
