@@ -20,12 +20,11 @@ from sqlalchemy import Connection, Engine, delete, insert, select
 from migration_assets.destinations.base import ObjectSchema
 from migration_assets.migration.ledger import Outcome, Presence, Target
 from migration_assets.migration.ledger_database import translated
-from migration_assets.migration.ledger_queries import is_target
+from migration_assets.migration.ledger_queries import of_records
 from migration_assets.migration.ledger_tables import BEFORE_IMAGES, RECORD_EVENTS
 from migration_assets.migration.practice_keys import PracticeKeys
 
 APART = "apart"
-_KEYS_A_STATEMENT = 10_000
 
 STANDING_COLUMNS: dict[str, pl.DataType] = {
     "key": pl.String(),
@@ -58,15 +57,8 @@ class AdoptionEvents:
         """
         with self._transaction() as connection:
             self._insert(connection, schema, Presence.TAKEN_BACK, {key: {} for key in keys}, run_id)
-            for start in range(0, len(keys), _KEYS_A_STATEMENT):
-                images = BEFORE_IMAGES.c
-                connection.execute(
-                    delete(BEFORE_IMAGES).where(
-                        is_target(BEFORE_IMAGES, self.target),
-                        images.object == schema.name,
-                        images.key.in_(keys[start : start + _KEYS_A_STATEMENT]),
-                    )
-                )
+            for some in of_records(BEFORE_IMAGES, self.target, schema.name, keys):
+                connection.execute(delete(BEFORE_IMAGES).where(some))
 
     def standing(self, schema: ObjectSchema) -> pl.DataFrame:
         """STANDING_COLUMNS, sorted by key."""
@@ -90,7 +82,7 @@ class AdoptionEvents:
         """Key -> what stood in its record before it was adopted, of records that are adopted now."""
         standing = set(self.standing(schema)["key"])
         query = select(BEFORE_IMAGES.c.key, BEFORE_IMAGES.c.sealed).where(
-            is_target(BEFORE_IMAGES, self.target), BEFORE_IMAGES.c.object == schema.name
+            *of_records(BEFORE_IMAGES, self.target, schema.name)
         )
         with self._transaction() as connection:
             rows = [tuple(row) for row in connection.execute(query)]
@@ -102,8 +94,7 @@ class AdoptionEvents:
         query = (
             select(events.key, events.kind, events.destination_id, events.payload_hash)
             .where(
-                is_target(RECORD_EVENTS, self.target),
-                events.object == schema.name,
+                *of_records(RECORD_EVENTS, self.target, schema.name),
                 events.kind.in_([str(kind) for kind in kinds]),
             )
             .order_by(events.sequence)

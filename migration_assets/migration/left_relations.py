@@ -13,11 +13,12 @@ import polars as pl
 
 from migration_assets.destinations.base import (
     Destination,
+    FieldSchema,
     Identity,
     LoadResult,
     ObjectSchema,
     ReadRequest,
-    joined_key,
+    joined_keys,
 )
 from migration_assets.migration.adoption_events import AdoptionEvents
 from migration_assets.migration.ledger import Ledger, Outcome
@@ -68,36 +69,35 @@ class LeftRelations:
         own = shipment.schema
         if shipment.former.is_empty():
             return
-        loaded = self.ledger.state(own, shipment.former[own.key_field].unique().to_list())
-        there = loaded.filter(pl.col("outcome") == Outcome.LOADED).select(pl.col("key").alias(own.key_field))
-        for schema in self.plan.schemas.values():
-            if schema.identity is not Identity.PARENTS or schema.key_space is None:
-                continue
-            fields = [schema.field(name) for name in schema.joins]
-            ours = [each for each in fields if own.name in each.targets]
-            others = [each for each in fields if own.name not in each.targets]
-            if len(ours) != 1 or len(others) != 1:
-                continue
-            for reference in own.references:
-                if set(reference.targets) & set(others[0].targets):
-                    moved = self._moved(shipment, reference.name).join(there, on=own.key_field, how="semi")
-                    pairs = [{ours[0].name: key, others[0].name: parent} for key, parent in moved.iter_rows()]
-                    yield (
-                        schema,
-                        [
-                            joined_key(
-                                self.ledger.target.practice,
-                                schema.key_space,
-                                [pair[name] for name in schema.joins],
-                            )
-                            for pair in pairs
-                        ],
-                    )
+        moved = [
+            (schema, ours.name, self._moved(shipment, reference.name, ours.name, other.name))
+            for schema, ours, other in self._relations(own)
+            for reference in own.references
+            if set(reference.targets) & set(other.targets)
+        ]
+        keys = {key for _, ours, pairs in moved for key in pairs[ours]}
+        if not keys:
+            return
+        loaded = self.ledger.state(own, sorted(keys)).filter(pl.col("outcome") == Outcome.LOADED)["key"]
+        for schema, ours, pairs in moved:
+            there = pairs.filter(pl.col(ours).is_in(loaded.implode()))
+            if there.height:
+                key = joined_keys(schema, self.ledger.target.practice)
+                yield schema, there.select(key.alias("key"))["key"].to_list()
 
-    def _moved(self, shipment: Shipment, reference: str) -> pl.DataFrame:
-        """Key and former parent of records whose reference is another one now."""
-        key = shipment.schema.key_field
-        before = shipment.former.select(key, reference).drop_nulls().unique()
-        return before.join(shipment.payload.select(key, reference), on=[key, reference], how="anti").select(
-            key, reference
-        )
+    def _relations(self, own: ObjectSchema) -> Iterator[tuple[ObjectSchema, FieldSchema, FieldSchema]]:
+        """Objects that join a record of this one with another's: the field for ours, and for the other."""
+        for schema in self.plan.schemas.values():
+            if schema.identity is Identity.PARENTS and schema.key_space is not None:
+                fields = [schema.field(name) for name in schema.joins]
+                ours = [each for each in fields if own.name in each.targets]
+                others = [each for each in fields if own.name not in each.targets]
+                if len(ours) == len(others) == 1:
+                    yield schema, ours[0], others[0]
+
+    def _moved(self, shipment: Shipment, reference: str, ours: str, other: str) -> pl.DataFrame:
+        """``ours`` and ``other``: key and former parent of records whose reference is another one now."""
+        pair = [shipment.schema.key_field, reference]
+        before = shipment.former.select(pair).drop_nulls().unique()
+        moved = before.join(shipment.payload.select(pair), on=pair, how="anti")
+        return moved.select(pl.col(pair[0]).alias(ours), pl.col(pair[1]).alias(other))

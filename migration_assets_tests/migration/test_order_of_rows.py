@@ -57,18 +57,14 @@ def tied() -> Tables:
     patient, document = (
         tables[table][key][0] for table, key in (("Patient", "PatientID"), ("Letter", "DocumentID"))
     )
-    for table, owner in (("PeriodontalClassification", patient), ("Insurance", patient)):
+    for table, column, owner in (
+        ("PeriodontalClassification", "PatientID", patient),
+        ("Insurance", "PatientID", patient),
+        ("Letter", "DocumentID", document),
+    ):
         rows = tables[table]
-        first_four = pl.int_range(pl.len()) < 4
-        tables[table] = rows.with_columns(
-            pl.when(first_four)
-            .then(pl.lit(owner, rows.schema["PatientID"]))
-            .otherwise("PatientID")
-            .alias("PatientID")
-        )
-    letters = tables["Letter"]
-    of_one = pl.when(pl.int_range(pl.len()) < 4).then(pl.lit(document, letters.schema["DocumentID"]))
-    tables["Letter"] = letters.with_columns(of_one.otherwise("DocumentID").alias("DocumentID"))
+        of_one = pl.when(pl.int_range(pl.len()) < 4).then(pl.lit(owner, rows.schema[column]))
+        tables[table] = rows.with_columns(of_one.otherwise(column).alias(column))
     return tables
 
 
